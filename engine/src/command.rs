@@ -1,0 +1,161 @@
+//! What the engine is asked to do: the plain values that travel from a gateway to it.
+
+use spindle_types::{AccountId, EventTime, OrderToken, Price, Quantity, SessionId, Side, Symbol};
+
+use crate::event::RejectReason;
+
+/// One request of a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Command {
+    /// The time at which the request is sequenced. The engine asks no clock: its duty cycle writes
+    /// the time here as it takes the request from the ring, and a journal brings it back.
+    pub time: EventTime,
+    /// Who asks.
+    pub session: SessionId,
+    /// For which account.
+    pub account: AccountId,
+    /// When its bytes were read from the socket, in raw ticks of the process's clock; 0 where
+    /// nobody measures. Comes back in every event that answers it and decides nothing.
+    pub received: u64,
+    /// When it was put into the ring, in raw ticks; 0 where nobody measures.
+    pub queued: u64,
+    /// What is asked.
+    pub action: Action,
+}
+
+/// What a session can ask.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Enter a new order. Answered by accepted or rejected.
+    Enter(Enter),
+    /// Replace an open order. Answered by replaced, rejected, canceled or replace-rejected.
+    Replace(Replace),
+    /// Cancel an open order or part of it. Answered by canceled or cancel-rejected.
+    Cancel(Cancel),
+    /// A request that the gateway found invalid. It comes here all the same, so that all answers
+    /// of a session keep the order of its requests. Answered by rejected.
+    Refuse(Refuse),
+}
+
+/// A new order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Enter {
+    /// The session's number for it, not used before.
+    pub token: OrderToken,
+    /// The instrument by its symbol.
+    pub symbol: Symbol,
+    /// Buy, or how it sells.
+    pub side: OrderSide,
+    /// Shares, at least 1.
+    pub quantity: Quantity,
+    /// The limit; `None` is a market order.
+    pub limit: Option<Price>,
+    /// How long it stays.
+    pub time_in_force: TimeInForce,
+    /// What the client wrote and wants to read again.
+    pub attributes: Attributes,
+}
+
+/// A replacement. Side, symbol and account stay as they were.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Replace {
+    /// The open order.
+    pub original: OrderToken,
+    /// The session's number for the replacement, not used before.
+    pub token: OrderToken,
+    /// Shares of the whole chain of replacements, those already executed included.
+    pub quantity: Quantity,
+    /// The limit; `None` is a market order.
+    pub limit: Option<Price>,
+    /// How long it stays.
+    pub time_in_force: TimeInForce,
+    /// What happens to its place in the queue.
+    pub priority: Priority,
+    /// What the client wrote and wants to read again.
+    pub attributes: Attributes,
+}
+
+/// Whether a replacement can keep the place of its original.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Priority {
+    /// It keeps it when the price stays and the size goes down. FIX, and the engine's own rule.
+    KeepWhenReduced,
+    /// It goes to the back of its level always. OUCH.
+    New,
+}
+
+/// A cancel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cancel {
+    /// The open order.
+    pub token: OrderToken,
+    /// The size that the order shall have in total, executed shares included: the most that may
+    /// ever execute. 0 cancels all that is open.
+    pub quantity: Quantity,
+}
+
+/// A request that the gateway found invalid.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Refuse {
+    /// The number that the request used.
+    pub token: OrderToken,
+    /// What is wrong with it.
+    pub reason: RejectReason,
+    /// What the client wrote and wants to read again.
+    pub attributes: Attributes,
+}
+
+/// Buy, or how an order sells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OrderSide {
+    /// Buy.
+    Buy,
+    /// Sell what is owned.
+    Sell,
+    /// Sell short.
+    SellShort,
+    /// Sell short, exempt from the price test.
+    SellShortExempt,
+}
+
+impl OrderSide {
+    /// The side of the book.
+    #[inline]
+    pub const fn book_side(self) -> Side {
+        match self {
+            Self::Buy => Side::Buy,
+            Self::Sell | Self::SellShort | Self::SellShortExempt => Side::Sell,
+        }
+    }
+}
+
+/// How long an order stays.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TimeInForce {
+    /// Until the day ends.
+    Day,
+    /// What does not execute at once is cancelled.
+    ImmediateOrCancel,
+}
+
+/// What a client wrote on an order and gets back in every answer. The engine keeps it and reads
+/// none of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Attributes {
+    /// The client's own identifier, in the form of its protocol, padded on the right with spaces.
+    pub client_order_id: [u8; 20],
+    /// OUCH: A agency, P principal, R riskless, O other.
+    pub capacity: u8,
+    /// OUCH: Y or N.
+    pub iso: u8,
+    /// OUCH: Y visible, A attributable.
+    pub display: u8,
+    /// OUCH: N continuous.
+    pub cross: u8,
+}
+
+impl Default for Attributes {
+    fn default() -> Self {
+        Self { client_order_id: [b' '; 20], capacity: b'P', iso: b'N', display: b'Y', cross: b'N' }
+    }
+}

@@ -1,0 +1,4 @@
+//! The books, matching, the fill rules, and the state machine that ties them together.
+
+pub mod command;
+pub mod event;

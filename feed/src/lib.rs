@@ -1,0 +1,5 @@
+//! Bytes from the market become ordered, decoded market messages.
+
+pub mod event;
+pub mod itch;
+pub mod moldudp64;

@@ -1,0 +1,35 @@
+//! How a command ends: status 0, 1 when it ran and found a failure, 2 for wrong usage or input.
+
+use std::fmt;
+use std::process::ExitCode;
+
+/// An end that is not success, with its one line for stderr.
+#[derive(Debug)]
+pub enum Exit {
+    /// The command ran and found a failure: status 1.
+    Failed(String),
+    /// The arguments or the input are wrong: status 2.
+    Usage(String),
+}
+
+impl Exit {
+    /// A failure found while running.
+    pub fn failed(reason: impl fmt::Display) -> Self {
+        Self::Failed(reason.to_string())
+    }
+
+    /// Wrong usage or input.
+    pub fn usage(reason: impl fmt::Display) -> Self {
+        Self::Usage(reason.to_string())
+    }
+
+    /// Writes the line and gives the status.
+    pub fn report(self) -> ExitCode {
+        let (line, status) = match self {
+            Self::Failed(line) => (line, 1),
+            Self::Usage(line) => (line, 2),
+        };
+        eprintln!("spindle: {line}");
+        ExitCode::from(status)
+    }
+}

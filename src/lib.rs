@@ -1,0 +1,33 @@
+//! The program's own part: command line, configuration and the wiring of threads. Everything that
+//! decides something lives in the crates of the workspace.
+
+mod commands;
+mod exit;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::exit::Exit;
+
+/// A trading venue in one program.
+#[derive(Parser)]
+#[command(version, about, propagate_version = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+}
+
+/// Runs the program on the process's own arguments.
+pub fn run() -> ExitCode {
+    let cli = Cli::parse();
+    let result: Result<(), Exit> = match cli.command {};
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(exit) => exit.report(),
+    }
+}

@@ -1,0 +1,7 @@
+//! The program `spindle`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    spindle::run()
+}

@@ -1,0 +1,20 @@
+//! The vocabulary of Spindle: prices, quantities, sides, identifiers and times.
+//!
+//! Everything here is a plain `Copy` value. On the hot path a price is an integer in the
+//! instrument's own [`PriceUnit`]; conversions to and from decimals happen at the edges, with
+//! [`rust_decimal`]. This crate depends on no other crate of the workspace.
+
+mod agent;
+mod ident;
+mod price;
+mod symbol;
+mod time;
+
+pub use agent::Agent;
+pub use ident::{
+    AccountId, InstrumentId, MatchNumber, OrderReference, OrderToken, Sequence, SessionId, Side,
+};
+pub use price::{Notional, Price, PriceError, PriceUnit, Quantity};
+pub use rust_decimal::Decimal;
+pub use symbol::{Symbol, SymbolError};
+pub use time::{EventTime, ReceiveTime};
