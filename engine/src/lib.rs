@@ -2,3 +2,6 @@
 
 pub mod command;
 pub mod event;
+
+mod book;
+pub use book::{Best, BookError, Books, Capacity, LevelView, Order, OrderKey, Placed, Slot};
