@@ -1,7 +1,15 @@
 //! The books, matching, the fill rules, and the state machine that ties them together.
 
-pub mod command;
-pub mod event;
-
 mod book;
+pub mod command;
+mod engine;
+pub mod event;
+mod instruments;
+mod orders;
+mod own;
+pub mod probe;
+mod tape;
+
 pub use book::{Best, BookError, Books, Capacity, LevelView, Order, OrderKey, Placed, Slot};
+pub use engine::{Counters, Divergence, Engine, EngineConfig};
+pub use instruments::{Instrument, Instruments};

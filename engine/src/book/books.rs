@@ -148,6 +148,31 @@ impl Books {
         self.levels.live()
     }
 
+    /// Whether one more order, at a price of its own, has room.
+    #[inline]
+    pub fn has_room(&self) -> bool {
+        !self.orders.is_full() && !self.levels.is_full()
+    }
+
+    /// Gives an order another key, which no order has, and leaves it in its place. Returns its new
+    /// handle.
+    pub fn rekey(&mut self, slot: Slot, key: OrderKey) -> Slot {
+        let order = *self.orders.get(slot);
+        let moved = self.orders.rekey(slot, key);
+        let level = self.levels.get_mut(order.level);
+        if order.previous == NONE {
+            level.head = moved;
+        } else {
+            self.orders.get_mut(order.previous).next = moved;
+        }
+        if order.next == NONE {
+            level.tail = moved;
+        } else {
+            self.orders.get_mut(order.next).previous = moved;
+        }
+        moved
+    }
+
     /// The order with this key.
     #[inline]
     pub fn find(&self, key: OrderKey) -> Option<Slot> {

@@ -72,6 +72,10 @@ impl Levels {
         self.live
     }
 
+    pub(super) fn is_full(&self) -> bool {
+        self.live == self.levels.len()
+    }
+
     /// Takes a vacant level, or `None` when all are in use.
     #[inline]
     pub(super) fn allocate(&mut self, level: Level) -> Option<LevelIndex> {

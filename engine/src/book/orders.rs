@@ -194,11 +194,14 @@ impl OrderTable {
 
     /// The slot for a new key, or why there is none.
     #[inline]
-    #[allow(clippy::cast_possible_truncation, reason = "a table has fewer than 2^32 slots")]
     pub(super) fn vacancy(&self, key: OrderKey) -> Result<Slot, NoVacancy> {
-        if self.live == self.live_max {
-            return Err(NoVacancy::Full);
-        }
+        if self.live == self.live_max { Err(NoVacancy::Full) } else { self.vacancy_beyond(key) }
+    }
+
+    /// As [`OrderTable::vacancy`], whatever the capacity says: the table itself is never full.
+    #[inline]
+    #[allow(clippy::cast_possible_truncation, reason = "a table has fewer than 2^32 slots")]
+    fn vacancy_beyond(&self, key: OrderKey) -> Result<Slot, NoVacancy> {
         let mut at = self.home(key.0);
         let mut vacancy = None;
         loop {
@@ -210,6 +213,23 @@ impl OrderTable {
             }
             at = (at + 1) & self.mask;
         }
+    }
+
+    /// Moves an order to the slot of another key, which no order has. Its neighbours and its level
+    /// still name the old slot.
+    pub(super) fn rekey(&mut self, slot: Slot, key: OrderKey) -> Slot {
+        let Ok(target) = self.vacancy_beyond(key) else {
+            debug_assert!(false, "callers have looked for the key");
+            return slot;
+        };
+        let order = Order { key: key.0, ..*self.get(slot) };
+        self.fill(target, order);
+        self.vacate(slot);
+        target
+    }
+
+    pub(super) fn is_full(&self) -> bool {
+        self.live == self.live_max
     }
 
     /// Fills a slot that [`OrderTable::vacancy`] gave.
