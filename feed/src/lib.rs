@@ -3,3 +3,6 @@
 pub mod event;
 pub mod itch;
 pub mod moldudp64;
+mod seqlock;
+mod sync;
+pub mod top;
