@@ -161,6 +161,12 @@ impl Engine {
         self.outbox.clear();
     }
 
+    /// Forgets the first events, which have been handed on.
+    #[inline]
+    pub fn forget_events(&mut self, count: usize) {
+        self.outbox.drain(..count);
+    }
+
     /// Whether there is room for every event that one more input can cause.
     #[inline]
     pub fn has_room(&self) -> bool {

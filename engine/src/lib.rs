@@ -1,10 +1,12 @@
 //! The books, matching, the fill rules, and the state machine that ties them together.
 
+pub mod agent;
 mod book;
 pub mod command;
 mod engine;
 pub mod event;
 mod instruments;
+pub mod latency;
 mod orders;
 mod own;
 pub mod probe;
