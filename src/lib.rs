@@ -2,7 +2,9 @@
 //! decides something lives in the crates of the workspace.
 
 mod commands;
+pub mod config;
 mod exit;
+pub mod runner;
 
 use std::process::ExitCode;
 
@@ -19,8 +21,7 @@ struct Cli {
 }
 
 #[derive(Subcommand)]
-enum Command {
-}
+enum Command {}
 
 /// Runs the program on the process's own arguments.
 pub fn run() -> ExitCode {

@@ -139,6 +139,12 @@ impl Engine {
         (engine, reader)
     }
 
+    /// Touches the memory of the books once, so that the system has given every page before the
+    /// first message needs it.
+    pub fn warm_up(&mut self) {
+        self.books.warm_up();
+    }
+
     /// Makes an instrument known, for a venue without a feed. False where the number is 0 or
     /// beyond the capacity.
     pub fn add_instrument(&mut self, instrument: InstrumentId, symbol: Symbol) -> bool {

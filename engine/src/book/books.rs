@@ -133,6 +133,14 @@ impl Books {
         }
     }
 
+    /// Writes to every page of the tables once. A page that is only reserved costs a fault, a
+    /// thousand times a message, when it is first used.
+    pub fn warm_up(&mut self) {
+        self.orders.warm_up();
+        self.levels.warm_up();
+        self.arena.warm_up();
+    }
+
     /// Instruments that the books can hold; the highest number is one less.
     pub fn instruments(&self) -> usize {
         self.books.len()

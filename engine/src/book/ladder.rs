@@ -82,6 +82,11 @@ impl Arena {
         Self { entries: vec![0; entries_max].into(), free: [NONE; CLASSES], untouched: 0 }
     }
 
+    /// Writes to every page. Only while nothing is stored.
+    pub(super) fn warm_up(&mut self) {
+        std::hint::black_box(&mut self.entries).fill(0);
+    }
+
     /// Entries that `levels_max` levels over `sides` sides need at worst: a block is at most half
     /// empty, and the smaller blocks that a ladder has left behind are no larger than its own.
     pub(super) fn entries(levels_max: usize, sides: usize) -> usize {

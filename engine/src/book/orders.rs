@@ -153,6 +153,11 @@ impl OrderTable {
         Self { orders: vec![Order::VACANT; slots].into(), mask: slots - 1, live: 0, live_max }
     }
 
+    /// Writes to every page. Only while nothing is stored.
+    pub(super) fn warm_up(&mut self) {
+        std::hint::black_box(&mut self.orders).fill(Order::VACANT);
+    }
+
     /// How many slots a table for `live_max` orders has.
     pub(super) fn slots(live_max: usize) -> usize {
         (live_max.max(16) * 4).next_power_of_two()
