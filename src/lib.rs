@@ -20,12 +20,15 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
+    Generate(commands::Generate),
 }
 
 /// Runs the program on the process's own arguments.
 pub fn run() -> ExitCode {
     let cli = Cli::parse();
-    let result: Result<(), Exit> = match cli.command {};
+    let result: Result<(), Exit> = match cli.command {
+        Command::Generate(command) => command.run(),
+    };
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(exit) => exit.report(),
