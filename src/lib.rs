@@ -21,12 +21,18 @@ struct Cli {
 }
 
 #[derive(Subcommand)]
-enum Command {}
+enum Command {
+    Generate(commands::Generate),
+    Book(commands::Book),
+}
 
 /// Runs the program on the process's own arguments.
 pub fn run() -> ExitCode {
     let cli = Cli::parse();
-    let result: Result<(), Exit> = match cli.command {};
+    let result: Result<(), Exit> = match cli.command {
+        Command::Generate(command) => command.run(),
+        Command::Book(command) => command.run(),
+    };
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(exit) => exit.report(),

@@ -22,7 +22,7 @@ const AROUND: usize = 8;
 
 /// Build all books from a recording, check them, time it.
 #[derive(Args)]
-pub(crate) struct BookArgs {
+pub(crate) struct Book {
     /// The recording.
     file: PathBuf,
     /// Write the best prices of every instrument to this CSV file ("-" is standard output).
@@ -55,27 +55,29 @@ pub(crate) struct BookReport {
     pub(crate) memory_bytes: usize,
 }
 
-/// Runs the command.
-pub(crate) fn run(args: &BookArgs) -> Result<(), Exit> {
-    let name = args.file.display();
-    let mut recording =
-        Recording::open(&args.file).map_err(|error| Exit::usage(format!("{name}: {error}")))?;
-    let config = engine_config(args.orders, recording.size());
-    let mut builder = Builder::new(&config);
-    builder.build(&mut recording).map_err(|error| Exit::failed(format!("{name}: {error}")))?;
-    let report = builder.report(config.bytes());
-    if let Some(path) = &args.tops {
-        write_tops_to(path, &builder.engine)
-            .map_err(|error| Exit::failed(format!("{}: {error}", path.display())))?;
+impl Book {
+    /// Runs the command.
+    pub(crate) fn run(self) -> Result<(), Exit> {
+        let name = self.file.display();
+        let mut recording =
+            Recording::open(&self.file).map_err(|error| Exit::usage(format!("{name}: {error}")))?;
+        let config = engine_config(self.orders, recording.size());
+        let mut builder = Builder::new(&config);
+        builder.build(&mut recording).map_err(|error| Exit::failed(format!("{name}: {error}")))?;
+        let report = builder.report(config.bytes());
+        if let Some(path) = &self.tops {
+            write_tops_to(path, &builder.engine)
+                .map_err(|error| Exit::failed(format!("{}: {error}", path.display())))?;
+        }
+        print(&report, self.json).map_err(Exit::failed)?;
+        if report.beyond_capacity > 0 {
+            return Err(Exit::failed(format!(
+                "{} messages found the books full; give --orders a number above {}",
+                report.beyond_capacity, config.capacity.orders
+            )));
+        }
+        Ok(())
     }
-    print(&report, args.json).map_err(Exit::failed)?;
-    if report.beyond_capacity > 0 {
-        return Err(Exit::failed(format!(
-            "{} messages found the books full; give --orders a number above {}",
-            report.beyond_capacity, config.capacity.orders
-        )));
-    }
-    Ok(())
 }
 
 /// Room for the orders that can live at once: no more than one for each add, and a whole day of
@@ -183,7 +185,8 @@ impl Builder {
 /// The order and the instrument that a message touches, read straight from its bytes.
 #[inline]
 fn touched(message: &[u8]) -> Option<(OrderReference, InstrumentId)> {
-    let (&locate, &reference) = (message.get(1..3)?.first_chunk()?, message.get(11..19)?.first_chunk()?);
+    let (&locate, &reference) =
+        (message.get(1..3)?.first_chunk()?, message.get(11..19)?.first_chunk()?);
     let reference = OrderReference(u64::from_be_bytes(reference));
     Some((reference, InstrumentId(u16::from_be_bytes(locate))))
 }

@@ -1,0 +1,219 @@
+//! The made-up market: instruments, their books and all live orders, and the choices that orders
+//! make in it.
+
+use spindle_types::{Side, Symbol};
+
+use super::book::Book;
+use super::orders::{Order, Orders};
+use super::random::Random;
+use super::tables;
+
+/// One cent, in price units.
+pub(crate) const TICK: u32 = 100;
+
+/// The highest price that ITCH 5.0 allows, 200,000 dollars, less room for what is placed behind it.
+const PRICE_MAX: u32 = 1_999_000_000;
+
+/// An instrument. Its locate code is its index plus 1.
+struct Instrument {
+    symbol: Symbol,
+    /// The price to start from where the book is empty.
+    reference_price: u32,
+    book: Book,
+}
+
+pub(crate) struct Market {
+    instruments: Vec<Instrument>,
+    /// Instruments by activity, the busiest first.
+    ranking: Vec<u16>,
+    /// The weights of the ranking, summed up.
+    weights: Vec<u64>,
+    pub(crate) orders: Orders,
+}
+
+impl Market {
+    pub(crate) fn new(symbols: u16, random: &mut Random) -> Self {
+        let mut ranking: Vec<u16> = (0..symbols).collect();
+        random.shuffle(&mut ranking);
+        // Zipf's law with an offset, so that the first of 8,000 has 1.5 % of all activity and the
+        // first of 10 has a third.
+        let offset = 1 + u64::from(symbols / 800).min(10);
+        let weights = (0..u64::from(symbols))
+            .scan(0, |sum, rank| {
+                *sum += 1_000_000_000 / (rank + offset);
+                Some(*sum)
+            })
+            .collect();
+        let instruments = (0..symbols)
+            .map(|index| Instrument {
+                symbol: symbol(index),
+                reference_price: tables::opening_ticks(random) * TICK,
+                book: Book::default(),
+            })
+            .collect();
+        Self { instruments, ranking, weights, orders: Orders::default() }
+    }
+
+    pub(crate) fn symbol(&self, instrument: u16) -> [u8; 8] {
+        self.instruments[usize::from(instrument)].symbol.0
+    }
+
+    /// Every instrument once, the busiest first.
+    pub(crate) fn ranking(&self) -> &[u16] {
+        &self.ranking
+    }
+
+    /// An instrument, the busy ones more often.
+    pub(crate) fn any_instrument(&self, random: &mut Random) -> u16 {
+        let total = self.weights.last().copied().unwrap_or(1);
+        let at = random.below(total);
+        let rank = self.weights.partition_point(|&sum| sum <= at);
+        self.ranking[rank.min(self.ranking.len() - 1)]
+    }
+
+    pub(crate) fn any_side(random: &mut Random) -> Side {
+        if random.below(2) == 0 { Side::Buy } else { Side::Sell }
+    }
+
+    pub(crate) fn book(&self, instrument: u16) -> &Book {
+        &self.instruments[usize::from(instrument)].book
+    }
+
+    /// The middle of the book, or the best price there is, or the reference price, in whole ticks.
+    pub(crate) fn middle(&self, instrument: u16) -> u32 {
+        let Instrument { book, reference_price, .. } = &self.instruments[usize::from(instrument)];
+        match (book.best(Side::Buy), book.best(Side::Sell)) {
+            (Some(bid), Some(ask)) => (bid + (ask - bid) / 2) / TICK * TICK,
+            (Some(price), None) | (None, Some(price)) => price,
+            (None, None) => *reference_price,
+        }
+    }
+
+    /// A price for a new order: near the best of its side, and never at or through the other side.
+    pub(crate) fn price_for(&self, random: &mut Random, instrument: u16, side: Side) -> u32 {
+        let Instrument { book, reference_price, .. } = &self.instruments[usize::from(instrument)];
+        let other = book.best(side.opposite());
+        let behind = tables::ticks_behind(random) * TICK;
+        let price = match (book.best(side), other) {
+            (Some(best), Some(other)) => {
+                let spread = best.abs_diff(other) / TICK;
+                if spread > 1 && behind == 0 && random.chance(256) {
+                    ahead(side, best, TICK * (1 + random.below32((spread - 1).min(20))))
+                } else if spread > 20 && random.chance(512) {
+                    ahead(side, best, TICK * (spread / 2))
+                } else {
+                    away(side, best, behind)
+                }
+            }
+            (Some(best), None) => away(side, best, behind),
+            (None, Some(other)) => away(side, other, TICK + behind),
+            (None, None) => away(side, *reference_price, TICK + behind),
+        };
+        within(side, price, other)
+    }
+
+    /// Puts a new order into its book. The same time or a later one than before.
+    pub(crate) fn enter(&mut self, time: u64, order: Order) {
+        let instrument = usize::from(order.instrument);
+        let index = self.orders.insert(time, order);
+        self.instruments[instrument].book.enter(&mut self.orders, index);
+    }
+
+    /// Takes a live order out.
+    pub(crate) fn leave(&mut self, order: u32) {
+        let instrument = usize::from(self.orders.get(order).instrument);
+        self.instruments[instrument].book.leave(&mut self.orders, order);
+        self.orders.remove(order);
+    }
+
+    /// An order that goes: one of about the right age, more often one near the top of its book.
+    pub(crate) fn any_order(&self, random: &mut Random, now: u64) -> Option<u32> {
+        let mut chosen = None;
+        for _ in 0..4 {
+            let order = self.orders.near(now.saturating_sub(tables::age(random)))?;
+            chosen = Some(order);
+            let book = self.book(self.orders.get(order).instrument);
+            let accepted = match book.levels_before(&self.orders, order) {
+                0 => 1024,
+                1 | 2 => 800,
+                _ => 100,
+            };
+            if random.chance(accepted) {
+                break;
+            }
+        }
+        chosen
+    }
+
+    /// The order that an incoming one would meet first in some busy book.
+    pub(crate) fn any_front(&self, random: &mut Random, now: u64) -> Option<u32> {
+        for _ in 0..8 {
+            let instrument = self.any_instrument(random);
+            if let Some(order) = self.book(instrument).front(Self::any_side(random)) {
+                return Some(order);
+            }
+        }
+        let order = self.any_order(random, now)?;
+        let Order { instrument, side, .. } = *self.orders.get(order);
+        self.book(instrument).front(side)
+    }
+}
+
+/// `units` behind `price`, on an order's own side.
+fn away(side: Side, price: u32, units: u32) -> u32 {
+    match side {
+        Side::Buy => price.saturating_sub(units),
+        Side::Sell => price.saturating_add(units),
+    }
+}
+
+/// `units` ahead of `price`, towards the other side.
+fn ahead(side: Side, price: u32, units: u32) -> u32 {
+    away(side.opposite(), price, units)
+}
+
+/// The nearest price that is at least a tick, at most the highest allowed, and leaves a tick to the
+/// other side's best. Asks stay a tick above the lowest price, so that a bid always has room.
+fn within(side: Side, price: u32, other: Option<u32>) -> u32 {
+    match side {
+        Side::Buy => price.min(other.unwrap_or(PRICE_MAX).saturating_sub(TICK)).max(TICK),
+        Side::Sell => price.min(PRICE_MAX).max(other.unwrap_or(TICK) + TICK),
+    }
+}
+
+/// A symbol for each index: A to Z, then AA and so on.
+fn symbol(index: u16) -> Symbol {
+    let mut rest = u32::from(index) + 1;
+    let mut letters = [b' '; 8];
+    let mut length = 0;
+    while rest > 0 {
+        rest -= 1;
+        letters[length] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ"[(rest % 26) as usize];
+        length += 1;
+        rest /= 26;
+    }
+    letters[..length].reverse();
+    Symbol(letters)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn symbols_differ() {
+        let names: Vec<String> =
+            [0, 25, 26, 701, 702, 65_534].map(|at| symbol(at).to_string()).into();
+        assert_eq!(names, ["A", "Z", "AA", "ZZ", "AAA", "CRXO"]);
+    }
+
+    #[test]
+    fn prices_leave_room_on_both_ends() {
+        assert_eq!(within(Side::Buy, 0, None), TICK);
+        assert_eq!(within(Side::Sell, 0, None), 2 * TICK);
+        assert_eq!(within(Side::Buy, 500, Some(200)), 100);
+        assert_eq!(within(Side::Sell, 100, Some(500)), 600);
+        assert_eq!(within(Side::Buy, u32::MAX, None), PRICE_MAX - TICK);
+        assert_eq!(within(Side::Sell, u32::MAX, Some(PRICE_MAX - TICK)), PRICE_MAX);
+    }
+}
