@@ -7,11 +7,12 @@ mod engine;
 pub mod event;
 mod instruments;
 pub mod latency;
+mod lookahead;
 mod orders;
 mod own;
 pub mod probe;
 mod tape;
 
-pub use book::{Best, BookError, Books, Capacity, LevelView, Order, OrderKey, Placed, Slot};
+pub use book::{Best, BookError, Books, Capacity, Hint, LevelView, Order, OrderKey, Placed, Slot};
 pub use engine::{Counters, Divergence, Engine, EngineConfig};
 pub use instruments::{Instrument, Instruments};

@@ -5,14 +5,26 @@ use spindle_feed::event::{MarketAction, MarketEvent, Phase, TradingState};
 use spindle_feed::top::TopState;
 use spindle_types::{InstrumentId, OrderReference, Price, Quantity, Sequence, Side, Symbol};
 
-use crate::book::{BookError, OrderKey, Slot};
+use crate::book::{BookError, Hint, OrderKey, Slot};
 use crate::engine::Engine;
 use crate::event::CancelReason;
 
 impl Engine {
     /// Applies one message of the market, the `sequence`th of its stream.
-    #[inline]
     pub fn on_market(&mut self, event: &MarketEvent, sequence: Sequence) {
+        self.on_market_at(event, sequence, Hint::NONE, Hint::NONE);
+    }
+
+    /// Applies one message of the market. The hints say where the order that it names, and the
+    /// level of the order that enters, were a moment ago.
+    #[inline]
+    pub(crate) fn on_market_at(
+        &mut self,
+        event: &MarketEvent,
+        sequence: Sequence,
+        order: Hint,
+        level: Hint,
+    ) {
         self.time = event.time;
         self.market_sequence = sequence;
         self.counters.market_messages += 1;
@@ -22,18 +34,28 @@ impl Engine {
                 if !self.instruments.get(instrument).known {
                     self.learn(instrument, symbol);
                 }
-                self.on_add(instrument, reference, side, quantity, price, 0);
+                self.on_add(instrument, reference, side, quantity, price, 0, level);
             }
             MarketAction::Execute { reference, quantity, .. } => {
-                self.on_execute(reference, quantity, true);
+                self.on_execute(reference, quantity, true, order);
             }
             MarketAction::ExecuteAt { reference, quantity, printable, .. } => {
-                self.on_execute(reference, quantity, printable);
+                self.on_execute(reference, quantity, printable, order);
             }
-            MarketAction::Reduce { reference, quantity } => self.on_reduce(reference, quantity),
-            MarketAction::Delete { reference } => self.on_delete(reference),
+            MarketAction::Reduce { reference, quantity } => {
+                if let Some(slot) = self.market_order(reference, order) {
+                    self.reduce(slot, quantity);
+                }
+            }
+            MarketAction::Delete { reference } => {
+                if let Some(slot) = self.market_order(reference, order) {
+                    self.remove(slot);
+                }
+            }
             MarketAction::Replace { reference, new_reference, quantity, price } => {
-                self.on_replace(reference, new_reference, quantity, price);
+                if let Some(slot) = self.market_order(reference, order) {
+                    self.on_replace(slot, new_reference, quantity, price, level);
+                }
             }
             MarketAction::Trade { quantity, price, .. } => {
                 self.on_trade(instrument, quantity, price);
@@ -52,32 +74,6 @@ impl Engine {
             #[allow(clippy::cast_possible_truncation, reason = "at most 65,536 instruments")]
             self.mark_stale(InstrumentId(number as u16));
         }
-    }
-
-    /// Asks for the memory that the order of a coming message will need.
-    #[inline]
-    pub fn prefetch(&self, reference: OrderReference) {
-        self.books.prefetch_order(reference.0);
-    }
-
-    /// Asks for the level and the neighbours of an order whose record has arrived.
-    #[inline]
-    pub fn prefetch_around(&self, reference: OrderReference) {
-        if let Some(key) = OrderKey::market(reference) {
-            self.books.prefetch_around(key);
-        }
-    }
-
-    /// Asks for the head of the book of a coming message, and then for what it points at.
-    #[inline]
-    pub fn prefetch_book(&self, instrument: InstrumentId) {
-        self.books.prefetch_book(instrument);
-    }
-
-    /// Asks for the best levels of the book of a coming message.
-    #[inline]
-    pub fn prefetch_best(&self, instrument: InstrumentId) {
-        self.books.prefetch_best(instrument);
     }
 
     #[cold]
@@ -106,12 +102,13 @@ impl Engine {
         quantity: Quantity,
         price: Price,
         taken: u32,
+        hint: Hint,
     ) {
         let placed = OrderKey::market(reference).ok_or(BookError::Duplicate).and_then(|key| {
             if quantity.is_zero() {
                 return Err(BookError::Duplicate);
             }
-            self.books.add(key, instrument, side, quantity, price, None)
+            self.books.add(key, instrument, side, quantity, price, None, hint)
         });
         let placed = match placed {
             Ok(placed) => placed,
@@ -145,8 +142,14 @@ impl Engine {
     /// the executed shares; the order is then reduced as the tape says. Shares that a cross prints
     /// again (not printable) reduce only.
     #[inline]
-    fn on_execute(&mut self, reference: OrderReference, quantity: Quantity, printable: bool) {
-        let Some(slot) = self.market_order(reference) else {
+    fn on_execute(
+        &mut self,
+        reference: OrderReference,
+        quantity: Quantity,
+        printable: bool,
+        hint: Hint,
+    ) {
+        let Some(slot) = self.market_order(reference, hint) else {
             return;
         };
         let order = self.books.order(slot);
@@ -158,37 +161,21 @@ impl Engine {
     }
 
     #[inline]
-    fn on_reduce(&mut self, reference: OrderReference, quantity: Quantity) {
-        if let Some(slot) = self.market_order(reference) {
-            self.reduce(slot, quantity);
-        }
-    }
-
-    #[inline]
-    fn on_delete(&mut self, reference: OrderReference) {
-        if let Some(slot) = self.market_order(reference) {
-            self.remove(slot);
-        }
-    }
-
-    #[inline]
     fn on_replace(
         &mut self,
-        reference: OrderReference,
+        slot: Slot,
         new_reference: OrderReference,
         quantity: Quantity,
         price: Price,
+        hint: Hint,
     ) {
-        let Some(slot) = self.market_order(reference) else {
-            return;
-        };
         let order = self.books.order(slot);
         let (instrument, side, taken) = (order.instrument(), order.side(), order.taken());
         if self.books.remove(slot) {
             self.publish(instrument);
         }
         self.divergence.displaced += u64::from(taken.saturating_sub(quantity.0));
-        self.on_add(instrument, new_reference, side, quantity, price, taken);
+        self.on_add(instrument, new_reference, side, quantity, price, taken, hint);
     }
 
     /// Rule 5: an execution against a hidden order at a price fills strategies' displayed orders
@@ -230,8 +217,8 @@ impl Engine {
 
     /// The order of the market with this reference; counts what is unknown.
     #[inline]
-    fn market_order(&mut self, reference: OrderReference) -> Option<Slot> {
-        let slot = OrderKey::market(reference).and_then(|key| self.books.find(key));
+    fn market_order(&mut self, reference: OrderReference, hint: Hint) -> Option<Slot> {
+        let slot = OrderKey::market(reference).and_then(|key| self.books.find_at(key, hint));
         if slot.is_none() {
             self.counters.unknown_references += 1;
         }

@@ -8,17 +8,11 @@ use std::time::Instant;
 use clap::Args;
 use serde::Serialize;
 use spindle_engine::{Capacity, Counters, Engine, EngineConfig};
-use spindle_feed::itch::{self, Message};
 use spindle_replay::recording::{Batch, Messages, Recording};
 use spindle_risk::Gate;
-use spindle_types::{InstrumentId, OrderReference, PriceUnit, Sequence, Side};
+use spindle_types::{PriceUnit, Sequence, Side};
 
 use crate::exit::Exit;
-
-/// How many messages ahead the record of an order is asked for, and how many ahead what it points
-/// at. Measured on recordings of 8,000 instruments.
-const AHEAD: usize = 16;
-const AROUND: usize = 8;
 
 /// Build all books from a recording, check them, time it.
 #[derive(Args)]
@@ -124,23 +118,16 @@ impl Builder {
     }
 
     fn apply(&mut self, messages: &Messages<'_>) {
-        for index in 0..messages.len() {
-            if let Some((reference, instrument)) = messages.get(index + AHEAD).and_then(touched) {
-                self.engine.prefetch(reference);
-                self.engine.prefetch_book(instrument);
-            }
-            if let Some((reference, instrument)) = messages.get(index + AROUND).and_then(touched) {
-                self.engine.prefetch_around(reference);
-                self.engine.prefetch_best(instrument);
-            }
-            match Message::decode(messages.at(index)) {
-                Ok(message) => {
-                    let sequence = Sequence(messages.sequence(index));
-                    self.engine.on_market(&itch::to_event(&message), sequence);
-                }
-                Err(_) => self.undecodable += 1,
-            }
-        }
+        let first = Sequence(messages.sequence(0));
+        let undecodable = &mut self.undecodable;
+        self.engine.on_messages(
+            first,
+            messages.len(),
+            |at| messages.at(at),
+            |_, decoded| {
+                *undecodable += u64::from(decoded.is_err());
+            },
+        );
     }
 
     #[allow(clippy::cast_precision_loss, reason = "a figure for people, three digits of it")]
@@ -180,15 +167,6 @@ impl Builder {
             memory_bytes,
         }
     }
-}
-
-/// The order and the instrument that a message touches, read straight from its bytes.
-#[inline]
-fn touched(message: &[u8]) -> Option<(OrderReference, InstrumentId)> {
-    let (&locate, &reference) =
-        (message.get(1..3)?.first_chunk()?, message.get(11..19)?.first_chunk()?);
-    let reference = OrderReference(u64::from_be_bytes(reference));
-    Some((reference, InstrumentId(u16::from_be_bytes(locate))))
 }
 
 fn write_tops_to(path: &Path, engine: &Engine) -> io::Result<()> {

@@ -90,6 +90,19 @@ pub struct LevelView {
     pub orders: u32,
 }
 
+/// Where an order and a level were when somebody looked ahead. Both are looked at again before they
+/// are believed, so a hint that has grown old costs time and nothing else.
+#[derive(Clone, Copy, Debug)]
+pub struct Hint {
+    slot: Slot,
+    level: LevelIndex,
+}
+
+impl Hint {
+    /// No idea.
+    pub const NONE: Self = Self { slot: NONE, level: NONE };
+}
+
 const NO_ENTRY: Entry = u64::MAX;
 
 #[derive(Clone, Copy, Debug)]
@@ -187,6 +200,12 @@ impl Books {
         self.orders.find(key)
     }
 
+    /// The order with this key, which may still be where the hint says.
+    #[inline]
+    pub fn find_at(&self, key: OrderKey, hint: Hint) -> Option<Slot> {
+        if self.orders.holds(hint.slot, key) { Some(hint.slot) } else { self.orders.find(key) }
+    }
+
     /// The order of a slot that lives.
     #[inline]
     pub fn order(&self, slot: Slot) -> &Order {
@@ -219,6 +238,7 @@ impl Books {
         quantity: Quantity,
         price: Price,
         own: Option<u32>,
+        hint: Hint,
     ) -> Result<Placed, BookError> {
         if instrument.index() >= self.books.len() {
             return Err(BookError::Instrument);
@@ -227,7 +247,10 @@ impl Books {
             NoVacancy::Full => BookError::Orders,
             NoVacancy::Duplicate => BookError::Duplicate,
         })?;
-        let level = self.level_for(instrument, side, price)?;
+        let level = match self.levels.holds(hint.level, instrument, side, price.0) {
+            true => hint.level,
+            false => self.level_for(instrument, side, price)?,
+        };
         let mut order = Order::new(key, instrument, side, quantity.0, level);
         order.extra = own.unwrap_or(0);
         self.orders.fill(slot, order);
@@ -384,36 +407,56 @@ impl Books {
         false
     }
 
-    /// Asks for the memory of an order that a coming message names.
+    /// Looks ahead, first time: asks for the record of an order, known by its key as the message
+    /// has it, and for the head of its book.
     #[inline]
-    pub fn prefetch_order(&self, key: u64) {
+    pub fn ask_for(&self, key: u64, instrument: InstrumentId) {
         self.orders.prefetch(key);
-    }
-
-    /// Asks for level and neighbours of an order whose record has arrived meanwhile.
-    #[inline]
-    pub fn prefetch_around(&self, key: OrderKey) {
-        if let Some(slot) = self.orders.find(key) {
-            let level = self.orders.prefetch_neighbours(slot);
-            self.levels.prefetch(level);
-        }
-    }
-
-    /// Asks for the head of an instrument's book.
-    #[inline]
-    pub fn prefetch_book(&self, instrument: InstrumentId) {
         prefetch(&self.books, instrument.index());
     }
 
-    /// Asks for the best entries and levels of an instrument's book.
+    /// Looks ahead, second time, for an order that will enter: asks for the end of the ladder.
     #[inline]
-    pub fn prefetch_best(&self, instrument: InstrumentId) {
+    pub fn ask_for_ladder(&self, instrument: InstrumentId, side: Side) {
         if let Some(book) = self.books.get(instrument.index()) {
-            for side in 0..2 {
-                self.arena.prefetch_best(&book.ladders[side]);
-                self.levels.prefetch(level_of(book.best[side]));
-            }
+            self.arena.prefetch_best(&book.ladders[side.index()]);
         }
+    }
+
+    /// Looks ahead, third time: where an order will enter; asks for the level.
+    #[inline]
+    pub fn look_for_level(&self, instrument: InstrumentId, side: Side, price: Price) -> Hint {
+        let Some(book) = self.books.get(instrument.index()) else {
+            return Hint::NONE;
+        };
+        let ladder = &book.ladders[side.index()];
+        match self.arena.find(ladder, rank(side, price.0)) {
+            Ok(at) => {
+                let level = level_of(self.arena.entries_of(ladder)[at]);
+                self.levels.prefetch(level);
+                Hint { level, ..Hint::NONE }
+            }
+            Err(_) => Hint::NONE,
+        }
+    }
+
+    /// Looks ahead, third time: where an order is; asks for its level and its neighbours.
+    #[inline]
+    pub fn look_for_order(&self, key: OrderKey) -> Hint {
+        match self.orders.find(key) {
+            Some(slot) => {
+                let level = self.orders.prefetch_neighbours(slot);
+                self.levels.prefetch(level);
+                Hint { slot, ..Hint::NONE }
+            }
+            None => Hint::NONE,
+        }
+    }
+
+    /// Looks ahead, last time: asks for the last order of the level that another will join.
+    #[inline]
+    pub fn ask_for_tail(&self, hint: Hint) {
+        self.orders.prefetch_slot(self.levels.tail(hint.level));
     }
 
     /// Whether something at this level can change the best of its side.

@@ -116,6 +116,29 @@ impl Levels {
         &mut self.levels[index as usize]
     }
 
+    /// Whether a level lives at this index that has this price on this side of this book.
+    #[inline]
+    pub(super) fn holds(
+        &self,
+        index: LevelIndex,
+        instrument: InstrumentId,
+        side: Side,
+        price: u32,
+    ) -> bool {
+        self.levels.get(index as usize).is_some_and(|level| {
+            level.count > 0
+                && level.price == price
+                && level.instrument == instrument.0
+                && level.side == side as u8
+        })
+    }
+
+    /// The last order of a level; any number where the level is gone.
+    #[inline]
+    pub(super) fn tail(&self, index: LevelIndex) -> Slot {
+        self.levels.get(index as usize).map_or(NONE, |level| level.tail)
+    }
+
     #[inline]
     pub(super) fn prefetch(&self, index: LevelIndex) {
         prefetch(&self.levels, index as usize);

@@ -182,6 +182,17 @@ impl OrderTable {
     }
 
     #[inline]
+    pub(super) fn prefetch_slot(&self, slot: Slot) {
+        prefetch(&self.orders, slot as usize);
+    }
+
+    /// Whether the order with this key is in this slot.
+    #[inline]
+    pub(super) fn holds(&self, slot: Slot, key: OrderKey) -> bool {
+        self.orders.get(slot as usize).is_some_and(|order| order.key == key.0)
+    }
+
+    #[inline]
     #[allow(clippy::cast_possible_truncation, reason = "a table has fewer than 2^32 slots")]
     pub(super) fn find(&self, key: OrderKey) -> Option<Slot> {
         let mut at = self.home(key.0);
