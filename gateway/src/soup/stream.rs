@@ -30,7 +30,7 @@ struct Chunk {
 /// An append-only sequence of messages, the first of which has number 1.
 #[derive(Debug)]
 pub struct Stream {
-    /// Never empty.
+    /// Never empty but in [`Stream::NOTHING`].
     chunks: Vec<Chunk>,
     spare: Option<Box<[u8]>>,
     next: u64,
@@ -60,6 +60,10 @@ impl Default for Stream {
 }
 
 impl Stream {
+    /// What is sent to a connection before its login: nothing. It cannot be appended to.
+    pub(crate) const NOTHING: &'static Self =
+        &Self { chunks: Vec::new(), spare: None, next: 1, total: 0 };
+
     /// An empty stream, with its first chunk allocated.
     pub fn new() -> Self {
         let first = Chunk { bytes: empty_chunk(), used: 0, first: 1 };
