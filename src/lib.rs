@@ -4,7 +4,10 @@
 mod commands;
 pub mod config;
 mod exit;
+pub mod feed;
+pub mod report;
 pub mod runner;
+pub mod venue;
 
 use std::process::ExitCode;
 
@@ -24,6 +27,7 @@ struct Cli {
 enum Command {
     Generate(commands::Generate),
     Book(commands::Book),
+    Run(commands::Run),
 }
 
 /// Runs the program on the process's own arguments.
@@ -32,6 +36,7 @@ pub fn run() -> ExitCode {
     let result: Result<(), Exit> = match cli.command {
         Command::Generate(command) => command.run(),
         Command::Book(command) => command.run(),
+        Command::Run(command) => command.run(),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

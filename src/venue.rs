@@ -81,8 +81,7 @@ impl Venue {
         let notices = gateway.notices(NOTICES_MAX);
         let (address, shutdown) = (gateway.local_address(), gateway.shutdown_handle());
         let measure = config.measure;
-        let engine =
-            EngineAgent::new(engine, feed, commands_out, events_in, time_source, measure);
+        let engine = EngineAgent::new(engine, feed, commands_out, events_in, time_source, measure);
         let memory_bytes = config.engine.bytes();
         Ok(Self { engine, gateway, tops, notices, address, shutdown, memory_bytes })
     }

@@ -2,6 +2,8 @@
 
 mod book;
 mod generate;
+mod run;
 
 pub(crate) use book::Book;
 pub(crate) use generate::Generate;
+pub(crate) use run::Run;
