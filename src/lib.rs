@@ -21,6 +21,8 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     Generate(commands::Generate),
+    Inspect(commands::Inspect),
+    Replay(commands::Replay),
 }
 
 /// Runs the program on the process's own arguments.
@@ -28,6 +30,8 @@ pub fn run() -> ExitCode {
     let cli = Cli::parse();
     let result: Result<(), Exit> = match cli.command {
         Command::Generate(command) => command.run(),
+        Command::Inspect(command) => command.run(),
+        Command::Replay(command) => command.run(),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
