@@ -146,13 +146,13 @@ pub enum ReceivePath {
 }
 
 /// One line of a feed.
-#[derive(Clone, Copy, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FeedLineTable {
     /// The group and port, or the local address and port for unicast.
     pub address: SocketAddr,
-    /// The local address of the interface that a group is joined on.
-    pub interface: Option<std::net::IpAddr>,
+    /// The interface on which the packets arrive, by name; the kernel's choice where left out.
+    pub interface: Option<String>,
     /// The one address that packets are taken from.
     pub source: Option<std::net::IpAddr>,
 }

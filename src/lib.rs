@@ -3,6 +3,7 @@
 
 mod commands;
 pub mod config;
+pub mod demo;
 mod exit;
 pub mod feed;
 pub mod report;
@@ -28,6 +29,9 @@ enum Command {
     Generate(commands::Generate),
     Book(commands::Book),
     Run(commands::Run),
+    Demo(commands::Demo),
+    Inspect(commands::Inspect),
+    Replay(commands::Replay),
 }
 
 /// Runs the program on the process's own arguments.
@@ -37,6 +41,9 @@ pub fn run() -> ExitCode {
         Command::Generate(command) => command.run(),
         Command::Book(command) => command.run(),
         Command::Run(command) => command.run(),
+        Command::Demo(command) => command.run(),
+        Command::Inspect(command) => command.run(),
+        Command::Replay(command) => command.run(),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -1,6 +1,6 @@
 //! What a command of a strategy does.
 
-use spindle_feed::event::{Phase, TradingState};
+use spindle_feed::event::TradingState;
 use spindle_risk::{Market, Reject, Request};
 use spindle_types::{InstrumentId, MatchNumber, Price, Quantity, Side};
 
@@ -120,7 +120,7 @@ impl Engine {
     }
 
     fn admit_state(&self, instrument: InstrumentId) -> Result<(), Refusal> {
-        if matches!(self.phase, Some(Phase::EndOfSystemHours | Phase::EndOfMessages)) {
+        if self.is_closed() {
             return Err(RejectReason::Closed.into());
         }
         let known = self.instruments.get(instrument);

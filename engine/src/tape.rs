@@ -86,7 +86,7 @@ impl Engine {
     fn mark_stale(&mut self, instrument: InstrumentId) {
         if let Some(known) = self.instruments.get_mut(instrument) {
             known.stale = true;
-            self.tops.set_state(instrument, TopState::Stale);
+            self.tops.set_state(instrument, self.top_state(instrument));
         }
     }
 
@@ -198,16 +198,17 @@ impl Engine {
     fn on_status(&mut self, instrument: InstrumentId, state: TradingState) {
         if let Some(known) = self.instruments.get_mut(instrument) {
             known.trading = state;
-            let state = known.top_state();
-            self.tops.set_state(instrument, state);
+            self.tops.set_state(instrument, self.top_state(instrument));
         }
     }
 
     fn on_phase(&mut self, phase: Phase) {
         self.phase = Some(phase);
         match phase {
-            Phase::EndOfSystemHours => self.cancel_all(CancelReason::EndOfDay),
-            Phase::EndOfMessages => self.tops.set_all_states(TopState::Closed),
+            Phase::EndOfSystemHours | Phase::EndOfMessages => {
+                self.cancel_all(CancelReason::EndOfDay);
+                self.tops.set_all_states(TopState::Closed);
+            }
             Phase::StartOfMessages
             | Phase::StartOfSystemHours
             | Phase::StartOfMarketHours

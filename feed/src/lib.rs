@@ -3,6 +3,7 @@
 pub mod event;
 pub mod itch;
 pub mod moldudp64;
+pub mod receive;
 mod seqlock;
 pub mod stream;
 mod sync;

@@ -5,5 +5,7 @@
 //! [`publish::Publisher`] touches a socket.
 
 pub mod generate;
+pub mod inspect;
+pub mod publish;
 
 pub mod recording;

@@ -30,8 +30,8 @@ use crate::venue::{Venue, VenueError};
 use spindle_engine::agent::EngineAgent;
 use spindle_gateway::{Gateway, GatewayStats};
 use strategies::{Breaker, Decide, Quoter, Strategy, Taker};
-pub use trader::{Tally, round_trips};
 use trader::Trader;
+pub use trader::{Tally, round_trips};
 
 /// Limits of the account that breaks them.
 const BREAKER_SIZE_MAX: u32 = 50_000;
@@ -349,9 +349,7 @@ impl Running {
 
     /// Ends gateway, clients and engine, in that order, so that every request is answered.
     #[allow(clippy::type_complexity, reason = "used once")]
-    fn finish(
-        self,
-    ) -> Result<(EngineAgent<AnyFeed>, GatewayStats, Vec<Strategy>), DemoError> {
+    fn finish(self) -> Result<(EngineAgent<AnyFeed>, GatewayStats, Vec<Strategy>), DemoError> {
         let panicked = |_| DemoError::Thread("a thread panicked; see the lines above".to_owned());
         self.shutdown.request();
         let mut shared = self.gateway.join().map_err(panicked)?;

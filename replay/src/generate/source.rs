@@ -30,11 +30,10 @@ impl Source for GeneratedDay {
     }
 
     #[allow(clippy::cast_possible_truncation, reason = "a block of 4,096 messages is small")]
-    fn next_batch(&mut self) -> Result<Option<Batch<'_>>, RecordingError> {
+    fn advance(&mut self) -> Result<bool, RecordingError> {
         self.offset += self.block.len() as u64;
         self.block.clear();
         self.frames.clear();
-        let first = self.generator.produced() + 1;
         while self.frames.len() < BATCH {
             let Some(message) = self.generator.next_message() else { break };
             self.block.extend_from_slice(&(message.len() as u16).to_be_bytes());
@@ -42,11 +41,12 @@ impl Source for GeneratedDay {
             self.block.extend_from_slice(message);
             self.frames.push(Frame { start, end: self.block.len() as u32 });
         }
-        if self.frames.is_empty() {
-            return Ok(None);
-        }
-        let messages = Messages::new(&self.block, &self.frames, first, self.offset);
-        Ok(Some(Batch::Itch(messages)))
+        Ok(!self.frames.is_empty())
+    }
+
+    fn batch(&self) -> Batch<'_> {
+        let first = self.generator.produced() + 1 - self.frames.len() as u64;
+        Batch::Itch(Messages::new(&self.block, &self.frames, first, self.offset))
     }
 
     fn position(&self) -> u64 {

@@ -23,6 +23,7 @@ pub struct ItchFile<R> {
     start: usize,
     block_offset: u64,
     frames: Vec<Frame>,
+    /// The number of the first record of the batch, or of the next one where there is none.
     sequence: u64,
     state: State,
 }
@@ -143,9 +144,11 @@ impl<R: Read + Send> Source for ItchFile<R> {
         Format::ItchFile
     }
 
-    fn next_batch(&mut self) -> Result<Option<Batch<'_>>, RecordingError> {
+    fn advance(&mut self) -> Result<bool, RecordingError> {
+        self.sequence += self.frames.len() as u64;
+        self.frames.clear();
         if self.state == State::Done {
-            return Ok(None);
+            return Ok(false);
         }
         let mut stop = self.walk();
         if self.frames.is_empty() && matches!(stop, Stop::NeedsMore) {
@@ -153,12 +156,14 @@ impl<R: Read + Send> Source for ItchFile<R> {
             stop = self.walk();
         }
         if self.frames.is_empty() {
-            return self.end(stop).map_or(Ok(None), Err);
+            return self.end(stop).map_or(Ok(false), Err);
         }
-        let first = self.sequence;
-        self.sequence += self.frames.len() as u64;
+        Ok(true)
+    }
+
+    fn batch(&self) -> Batch<'_> {
         let block = &self.block[..self.filled];
-        Ok(Some(Batch::Itch(Messages::new(block, &self.frames, first, self.block_offset))))
+        Batch::Itch(Messages::new(block, &self.frames, self.sequence, self.block_offset))
     }
 
     fn position(&self) -> u64 {

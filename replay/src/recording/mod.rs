@@ -43,12 +43,16 @@ pub trait Source: Send {
     /// The format that is read.
     fn format(&self) -> Format;
 
-    /// The next records, at least one, or `None` at the end. After the end, and after an error,
-    /// every further call gives `None`.
+    /// Moves to the next records, at least one, and says whether there are any. After the end, and
+    /// after an error, every further call gives `false`.
     ///
     /// # Errors
     /// What is broken, and at which byte. The records before that byte have all been given.
-    fn next_batch(&mut self) -> Result<Option<Batch<'_>>, RecordingError>;
+    fn advance(&mut self) -> Result<bool, RecordingError>;
+
+    /// The records that the last [`advance`](Source::advance) has moved to: an empty batch before
+    /// the first one and after the end.
+    fn batch(&self) -> Batch<'_>;
 
     /// Bytes of the input taken in so far, for progress. Of a file that is the file's own bytes.
     fn position(&self) -> u64;
@@ -112,12 +116,27 @@ impl Recording {
         self.source.position()
     }
 
-    /// The next records, at least one, or `None` at the end.
+    /// The next records, at least one, or `None` at the end and after an error.
     ///
     /// # Errors
     /// What is broken, and at which byte. The records before that byte have all been given.
     pub fn next_batch(&mut self) -> Result<Option<Batch<'_>>, RecordingError> {
-        self.source.next_batch()
+        Ok(if self.source.advance()? { Some(self.source.batch()) } else { None })
+    }
+
+    /// Moves to the next records without borrowing them: for a reader that works through a batch in
+    /// several steps. `false` at the end and after an error.
+    ///
+    /// # Errors
+    /// As [`next_batch`](Self::next_batch).
+    pub fn advance(&mut self) -> Result<bool, RecordingError> {
+        self.source.advance()
+    }
+
+    /// The records that [`advance`](Self::advance) or [`next_batch`](Self::next_batch) has moved to:
+    /// empty before the first and after the end.
+    pub fn batch(&self) -> Batch<'_> {
+        self.source.batch()
     }
 }
 
