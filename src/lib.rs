@@ -8,6 +8,7 @@ mod exit;
 pub mod feed;
 pub mod report;
 pub mod runner;
+pub mod tops;
 pub mod venue;
 
 use std::process::ExitCode;
