@@ -14,6 +14,7 @@ mod batch;
 mod config;
 mod error;
 mod message;
+mod requests;
 mod ring;
 mod socket;
 mod stats;
@@ -28,6 +29,7 @@ use spindle_types::ReceiveTime;
 
 pub use config::*;
 pub use error::{Fault, OpenError, Refusal};
+pub use requests::{RequestClient, RequestStats};
 pub use stats::{LineStats, ReceiveStats, RingStats};
 
 use batch::{Batch, Raw};

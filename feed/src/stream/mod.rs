@@ -307,7 +307,7 @@ impl Stream {
         self.expected = next;
         self.known_end = next;
         self.counters.delivered += next - first;
-        for (sequence, bytes) in (first..).zip(packet.messages()) {
+        for (bytes, sequence) in packet.messages().zip(first..) {
             each(Delivery::Message { sequence, bytes });
         }
     }
