@@ -2,7 +2,12 @@
 //! decides something lives in the crates of the workspace.
 
 mod commands;
+pub mod config;
 mod exit;
+pub mod feed;
+pub mod report;
+pub mod runner;
+pub mod venue;
 
 use std::process::ExitCode;
 
@@ -23,6 +28,8 @@ enum Command {
     Generate(commands::Generate),
     Inspect(commands::Inspect),
     Replay(commands::Replay),
+    Book(commands::Book),
+    Run(commands::Run),
 }
 
 /// Runs the program on the process's own arguments.
@@ -32,6 +39,8 @@ pub fn run() -> ExitCode {
         Command::Generate(command) => command.run(),
         Command::Inspect(command) => command.run(),
         Command::Replay(command) => command.run(),
+        Command::Book(command) => command.run(),
+        Command::Run(command) => command.run(),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -3,3 +3,7 @@
 pub mod event;
 pub mod itch;
 pub mod moldudp64;
+mod seqlock;
+pub mod stream;
+mod sync;
+pub mod top;

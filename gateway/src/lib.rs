@@ -1,1 +1,22 @@
-//! x
+//! Strategies' sessions: SoupBinTCP and OUCH, the gateway that serves them, and the client side.
+
+pub mod client;
+pub mod clock;
+pub mod config;
+pub mod gateway;
+pub mod notice;
+pub mod ouch;
+pub mod soup;
+pub mod stats;
+
+mod desk;
+mod transport;
+
+pub use clock::{Clock, SystemClock};
+pub use config::{GatewayConfig, Limits, User};
+pub use gateway::{Gateway, GatewayError, ShutdownHandle};
+pub use notice::GatewayNotice;
+pub use stats::GatewayStats;
+
+#[cfg(test)]
+mod testing;

@@ -1,9 +1,13 @@
 //! One file for each subcommand: its arguments, and how it calls the crates.
 
+mod book;
 mod generate;
 mod inspect;
 mod replay;
+mod run;
 
+pub(crate) use book::Book;
 pub(crate) use generate::Generate;
 pub(crate) use inspect::Inspect;
 pub(crate) use replay::Replay;
+pub(crate) use run::Run;

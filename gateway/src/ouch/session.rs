@@ -1,0 +1,223 @@
+//! One account's OUCH conversation: requests become the engine's commands, events become messages.
+//!
+//! Bytes and events in, decisions out. It outlives connections: its state is the day's.
+//!
+//! Requests with an invalid detail go to the engine too (as [`Action::Refuse`]), so that answers
+//! keep the order of the requests. An invalid Replace goes with quantity 0, because OUCH then
+//! cancels the original, if it is open, and leaves the new number unused.
+
+use spindle_engine::command::{Action, Attributes, Cancel, Refuse, Replace};
+use spindle_engine::event::{CancelReason, Event, Outcome, RejectReason};
+use spindle_types::{EventTime, OrderToken, Quantity};
+
+use super::answer::Answer;
+use super::codes::option;
+use super::inbound::{self, Message};
+use super::numbers::Numbers;
+use super::tag::{TagSet, allowed};
+use super::validate::{self, Invalid, enter_attributes, replace_attributes};
+use super::{Appendage, DecodeError};
+
+/// What is to be done about a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reaction {
+    /// Pass it to the engine.
+    Pass(Action),
+    /// Answer at once with [`Session::next_number`].
+    Query,
+    /// Nothing, by the protocol's rules.
+    Ignore(Ignored),
+}
+
+/// Why a request is ignored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ignored {
+    /// Its number is not higher than the last: a retransmission, or 0.
+    Retransmission,
+    /// It names an order of a channel that the account does not have, or carries an option that it
+    /// may not: no order can be meant.
+    NoSuchOrder,
+    /// A Modify, which the venue does not offer; the protocol has no refusal for it.
+    Modify,
+}
+
+/// The state of one account.
+#[derive(Clone, Copy, Debug)]
+pub struct Session {
+    firm: [u8; 4],
+    numbers: Numbers,
+    /// Requests passed to the engine that have no answer yet.
+    under_way: u64,
+}
+
+impl Session {
+    /// A session whose day begins. `firm` is the one that its orders may name; spaces where they
+    /// may name none.
+    pub fn new(firm: [u8; 4]) -> Self {
+        Self { firm, numbers: Numbers::default(), under_way: 0 }
+    }
+
+    /// The lowest number that the next new request can have.
+    pub const fn next_number(&self) -> u32 {
+        self.numbers.next()
+    }
+
+    /// Requests passed to the engine that have no answer yet.
+    pub const fn under_way(&self) -> u64 {
+        self.under_way
+    }
+
+    /// Decides on a request. With `full`, new orders are refused because the session's stream is
+    /// at its limit; cancels still go through.
+    ///
+    /// A [`Reaction::Pass`] must reach the engine: its number is used up by this call.
+    ///
+    /// # Errors
+    /// Bytes that are no OUCH message of a client. There is no number to answer to, and no way to
+    /// know what was meant: close the connection.
+    #[inline]
+    pub fn request(&mut self, message: &[u8], full: bool) -> Result<Reaction, DecodeError> {
+        let reaction = match Message::decode(message)? {
+            Message::Enter(message, options) => self.enter(message, options, full),
+            Message::Replace(message, options) => self.replace(message, options, full),
+            Message::Cancel(message, options) => cancel(message, options),
+            Message::Modify(..) => Reaction::Ignore(Ignored::Modify),
+            Message::AccountQuery(_, options) => query(options),
+            Message::MassCancel(message, _) => {
+                self.not_offered(message.user_ref_num.get(), inbound::MassCancel::TYPE)
+            }
+            Message::DisableEntry(message, _) => {
+                self.not_offered(message.user_ref_num.get(), inbound::DisableEntry::TYPE)
+            }
+            Message::EnableEntry(message, _) => {
+                self.not_offered(message.user_ref_num.get(), inbound::EnableEntry::TYPE)
+            }
+        };
+        if let Reaction::Pass(_) = reaction {
+            self.under_way += 1;
+        }
+        Ok(reaction)
+    }
+
+    #[inline]
+    fn enter(&mut self, message: &inbound::Enter, options: Appendage<'_>, full: bool) -> Reaction {
+        let number = message.user_ref_num.get();
+        if !self.numbers.take(number) {
+            return Reaction::Ignore(Ignored::Retransmission);
+        }
+        let order = if full { Err(NO_ROOM) } else { validate::enter(message, options, self.firm) };
+        Reaction::Pass(match order {
+            Ok(order) => Action::Enter(order),
+            Err(invalid) => refuse(number, invalid, enter_attributes(message)),
+        })
+    }
+
+    #[inline]
+    fn replace(
+        &mut self,
+        message: &inbound::Replace,
+        options: Appendage<'_>,
+        full: bool,
+    ) -> Reaction {
+        let number = message.user_ref_num.get();
+        if !self.numbers.take(number) {
+            return Reaction::Ignore(Ignored::Retransmission);
+        }
+        let attributes = replace_attributes(message);
+        if full {
+            return Reaction::Pass(refuse(number, NO_ROOM, attributes));
+        }
+        let replacement = validate::replace(message, options, self.firm);
+        Reaction::Pass(Action::Replace(replacement.unwrap_or_else(|_| Replace {
+            original: OrderToken(message.original.get()),
+            token: OrderToken(number),
+            quantity: Quantity::ZERO,
+            limit: None,
+            time_in_force: spindle_engine::command::TimeInForce::Day,
+            priority: spindle_engine::command::Priority::New,
+            attributes,
+        })))
+    }
+
+    /// A request with a number of its own that the venue does not offer.
+    fn not_offered(&mut self, number: u32, message_type: u8) -> Reaction {
+        if !self.numbers.take(number) {
+            return Reaction::Ignore(Ignored::Retransmission);
+        }
+        let observed = option::MESSAGE + u64::from(message_type);
+        let invalid = Invalid { reason: RejectReason::InvalidOption, observed };
+        Reaction::Pass(refuse(number, invalid, Attributes::default()))
+    }
+
+    /// Takes an event into account and gives the message that tells it; `None` for events that
+    /// OUCH does not tell.
+    #[inline]
+    pub fn answer(&mut self, event: &Event) -> Option<Answer> {
+        if is_first_answer(event) {
+            self.under_way = self.under_way.saturating_sub(1);
+        }
+        match event.outcome {
+            Outcome::Accepted { .. } | Outcome::Rejected { .. } | Outcome::Replaced { .. } => {
+                self.numbers.consumed(event.token.0);
+            }
+            Outcome::ReplaceRejected { .. }
+            | Outcome::Canceled { reason: CancelReason::InvalidReplace, .. } => {
+                self.numbers.answered();
+            }
+            Outcome::Canceled { .. } | Outcome::Executed { .. } | Outcome::CancelRejected => {}
+        }
+        Answer::of(event)
+    }
+
+    /// The answer to an account query.
+    pub const fn answer_query(&self, time: EventTime) -> Answer {
+        Answer::next_number(time, self.next_number())
+    }
+}
+
+/// Whether the event is the one that answers a request; what follows it (executions, the end of
+/// the day) is told without having been asked for again.
+#[inline]
+pub const fn is_first_answer(event: &Event) -> bool {
+    match event.outcome {
+        Outcome::Accepted { .. }
+        | Outcome::Rejected { .. }
+        | Outcome::Replaced { .. }
+        | Outcome::CancelRejected
+        | Outcome::ReplaceRejected { .. } => true,
+        Outcome::Canceled { reason, .. } => {
+            matches!(reason, CancelReason::UserRequest | CancelReason::InvalidReplace)
+        }
+        Outcome::Executed { .. } => false,
+    }
+}
+
+/// The session's stream is at its limit.
+const NO_ROOM: Invalid = Invalid { reason: RejectReason::Capacity, observed: 0 };
+
+fn refuse(number: u32, invalid: Invalid, attributes: Attributes) -> Action {
+    let Invalid { reason, observed } = invalid;
+    Action::Refuse(Refuse { token: OrderToken(number), reason, observed, attributes })
+}
+
+#[inline]
+fn cancel(message: &inbound::Cancel, options: Appendage<'_>) -> Reaction {
+    if names_another_channel(options, allowed::CHANNEL_ONLY) {
+        return Reaction::Ignore(Ignored::NoSuchOrder);
+    }
+    Reaction::Pass(Action::Cancel(Cancel {
+        token: OrderToken(message.user_ref_num.get()),
+        quantity: Quantity(message.quantity.get()),
+    }))
+}
+
+fn query(options: Appendage<'_>) -> Reaction {
+    if names_another_channel(options, allowed::CHANNEL_ONLY) {
+        return Reaction::Ignore(Ignored::NoSuchOrder);
+    }
+    Reaction::Query
+}
+
+fn names_another_channel(options: Appendage<'_>, allowed: TagSet) -> bool {
+    validate::offered(options, allowed, [b' '; 4]).is_err()
+}
