@@ -38,6 +38,14 @@ fn days_of_all_sizes_are_valid() {
     check(330_000, 65_535, 99);
 }
 
+/// The size at which books are measured. Too long for every run: `cargo test --release -- --ignored`.
+#[test]
+#[ignore = "takes half a minute in a release build"]
+fn a_day_of_ten_million_messages_is_valid() {
+    let day = check(10_000_000, 8_000, 1);
+    assert!((380_000..460_000).contains(&day.live_peak), "{}", day.live_peak);
+}
+
 #[test]
 fn the_mix_is_that_of_a_real_day() {
     let day = check(300_000, 300, 1);
