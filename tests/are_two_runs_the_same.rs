@@ -68,8 +68,7 @@ fn command(number: u32, symbol: Symbol, near: Price, time: EventTime) -> Command
 /// Runs the day and writes down everything that came out.
 fn run(seed: u64) -> (Vec<u8>, Engine) {
     let (mut engine, tops) = engine();
-    let mut generator =
-        Generator::new(GenerateConfig::new(200_000, 100, seed).expect("a day"));
+    let mut generator = Generator::new(GenerateConfig::new(200_000, 100, seed).expect("a day"));
     let (mut out, mut number) = (Vec::new(), 0);
     let mut sequence = 0;
     while let Some(bytes) = generator.next_message() {

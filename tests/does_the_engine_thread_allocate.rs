@@ -6,7 +6,7 @@ use std::cell::Cell;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use spindle::config::ReceivePath;
-use spindle::demo::{self, DemoOptions};
+use spindle::demo::{self, DemoOptions, Hooks};
 
 thread_local! {
     static CALLS: Cell<u64> = const { Cell::new(0) };
@@ -55,10 +55,10 @@ fn a_whole_demo_without_one_allocation_on_the_engine_thread() {
             seed: 3,
             rate: 50_000,
             receive,
-            hooks: Some((
-                || AT_BEGIN.store(calls(), Ordering::SeqCst),
-                || AT_END.store(calls(), Ordering::SeqCst),
-            )),
+            hooks: Some(Hooks {
+                begin: || AT_BEGIN.store(calls(), Ordering::SeqCst),
+                end: || AT_END.store(calls(), Ordering::SeqCst),
+            }),
         };
         let before = calls();
         drop(Vec::<u8>::with_capacity(16));

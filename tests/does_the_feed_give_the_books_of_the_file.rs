@@ -37,9 +37,14 @@ fn from_file() -> String {
     while let Some(batch) = recording.next_batch().expect("an intact day") {
         let Batch::Itch(messages) = batch else { panic!("a day is ITCH") };
         let first = Sequence(messages.sequence(0));
-        engine.on_messages(first, messages.len(), |at| messages.at(at), |_, decoded| {
-            assert_eq!(decoded, Ok(()));
-        });
+        engine.on_messages(
+            first,
+            messages.len(),
+            |at| messages.at(at),
+            |_, decoded| {
+                assert_eq!(decoded, Ok(()));
+            },
+        );
     }
     assert_eq!(engine.counters().market_messages, MESSAGES);
     assert_eq!(engine.counters().unknown_references, 0);
@@ -58,12 +63,8 @@ fn from_file() -> String {
 fn from_feed(receive: ReceivePath) -> Option<String> {
     let address = "127.0.0.1:0".parse().expect("an address");
     let line = FeedLineTable { address, interface: None, source: None };
-    let config = FeedConfig {
-        lines: vec![line],
-        receive,
-        session: None,
-        receive_buffer_bytes: 4 << 20,
-    };
+    let config =
+        FeedConfig { lines: vec![line], receive, session: None, receive_buffer_bytes: 4 << 20 };
     let feed = match AnyFeed::open(Some(&config)) {
         Ok(feed) => feed,
         Err(error) if receive == ReceivePath::IoUring => {
@@ -77,11 +78,7 @@ fn from_feed(receive: ReceivePath) -> Option<String> {
     let (to_gateway, _events) = RingBuffer::new(1);
     let time = TimeSource::Tape;
     let mut agent = EngineAgent::new(engine(), feed, from_gateway, to_gateway, time, false);
-    let config = OutgoingConfig {
-        speed: Speed::Max,
-        end_packets: 1,
-        ..OutgoingConfig::default()
-    };
+    let config = OutgoingConfig { speed: Speed::Max, end_packets: 1, ..OutgoingConfig::default() };
     let mut publisher = Publisher::new(Outgoing::new(day(), config), target).expect("a socket");
     publisher.set_window(agent.position(), 2_000);
     while !agent.feed_counters().ended {

@@ -53,9 +53,17 @@ pub struct DemoOptions {
     pub rate: u64,
     /// How packets are received.
     pub receive: ReceivePath,
-    /// Called on the engine's thread when it is about to begin, and when it has ended: a test
-    /// counts there.
-    pub hooks: Option<(fn(), fn())>,
+    /// For tests that count on the engine's thread.
+    pub hooks: Option<Hooks>,
+}
+
+/// Called on the engine's thread.
+#[derive(Clone, Copy, Debug)]
+pub struct Hooks {
+    /// When it is about to take its first turn.
+    pub begin: fn(),
+    /// When it has taken its last.
+    pub end: fn(),
 }
 
 /// Why a demo does not run to its end.
@@ -294,7 +302,7 @@ impl Running {
         publisher: Publisher,
         strategies: Vec<Strategy>,
         layout: &Layout,
-        hooks: Option<(fn(), fn())>,
+        hooks: Option<Hooks>,
     ) -> Result<Self, DemoError> {
         let (stop_engine, stop_clients) = (Stop::default(), Stop::default());
         let (position, sent) = (venue.engine.position(), publisher.stats());
@@ -302,12 +310,12 @@ impl Running {
         let (place, stop) = (layout.engine, stop_engine.clone());
         let failed = |error: std::io::Error| DemoError::Thread(format!("no thread: {error}"));
         let engine = spawn("engine", place, move || {
-            if let Some((begin, _)) = hooks {
-                begin();
+            if let Some(hooks) = hooks {
+                (hooks.begin)();
             }
             run_agents(&mut [&mut engine], place.idle, &stop);
-            if let Some((_, end)) = hooks {
-                end();
+            if let Some(hooks) = hooks {
+                (hooks.end)();
             }
             engine
         })
