@@ -1,7 +1,7 @@
 //! The configuration of a venue: a TOML file in, checked values out.
 
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 
 use rust_decimal::Decimal;
@@ -105,7 +105,7 @@ pub struct ThreadsTable {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct GatewayTable {
-    ouch_listen: SocketAddr,
+    ouch_listen: String,
     #[serde(default = "default_connections_max")]
     connections_max: usize,
 }
@@ -145,16 +145,23 @@ pub enum ReceivePath {
     Recv,
 }
 
-/// One line of a feed.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct FeedLineTable {
+struct FeedLineTable {
+    address: String,
+    interface: Option<String>,
+    source: Option<String>,
+}
+
+/// One line of a feed.
+#[derive(Clone, Debug)]
+pub struct FeedLine {
     /// The group and port, or the local address and port for unicast.
     pub address: SocketAddr,
     /// The interface on which the packets arrive, by name; the kernel's choice where left out.
     pub interface: Option<String>,
     /// The one address that packets are taken from.
-    pub source: Option<std::net::IpAddr>,
+    pub source: Option<IpAddr>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -210,7 +217,7 @@ pub struct Config {
 #[derive(Clone, Debug)]
 pub struct FeedConfig {
     /// One line or two that carry the same stream.
-    pub lines: Vec<FeedLineTable>,
+    pub lines: Vec<FeedLine>,
     /// How packets are received.
     pub receive: ReceivePath,
     /// The MoldUDP64 session; `None` takes the first that is seen.
@@ -303,7 +310,7 @@ impl Checker<'_> {
             engine,
             measure: file.engine.measure,
             threads: file.threads,
-            ouch_listen: file.gateway.ouch_listen,
+            ouch_listen: self.address(&file.gateway.ouch_listen, "[gateway] ouch_listen")?,
             connections_max: file.gateway.connections_max,
             feed,
             instruments,
@@ -358,10 +365,29 @@ impl Checker<'_> {
             }
         };
         Ok(FeedConfig {
-            lines: table.lines.clone(),
+            lines: table.lines.iter().map(|line| self.line(line)).collect::<Result<_, _>>()?,
             receive: table.receive,
             session,
             receive_buffer_bytes: table.receive_buffer_bytes,
+        })
+    }
+
+    fn line(&self, table: &FeedLineTable) -> Result<FeedLine, ConfigError> {
+        let address = self.address(&table.address, "[[feed.line]] address")?;
+        let source = table.source.as_ref().map(|text| {
+            let place = "[[feed.line]] source";
+            text.parse().map_err(|_| {
+                self.wrong(place, format!("'{text}' is no address; give one such as 10.0.0.1"))
+            })
+        });
+        Ok(FeedLine { address, interface: table.interface.clone(), source: source.transpose()? })
+    }
+
+    fn address(&self, text: &str, place: &str) -> Result<SocketAddr, ConfigError> {
+        text.parse().map_err(|_| {
+            let message =
+                format!("'{text}' is no address and port; give one such as 127.0.0.1:8401");
+            self.wrong(place, message)
         })
     }
 
@@ -502,7 +528,7 @@ account = "MAKER"
             ("\"AAA\"", "\"TOOLONGSYM\"", "number 1, symbol: 'TOOLONGSYM' is not a symbol"),
             ("account = \"MAKER\"", "account = \"X\"", "no [[account]] is named 'X'"),
             ("\"secret\"", "\"with space\"", "maker, password: give 1 to 10 ASCII"),
-            ("127.0.0.1:0", "localhost", "line 5:"),
+            ("127.0.0.1:0", "localhost", "ouch_listen: 'localhost' is no address and port"),
             ("SPINDLE", "ELEVENCHARS", "[venue] name: give 1 to 10 ASCII"),
         ];
         for (good, bad, expected) in cases {

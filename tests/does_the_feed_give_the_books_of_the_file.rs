@@ -2,7 +2,7 @@
 //! book, nothing unknown, nothing crossed. Publisher and engine are stepped by hand in one thread.
 
 use rtrb::RingBuffer;
-use spindle::config::{FeedConfig, FeedLineTable, ReceivePath};
+use spindle::config::{FeedConfig, FeedLine, ReceivePath};
 use spindle::feed::AnyFeed;
 use spindle::tops::write_tops;
 use spindle_engine::agent::{EngineAgent, TimeSource};
@@ -62,7 +62,7 @@ fn from_file() -> String {
 
 fn from_feed(receive: ReceivePath) -> Option<String> {
     let address = "127.0.0.1:0".parse().expect("an address");
-    let line = FeedLineTable { address, interface: None, source: None };
+    let line = FeedLine { address, interface: None, source: None };
     let config =
         FeedConfig { lines: vec![line], receive, session: None, receive_buffer_bytes: 4 << 20 };
     let feed = match AnyFeed::open(Some(&config)) {

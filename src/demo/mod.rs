@@ -22,7 +22,7 @@ use spindle_types::{AccountId, Agent, InstrumentId, Notional, Quantity, SessionI
 use thiserror::Error;
 
 use crate::config::{
-    AccountConfig, Config, FeedConfig, FeedLineTable, ReceivePath, SessionConfig, ThreadsTable,
+    AccountConfig, Config, FeedConfig, FeedLine, ReceivePath, SessionConfig, ThreadsTable,
 };
 use crate::feed::AnyFeed;
 use crate::runner::{Layout, Place, Stop, run as run_agents, spawn};
@@ -187,7 +187,7 @@ fn config(options: &DemoOptions) -> Config {
         levels: 200_000,
     };
     let first_number = EngineConfig::BESIDE_A_FEED;
-    let line = FeedLineTable { address: loopback(0), interface: None, source: None };
+    let line = FeedLine { address: loopback(0), interface: None, source: None };
     Config {
         name: "DEMO".to_owned(),
         engine: EngineConfig { capacity, own_orders: 4_096, first_number },
