@@ -521,6 +521,62 @@ fn a_packet_far_ahead_is_believed_when_others_agree() {
 }
 
 #[test]
+fn packets_in_order_refute_one_far_ahead() {
+    let mut scenario = Scenario::new(config());
+    scenario.run(
+        "A 1 => start 1
+         B 5000 =>
+         A 2 => 2
+         B 5001 =>
+         A 3 => 3
+         B 5002 =>
+         B 5003 =>
+         B 5002 => gap lost 4-5001 whole 5002",
+    );
+}
+
+#[test]
+fn a_late_joiner_far_behind_fetches_from_the_beginning_all_the_same() {
+    let mut scenario = Scenario::new(with_servers(1));
+    scenario.run(
+        "0:   A 5000 => start
+         A 1 => 1
+         A 5001 =>
+         A 5002 =>
+         A 5003 => gap
+         100: ask => 0:2+4 0:6+4
+         101: S 2-5 => 2-5",
+    );
+    assert_eq!((scenario.stream.phase(), scenario.checker.lost), (Phase::Backfill, 0));
+}
+
+#[test]
+fn nothing_of_an_old_session_counts_in_the_next() {
+    let mut scenario = Scenario::new(with_servers(1));
+    scenario.run(
+        "0:   A 1 => start 1
+         A 4 => gap
+         100: ask => 0:2+2
+         180: ask => 0:2+2
+         260: ask => 0:2+2
+         340: timer => lost 2-3 4 whole
+         A end 5 => end
+         1000: A/y 1 => start 1
+         A/y 4-5 => gap
+         B/y 4 =>
+         1100: ask => 0:2+2",
+    );
+    assert_eq!(scenario.stream.counters().lines[1].skew.count(), 1, "4 in this session");
+    scenario.run(
+        "S/y 2-3 => 2-5 whole
+         A/y end 6 => end
+         A/z 1-5 => start 1-5
+         B/z 4 =>",
+    );
+    assert_eq!(scenario.stream.counters().lines[1].skew.count(), 1, "4 was no packet");
+}
+
+#[test]
 fn numbers_at_the_end_of_their_type_do_no_harm() {
     let here = StreamConfig { join: Join::Here, ..config() };
     let last = u64::MAX - 1;

@@ -9,7 +9,7 @@
 
 mod tools;
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, VecDeque};
 
 use proptest::prelude::*;
 use spindle_feed::moldudp64::{END_OF_SESSION, header};
@@ -41,7 +41,8 @@ enum Output {
 #[derive(Default)]
 struct Naive {
     letter: Option<char>,
-    over: HashSet<char>,
+    /// Sessions that are over, newest first; the stream remembers eight.
+    over: VecDeque<char>,
     next: u64,
     seen: BTreeMap<u64, Vec<u8>>,
     /// When each missing message was found missing.
@@ -97,7 +98,10 @@ impl Naive {
         if self.letter.is_some() && (!self.ended || self.over.contains(&letter)) {
             return false;
         }
-        self.over.extend(self.letter);
+        if let Some(letter) = self.letter {
+            self.over.push_front(letter);
+            self.over.truncate(8);
+        }
         *self = Self {
             letter: Some(letter),
             over: std::mem::take(&mut self.over),
@@ -315,7 +319,7 @@ fn a_long_walk_gives_the_same() {
                 lines[0].send(Input::End { line: 0, letter, next });
                 lines[1].send(Input::End { line: 1, letter, next });
             }
-            letter = if letter == 'i' { 'a' } else { (letter as u8 + 1) as char };
+            letter = if letter == 'k' { 'a' } else { (letter as u8 + 1) as char };
             next = 1;
         }
         for line in &mut lines {

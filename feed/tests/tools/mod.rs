@@ -138,3 +138,49 @@ pub(crate) fn check_balance(counters: &Counters, missing: u64) {
     let late: u64 = counters.lines.iter().map(|line| line.filled_late).sum();
     assert_eq!((filled, late), (gaps.filled_by_other_line, gaps.filled_late));
 }
+
+/// One real message of each of 18 types, captured from the exchange's own feed.
+pub(crate) fn itch_messages() -> Vec<Vec<u8>> {
+    include_str!("itch_messages.hex").lines().map(bytes_of_hex).collect()
+}
+
+fn bytes_of_hex(hex: &str) -> Vec<u8> {
+    (0..hex.len())
+        .step_by(2)
+        .map(|at| u8::from_str_radix(&hex[at..at + 2], 16).expect("hex"))
+        .collect()
+}
+
+/// The UDP payloads of the ITCH captures in the folder beside the repository that holds recordings;
+/// none where there is no such folder. The captures are plain pcap, Ethernet, IPv4 with or without a
+/// VLAN tag; those whose MoldUDP64 header was zeroed come with sequence number 1 in its place.
+pub(crate) fn real_datagrams() -> Vec<Vec<u8>> {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/data/itch_pcap");
+    let Ok(captures) = std::fs::read_dir(folder) else { return Vec::new() };
+    let mut files: Vec<_> = captures
+        .flatten()
+        .filter_map(|capture| std::fs::read_dir(capture.path()).ok())
+        .flat_map(|files| files.flatten().map(|file| file.path()))
+        .collect();
+    files.sort();
+    files.iter().flat_map(|file| payloads(&std::fs::read(file).expect("a file"))).collect()
+}
+
+fn payloads(pcap: &[u8]) -> Vec<Vec<u8>> {
+    let mut payloads = Vec::new();
+    let mut rest = &pcap[24..];
+    while rest.len() >= 16 {
+        let length = u32::from_le_bytes(*rest[8..].first_chunk().expect("16 bytes")) as usize;
+        let frame = &rest[16..16 + length];
+        let tag = if frame[12..14] == [0x81, 0] { 4 } else { 0 };
+        let udp = 14 + tag + usize::from(frame[14 + tag] & 0xf) * 4;
+        let end = udp + usize::from(u16::from_be_bytes([frame[udp + 4], frame[udp + 5]]));
+        let mut payload = frame[udp + 8..end].to_vec();
+        if payload[10..18] == [0; 8] {
+            payload[17] = 1;
+        }
+        payloads.push(payload);
+        rest = &rest[16 + length..];
+    }
+    payloads
+}
