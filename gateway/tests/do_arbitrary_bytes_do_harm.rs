@@ -185,7 +185,7 @@ proptest! {
         let mut bytes = if logged_in { login() } else { Vec::new() };
         bytes.extend(steps.concat());
         bytes.truncate(bytes.len().saturating_sub(cut_off));
-        let whole = outcome(&bytes, &[usize::MAX.min(bytes.len()).clamp(1, 4_000)]);
+        let whole = outcome(&bytes, &[bytes.len().clamp(1, 4_000)]);
         prop_assert_eq!(&outcome(&bytes, &[1]), &whole);
         prop_assert_eq!(&outcome(&bytes, &cuts), &whole);
     }
