@@ -41,6 +41,8 @@ struct User {
     session: Session,
     stream: Stream,
     logged_in: bool,
+    /// Whether its connection has requests that were received and not yet taken.
+    behind: bool,
     full_told: bool,
     marks: VecDeque<Mark>,
 }
@@ -54,6 +56,7 @@ impl User {
             session: Session::new(user.firm),
             stream: Stream::new(),
             logged_in: false,
+            behind: false,
             full_told: false,
             marks: VecDeque::with_capacity(MARKS_MAX),
         }
@@ -203,17 +206,29 @@ impl Desk {
         (self.events.is_abandoned() || answered) && self.events.is_empty()
     }
 
-    /// Decides on a login: which user, and from which number on.
-    pub(crate) fn login(&mut self, request: &LoginRequest) -> Result<(usize, u64), Refusal> {
+    /// Decides on a login: which user, and from which number on. `None` when it has to wait: the
+    /// user's connection has requests left to be taken, and may turn out to have ended after them.
+    pub(crate) fn login(
+        &mut self,
+        request: &LoginRequest,
+    ) -> Option<Result<(usize, u64), Refusal>> {
         let decision = self.decide_login(request);
         match decision {
-            Ok(_) => self.stats.logins += 1,
-            Err(_) => self.stats.refused_logins += 1,
+            Ok((index, _)) => {
+                let user = &mut self.users[index];
+                user.logged_in = true;
+                user.behind = false;
+                user.marks.clear();
+                self.stats.logins += 1;
+            }
+            Err((_, true)) => return None,
+            Err((_, false)) => self.stats.refused_logins += 1,
         }
-        decision
+        Some(decision.map_err(|(refusal, _)| refusal))
     }
 
-    fn decide_login(&mut self, request: &LoginRequest) -> Result<(usize, u64), Refusal> {
+    /// The decision, and for a refusal whether waiting could change it.
+    fn decide_login(&self, request: &LoginRequest) -> Result<(usize, u64), (Refusal, bool)> {
         let given = Credentials::new(request.username, request.password);
         // Every user is compared, so that the time does not tell which names exist.
         let mut found = None;
@@ -222,18 +237,23 @@ impl Desk {
                 found = Some(index);
             }
         }
-        let index = found.ok_or(Refusal::NotAuthorized)?;
-        let user = &mut self.users[index];
+        let index = found.ok_or((Refusal::NotAuthorized, false))?;
+        let user = &self.users[index];
         let standing = Standing {
             session: self.session_name,
             next_sequence: user.stream.next_sequence(),
             logged_in: user.logged_in,
             ended: self.ended,
         };
-        let sequence = admit(request, &standing)?;
-        user.logged_in = true;
-        user.marks.clear();
-        Ok((index, sequence))
+        admit(request, &standing)
+            .map(|sequence| (index, sequence))
+            .map_err(|refusal| (refusal, refusal == Refusal::AlreadyLoggedIn && user.behind))
+    }
+
+    /// Whether the user's connection has requests that were received and not yet taken.
+    #[inline]
+    pub(crate) fn set_behind(&mut self, user: usize, behind: bool) {
+        self.users[user].behind = behind;
     }
 
     /// The user's connection is gone. What the engine answers goes into the stream all the same.

@@ -231,12 +231,7 @@ impl<C: Clock> Gateway<C> {
             work += connection.flush(&mut self.desk, now);
         }
         if self.phase == Phase::Running {
-            let count = self.connections.len();
-            self.first = if self.first + 1 < count { self.first + 1 } else { 0 };
-            let (front, back) = self.connections.split_at_mut(self.first);
-            for connection in back.iter_mut().chain(front) {
-                work += connection.read(&mut self.desk, now);
-            }
+            work += self.read(now);
         } else {
             for connection in &mut self.connections {
                 connection.read_end(&mut self.desk, now);
@@ -246,6 +241,23 @@ impl<C: Clock> Gateway<C> {
             connection.tick(&mut self.desk, &self.timing, now);
         }
         self.connections.retain(|connection| !connection.is_closed());
+        work
+    }
+
+    /// Reads from every connection: first from those with a user, so that the end of an old
+    /// connection is seen before the same client's login on a new one.
+    fn read(&mut self, now: u64) -> usize {
+        let count = self.connections.len();
+        self.first = if self.first + 1 < count { self.first + 1 } else { 0 };
+        let mut work = 0;
+        for with_user in [true, false] {
+            let (front, back) = self.connections.split_at_mut(self.first);
+            for connection in back.iter_mut().chain(front) {
+                if connection.has_user() == with_user {
+                    work += connection.read(&mut self.desk, now);
+                }
+            }
+        }
         work
     }
 

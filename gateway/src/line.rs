@@ -62,6 +62,11 @@ impl Line {
         self.user.map(|user| desk.user_name(user))
     }
 
+    /// Whether a user is logged in.
+    pub const fn has_user(&self) -> bool {
+        self.user.is_some()
+    }
+
     /// Whether nothing more is to be read: the last bytes are leaving.
     pub const fn is_closing(&self) -> bool {
         self.link.is_closing()
@@ -98,6 +103,15 @@ impl Line {
     /// The cause for which the connection is to be closed now. What was passed on before stays.
     #[inline]
     pub fn take_packets(&mut self, desk: &mut Desk, now: u64) -> Result<usize, CloseCause> {
+        let taken = self.take_share(desk, now);
+        if let Some(user) = self.user {
+            desk.set_behind(user, self.stopped);
+        }
+        taken
+    }
+
+    #[inline]
+    fn take_share(&mut self, desk: &mut Desk, now: u64) -> Result<usize, CloseCause> {
         if self.stopped {
             // It was the venue that did not read, so the client was not silent.
             self.link.excuse(now);
@@ -138,7 +152,10 @@ impl Line {
             }
             Inbound::Login(request) => {
                 let request = *request;
-                self.login(desk, &request, now);
+                if !self.login(desk, &request, now) {
+                    self.stopped = true;
+                    return Ok(false);
+                }
             }
             Inbound::Nothing => {}
         }
@@ -146,9 +163,13 @@ impl Line {
         Ok(true)
     }
 
+    /// Whether the login is decided; otherwise it waits.
     #[cold]
-    fn login(&mut self, desk: &mut Desk, request: &LoginRequest, now: u64) {
-        self.outcome = Some(match desk.login(request) {
+    fn login(&mut self, desk: &mut Desk, request: &LoginRequest, now: u64) -> bool {
+        let Some(decision) = desk.login(request) else {
+            return false;
+        };
+        self.outcome = Some(match decision {
             Ok((user, sequence)) => {
                 self.user = Some(user);
                 let stream = desk.stream(user);
@@ -161,6 +182,7 @@ impl Line {
                 LoginOutcome::Refused { user: UserName(request.username), refusal }
             }
         });
+        true
     }
 
     /// What a login came to, once.

@@ -44,6 +44,11 @@ impl Connection {
         Ok(Self { socket, peer, line: Line::new(timing, desk, now), state: State::Open })
     }
 
+    /// Whether a user is logged in on it.
+    pub(crate) const fn has_user(&self) -> bool {
+        self.line.has_user()
+    }
+
     pub(crate) fn is_closed(&self) -> bool {
         self.state == State::Closed
     }
