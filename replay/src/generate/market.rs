@@ -125,8 +125,28 @@ impl Market {
         self.orders.remove(order);
     }
 
-    /// An order that goes: one of about the right age, more often one near the top of its book.
+    /// The first order of a level that the worth has left behind: a bid above it, or an ask at or
+    /// below it.
+    fn overtaken(&self, instrument: u16) -> Option<u32> {
+        let Instrument { book, worth, .. } = &self.instruments[usize::from(instrument)];
+        let bid = book.best(Side::Buy).filter(|price| price > worth);
+        let ask = book.best(Side::Sell).filter(|price| price <= worth);
+        match (bid, ask) {
+            (Some(_), _) => book.front(Side::Buy),
+            (None, Some(_)) => book.front(Side::Sell),
+            (None, None) => None,
+        }
+    }
+
+    /// An order that goes: every other time one that the worth has left behind, otherwise one of
+    /// about the right age, more often one near the top of its book.
     pub(crate) fn any_order(&self, random: &mut Random, now: u64) -> Option<u32> {
+        if random.chance(512) {
+            let instrument = self.any_instrument(random);
+            if let Some(order) = self.overtaken(instrument) {
+                return Some(order);
+            }
+        }
         let mut chosen = None;
         for _ in 0..4 {
             let order = self.orders.near(now.saturating_sub(tables::age(random)))?;
@@ -148,7 +168,9 @@ impl Market {
     pub(crate) fn any_front(&self, random: &mut Random, now: u64) -> Option<u32> {
         for _ in 0..8 {
             let instrument = self.any_instrument(random);
-            if let Some(order) = self.book(instrument).front(Self::any_side(random)) {
+            let overtaken = self.overtaken(instrument);
+            let front = || self.book(instrument).front(Self::any_side(random));
+            if let Some(order) = overtaken.or_else(front) {
                 return Some(order);
             }
         }
