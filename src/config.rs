@@ -12,6 +12,8 @@ use spindle_risk::Limits;
 use spindle_types::{AccountId, PriceUnit, Quantity, SessionId, Symbol};
 use thiserror::Error;
 
+use crate::runner::Idle;
+
 /// Why a configuration is refused. The line names the file, the place and what would be right.
 #[derive(Debug, Error)]
 pub enum ConfigError {
@@ -92,7 +94,7 @@ impl Default for EngineTable {
     }
 }
 
-/// Cores by number.
+/// Cores by number, and how threads wait.
 #[derive(Clone, Copy, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ThreadsTable {
@@ -100,6 +102,8 @@ pub struct ThreadsTable {
     pub engine_core: Option<usize>,
     /// The gateway's core.
     pub gateway_core: Option<usize>,
+    /// What a thread does without work; left out, it spins where it has a core to itself.
+    pub idle: Option<Idle>,
 }
 
 #[derive(Debug, Deserialize)]

@@ -120,7 +120,7 @@ pub fn run(options: &DemoOptions, progress: Progress<'_>) -> Result<DemoOutcome,
     let day = GenerateConfig::new(options.messages, options.symbols, options.seed)?;
     let busiest = busiest(day);
     let venue = Venue::build(&config(options))?;
-    let layout = Layout::fit(None, None);
+    let layout = Layout::fit(&ThreadsTable::default());
     let receive = venue.engine.feed().describe().unwrap_or_default();
     let target = venue.engine.feed().addresses();
     let publisher = publisher(options, day, &venue, target[0])?;
