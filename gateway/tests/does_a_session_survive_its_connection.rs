@@ -190,6 +190,21 @@ fn a_login_waits_for_what_the_old_connection_still_asks() {
 }
 
 #[test]
+fn a_login_waits_for_an_old_connection_that_is_behind() {
+    let mut config = config();
+    config.limits.requests_max = 1;
+    let mut world = World::new(&config);
+    let mut alice = world.logged_in("ALICE");
+    for _ in 0..1_000 {
+        alice.client.enter(&order("REST")).expect("live");
+    }
+    alice.client.reconnect();
+    world.quiet(&mut [&mut alice]);
+    assert!(alice.client.is_live(), "{:?}", alice.told.last());
+    assert_eq!(world.gateway.stats().refused_logins, 0);
+}
+
+#[test]
 fn heartbeats_on_both_sides_keep_an_idle_session_alive() {
     let mut world = World::new(&config());
     let mut alice = world.logged_in("ALICE");
