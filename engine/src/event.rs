@@ -138,6 +138,8 @@ pub enum CancelReason {
     InvalidReplace,
     /// A market order reached the end of what its protection price allows.
     Protection,
+    /// What is left of the order found no room in the book.
+    Capacity,
     /// The day is over.
     EndOfDay,
 }

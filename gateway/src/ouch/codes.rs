@@ -72,6 +72,7 @@ pub const fn cancel_letter(reason: CancelReason) -> u8 {
         CancelReason::ImmediateOrCancel => b'I',
         CancelReason::Protection => b'K',
         CancelReason::EndOfDay => b'E',
+        CancelReason::Capacity => b'Z',
     }
 }
 
@@ -202,6 +203,7 @@ mod tests {
             (CancelReason::InvalidReplace, b'U'),
             (CancelReason::Protection, b'K'),
             (CancelReason::EndOfDay, b'E'),
+            (CancelReason::Capacity, b'Z'),
         ];
         for (reason, letter) in table {
             assert_eq!(cancel_letter(reason), letter, "{reason:?}");
