@@ -320,7 +320,7 @@ impl World {
             } else {
                 idle = 0
             }
-            if idle > 200 {
+            if idle > 1_000 {
                 return;
             }
             std::thread::yield_now();
