@@ -95,7 +95,8 @@ impl Line {
         self.input.clear();
     }
 
-    /// Takes packets and deals with them, until there is no whole one left, the ring to the engine
+    /// Takes packets and deals with them; to be called at each turn while the line is stopped, so
+    /// that the client is not taken for silent. It goes on until there is no whole one left, the ring to the engine
     /// is full, a request has to wait for the engine, or the line has had its share of this turn.
     /// Gives how many.
     ///
@@ -211,9 +212,6 @@ impl Line {
     /// The cause for which the connection is to be closed now.
     #[inline]
     pub fn tick(&mut self, desk: &Desk, now: u64) -> Result<(), CloseCause> {
-        if self.stopped {
-            self.link.excuse(now);
-        }
         self.link.tick(stream(self.user, desk), desk.limits().backlog_bytes_max, now)
     }
 

@@ -16,6 +16,8 @@ pub(crate) struct Connection {
     socket: TcpStream,
     peer: SocketAddr,
     line: Line,
+    /// Why nothing can be written any more. What was received is still dealt with.
+    broken: Option<CloseCause>,
     state: State,
 }
 
@@ -41,7 +43,8 @@ impl Connection {
     ) -> std::io::Result<Self> {
         socket.set_nonblocking(true)?;
         socket.set_nodelay(true)?;
-        Ok(Self { socket, peer, line: Line::new(timing, desk, now), state: State::Open })
+        let line = Line::new(timing, desk, now);
+        Ok(Self { socket, peer, line, broken: None, state: State::Open })
     }
 
     /// Whether a user is logged in on it.
@@ -80,12 +83,12 @@ impl Connection {
     /// Writes what waits, as far as the socket takes it. Gives how many writes were done.
     #[inline]
     pub(crate) fn flush(&mut self, desk: &mut Desk, now: u64) -> usize {
-        if self.state != State::Open {
+        if self.state != State::Open || self.broken.is_some() {
             return 0;
         }
         for writes in 0..WRITES_MAX {
             let output = self.line.output(desk);
-            if output.is_empty() {
+            if output.is_empty() || self.broken.is_some() {
                 return writes;
             }
             let wanted = output.len();
@@ -97,14 +100,8 @@ impl Connection {
                     }
                 }
                 Err(error) if is_for_now(error.kind()) => return writes,
-                Ok(_) => {
-                    self.cut(desk, CloseCause::Socket(ErrorKind::WriteZero));
-                    return writes;
-                }
-                Err(error) => {
-                    self.cut(desk, CloseCause::Socket(error.kind()));
-                    return writes;
-                }
+                Ok(_) => self.broken = Some(CloseCause::Socket(ErrorKind::WriteZero)),
+                Err(error) => self.broken = Some(CloseCause::Socket(error.kind())),
             }
         }
         WRITES_MAX
@@ -124,6 +121,11 @@ impl Connection {
         let more = self.state == State::Open && !self.line.is_stopped() && !self.line.is_closing();
         if more && self.fill(desk) {
             packets += self.take_packets(desk, now);
+        }
+        if let Some(cause) = self.broken
+            && !self.line.is_stopped()
+        {
+            self.cut(desk, cause);
         }
         packets
     }

@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::{World, config};
+use common::{SECOND, World, config};
 use spindle_engine::command::OrderSide;
 use spindle_gateway::client::{NewOrder, Replacement, Resume, SendError};
 use spindle_types::{Agent, OrderToken, Price, Quantity};
@@ -165,4 +165,76 @@ fn the_end_comes_after_every_answer() {
     alice.client.reconnect();
     world.until(&mut alice, |alice| !alice.client.is_connected());
     assert_eq!(alice.take_told(), ["disconnected: cannot connect: connection refused"]);
+}
+
+#[test]
+fn a_login_waits_for_what_the_old_connection_still_asks() {
+    let mut world = World::with_rings(&config(), 16);
+    let mut alice = world.logged_in("ALICE");
+    world.engine.paused = true;
+    for _ in 0..100 {
+        alice.client.enter(&order("FILL")).expect("live");
+    }
+    world.quiet(&mut [&mut alice]);
+    assert_eq!(world.gateway.stats().commands, 16);
+    // The client goes and comes back while most of its requests are received and not yet taken.
+    alice.client.reconnect();
+    world.quiet(&mut [&mut alice]);
+    assert!(!alice.client.is_live());
+    assert!(alice.client.is_connected(), "{:?}", alice.told.last());
+    world.engine.paused = false;
+    world.until(&mut alice, |alice| alice.messages.len() == 201);
+    let numbers: Vec<u64> = alice.messages.iter().map(|(number, _)| *number).collect();
+    assert_eq!(numbers, (1..=201).collect::<Vec<u64>>());
+    assert_eq!(world.gateway.stats().refused_logins, 0);
+}
+
+#[test]
+fn a_login_waits_for_an_old_connection_that_is_behind() {
+    let mut config = config();
+    config.limits.requests_max = 1;
+    let mut world = World::new(&config);
+    let mut alice = world.logged_in("ALICE");
+    for _ in 0..1_000 {
+        alice.client.enter(&order("REST")).expect("live");
+    }
+    alice.client.reconnect();
+    world.quiet(&mut [&mut alice]);
+    assert!(alice.client.is_live(), "{:?}", alice.told.last());
+    assert_eq!(world.gateway.stats().refused_logins, 0);
+}
+
+#[test]
+fn heartbeats_on_both_sides_keep_an_idle_session_alive() {
+    let mut world = World::new(&config());
+    let mut alice = world.logged_in("ALICE");
+    for _ in 0..120 {
+        world.clock.advance(SECOND / 2);
+        world.turn();
+        alice.poll();
+    }
+    assert!(alice.client.is_live(), "{:?}", alice.told);
+    assert_eq!(world.gateway.connections_open(), 1);
+    // The gateway stops: after 15 s of silence the client gives up, and can come back.
+    for _ in 0..31 {
+        world.clock.advance(SECOND / 2);
+        alice.poll();
+    }
+    let last = alice.told.last().map(String::as_str);
+    assert_eq!(last, Some("disconnected: nothing came for too long, not even a heartbeat"));
+    alice.client.reconnect();
+    world.until(&mut alice, |alice| alice.client.is_live());
+    // The client stops: after 15 s the gateway closes.
+    for _ in 0..31 {
+        world.clock.advance(SECOND / 2);
+        world.turn();
+    }
+    assert_eq!(world.gateway.connections_open(), 0);
+    let log = world.log();
+    assert_eq!(
+        log.last().map(String::as_str),
+        Some(
+            "gateway: ALICE at PEER disconnected: nothing came for too long, not even a heartbeat"
+        )
+    );
 }

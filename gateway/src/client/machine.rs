@@ -256,3 +256,88 @@ impl ClientSession {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::soup::codec::LoginAccepted;
+
+    const SECOND: u64 = 1_000_000_000;
+
+    fn session() -> ClientSession {
+        let login = Login::new("ALICE", "PASS").expect("a login");
+        ClientSession::new(login, Resume::START, ClientTiming::default(), 0)
+    }
+
+    fn live(now: u64) -> ClientSession {
+        let mut session = session();
+        let accepted = LoginAccepted::new(*b"     DAY01", 7);
+        let event = session.receive(Packet::LoginAccepted(&accepted), now);
+        let logged_in = ClientEvent::LoggedIn { session: *b"     DAY01", sequence: 7 };
+        assert_eq!(event, Ok(Some(logged_in)));
+        session.sent(now);
+        session
+    }
+
+    #[test]
+    fn the_login_asks_for_the_current_session_from_its_start() {
+        let session = session();
+        let request = session.login_request();
+        assert_eq!((&request.username, &request.password), (b"ALICE ", b"PASS      "));
+        assert_eq!((&request.session, &request.sequence), (&[b' '; 10], b"                   1"));
+        assert_eq!(session.tick(5 * SECOND - 1), Ok(false));
+        assert_eq!(session.tick(5 * SECOND), Err(Disconnect::NoAnswer));
+        assert_eq!(Login::new("SEVENCH", "").err(), Some(LoginError));
+        assert_eq!(format!("{:?}", session.login), "Login(ALICE )");
+    }
+
+    #[test]
+    fn messages_are_numbered_and_nothing_else_is() {
+        let mut session = live(0);
+        let day = [&b"S"[..], &[0; 8], b"S"].concat();
+        for sequence in 7..9 {
+            assert_eq!(session.receive(Packet::Debug(b"hello"), 0), Ok(None));
+            assert_eq!(session.receive(Packet::ServerHeartbeat, 0), Ok(None));
+            let event = session.receive(Packet::Sequenced(&day), 0);
+            let message = Message::decode(&day).expect("a message");
+            assert_eq!(event, Ok(Some(ClientEvent::Message { sequence, message })));
+        }
+        let unknown = session.receive(Packet::Sequenced(b"?"), 0);
+        let error = DecodeError::UnknownType(b'?');
+        let event = ClientEvent::Unreadable { sequence: 9, bytes: b"?", error };
+        assert_eq!(unknown, Ok(Some(event)));
+        assert_eq!(session.resume(), Resume { session: *b"     DAY01", sequence: 10 });
+        session.reopen(0);
+        assert_eq!(&session.login_request().sequence, b"                  10");
+        assert_eq!(&session.login_request().session, b"     DAY01");
+    }
+
+    #[test]
+    fn heartbeats_are_due_in_own_silence_and_the_others_silence_is_the_end() {
+        let mut session = live(SECOND);
+        assert_eq!(session.tick(2 * SECOND - 1), Ok(false));
+        assert_eq!(session.tick(2 * SECOND), Ok(true));
+        session.sent(2 * SECOND);
+        assert_eq!(session.tick(3 * SECOND - 1), Ok(false));
+        assert_eq!(session.tick(16 * SECOND - 1), Ok(true));
+        assert_eq!(session.tick(16 * SECOND), Err(Disconnect::Silent));
+        assert_eq!(session.receive(Packet::ServerHeartbeat, 15 * SECOND), Ok(None));
+        assert_eq!(session.tick(30 * SECOND - 1), Ok(true));
+        assert_eq!(session.tick(30 * SECOND), Err(Disconnect::Silent));
+    }
+
+    #[test]
+    fn what_has_no_place_ends_the_connection() {
+        let mut early = session();
+        let heartbeat = early.receive(Packet::ServerHeartbeat, 0);
+        assert_eq!(heartbeat, Err(Disconnect::Unexpected(b'H')));
+        let refused = early.receive(Packet::LoginRejected(b'S'), 0);
+        assert_eq!(refused, Err(Disconnect::Refused(b'S')));
+        let mut session = live(0);
+        let own = session.receive(Packet::ClientHeartbeat, 0);
+        assert_eq!(own, Err(Disconnect::Unexpected(b'R')));
+        let end = session.receive(Packet::EndOfSession, 0);
+        assert_eq!(end, Err(Disconnect::EndOfSession));
+        assert_eq!(session.resume(), Resume::START, "the next login is to a new session");
+    }
+}

@@ -210,3 +210,123 @@ pub const fn time_in_force_letter(time_in_force: TimeInForce) -> u8 {
         TimeInForce::ImmediateOrCancel => b'3',
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use spindle_engine::event::{CancelReason, Liquidity, RejectReason};
+    use spindle_types::{AccountId, MatchNumber, OrderReference, OrderToken, SessionId};
+
+    use super::*;
+    use crate::testing::bytes;
+
+    /// What a client wrote, with a different letter in every place.
+    const WRITTEN: Attributes = Attributes {
+        client_order_id: *b"7682701             ",
+        capacity: b'A',
+        iso: b'I',
+        display: b'Y',
+        cross: b'N',
+    };
+
+    fn told(token: u32, outcome: Outcome) -> Option<Vec<u8>> {
+        let event = Event {
+            sequence: 9,
+            time: EventTime(0x0000_289b_4d64_af87),
+            session: SessionId(1),
+            account: AccountId(2),
+            token: OrderToken(token),
+            received: 3,
+            queued: 4,
+            outcome,
+        };
+        Answer::of(&event).map(|answer| answer.as_bytes().to_vec())
+    }
+
+    /// The real acceptance of the captures, without its options, with a day order and the flag I.
+    #[test]
+    fn an_acceptance_is_byte_for_byte() {
+        let accepted = |limit, live| Outcome::Accepted {
+            reference: OrderReference(0x0f56_b4f5),
+            symbol: "ADBE".parse().expect("a symbol"),
+            side: OrderSide::Buy,
+            quantity: Quantity(40),
+            limit,
+            time_in_force: TimeInForce::Day,
+            live,
+            attributes: WRITTEN,
+        };
+        let golden = "41 0000289b4d64af87 00753a8d 42 00000028 4144424520202020 000000000048e748 30 \
+            59 000000000f56b4f5 41 49 4e 4c 37363832373031 20202020202020 0000";
+        let live = told(7_682_701, accepted(Some(Price(4_777_800)), true));
+        assert_eq!(live, Some(bytes(golden)));
+        let dead = told(7_682_701, accepted(None, false));
+        let golden =
+            golden.replace("000000000048e748", "000000007fffffff").replace("4e 4c", "4e 44");
+        assert_eq!(dead, Some(bytes(&golden)));
+    }
+
+    #[test]
+    fn a_replacement_is_byte_for_byte() {
+        let outcome = Outcome::Replaced {
+            original: OrderToken(113),
+            reference: OrderReference(1_000),
+            symbol: "CVLT".parse().expect("a symbol"),
+            side: OrderSide::SellShort,
+            quantity: Quantity(300),
+            limit: Some(Price(630_200)),
+            time_in_force: TimeInForce::ImmediateOrCancel,
+            attributes: WRITTEN,
+        };
+        let golden = "55 0000289b4d64af87 00000071 00000072 54 0000012c 43564c5420202020 \
+            0000000000099db8 33 59 00000000000003e8 41 49 4e 4c 37363832373031 20202020202020 0000";
+        assert_eq!(told(114, outcome), Some(bytes(golden)));
+    }
+
+    #[test]
+    fn the_short_answers_are_byte_for_byte() {
+        let (quantity, open) = (Quantity(40), Quantity(60));
+        let canceled = Outcome::Canceled { quantity, open, reason: CancelReason::UserRequest };
+        let golden = "43 0000289b4d64af87 00753a8d 00000028 55";
+        assert_eq!(told(7_682_701, canceled), Some(bytes(golden)));
+        let executed = Outcome::Executed {
+            quantity,
+            price: Price(4_777_800),
+            open,
+            liquidity: Liquidity::Added,
+            match_number: MatchNumber(1_001),
+        };
+        let golden =
+            "45 0000289b4d64af87 00753a8d 00000028 000000000048e748 41 00000000000003e9 0000";
+        assert_eq!(told(7_682_701, executed), Some(bytes(golden)));
+        let rejected = Outcome::Rejected {
+            reason: RejectReason::InvalidPrice,
+            limit: 5,
+            observed: 6,
+            attributes: WRITTEN,
+        };
+        let golden = "4a 0000289b4d64af87 00753a8d 001d 37363832373031 20202020202020";
+        assert_eq!(told(7_682_701, rejected), Some(bytes(golden)));
+        let next = Answer::next_number(EventTime(0x0000_289b_4d64_af87), 7_682_702);
+        assert_eq!(next.as_bytes(), bytes("51 0000289b4d64af87 00753a8e"));
+        let end = Answer::end_of_day(EventTime(1));
+        assert_eq!(end.as_bytes(), bytes("53 0000000000000001 45"));
+        assert_eq!(told(1, Outcome::CancelRejected), None);
+        let original = OrderToken(1);
+        assert_eq!(told(2, Outcome::ReplaceRejected { original }), None);
+    }
+
+    #[test]
+    fn letters_are_those_of_the_protocol() {
+        let sides = [
+            (OrderSide::Buy, b'B'),
+            (OrderSide::Sell, b'S'),
+            (OrderSide::SellShort, b'T'),
+            (OrderSide::SellShortExempt, b'E'),
+        ];
+        for (side, letter) in sides {
+            assert_eq!(side_letter(side), letter);
+        }
+        assert_eq!(time_in_force_letter(TimeInForce::Day), b'0');
+        assert_eq!(time_in_force_letter(TimeInForce::ImmediateOrCancel), b'3');
+    }
+}

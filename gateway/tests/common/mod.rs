@@ -127,7 +127,7 @@ impl StandIn {
             attributes: enter.attributes,
         };
         self.tell(command, enter.token, accepted);
-        if enter.symbol.to_string() == "FILL" {
+        if enter.symbol.0 == *b"FILL    " {
             let executed = Outcome::Executed {
                 quantity: enter.quantity,
                 price: enter.limit.unwrap_or(Price(1)),
@@ -320,7 +320,7 @@ impl World {
             } else {
                 idle = 0
             }
-            if idle > 200 {
+            if idle > 1_000 {
                 return;
             }
             std::thread::yield_now();
