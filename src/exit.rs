@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 /// An end that is not success, with its one line for stderr.
 #[derive(Debug)]
-pub enum Exit {
+pub(crate) enum Exit {
     /// The command ran and found a failure: status 1.
     Failed(String),
     /// The arguments or the input are wrong: status 2.
@@ -14,17 +14,17 @@ pub enum Exit {
 
 impl Exit {
     /// A failure found while running.
-    pub fn failed(reason: impl fmt::Display) -> Self {
+    pub(crate) fn failed(reason: impl fmt::Display) -> Self {
         Self::Failed(reason.to_string())
     }
 
     /// Wrong usage or input.
-    pub fn usage(reason: impl fmt::Display) -> Self {
+    pub(crate) fn usage(reason: impl fmt::Display) -> Self {
         Self::Usage(reason.to_string())
     }
 
     /// Writes the line and gives the status.
-    pub fn report(self) -> ExitCode {
+    pub(crate) fn report(self) -> ExitCode {
         let (line, status) = match self {
             Self::Failed(line) => (line, 1),
             Self::Usage(line) => (line, 2),

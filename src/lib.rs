@@ -2,7 +2,14 @@
 //! decides something lives in the crates of the workspace.
 
 mod commands;
+pub mod config;
+pub mod demo;
 mod exit;
+pub mod feed;
+pub mod report;
+pub mod runner;
+pub mod tops;
+pub mod venue;
 
 use std::process::ExitCode;
 
@@ -20,12 +27,25 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
+    Generate(commands::Generate),
+    Book(commands::Book),
+    Run(commands::Run),
+    Demo(commands::Demo),
+    Inspect(commands::Inspect),
+    Replay(commands::Replay),
 }
 
 /// Runs the program on the process's own arguments.
 pub fn run() -> ExitCode {
     let cli = Cli::parse();
-    let result: Result<(), Exit> = match cli.command {};
+    let result: Result<(), Exit> = match cli.command {
+        Command::Generate(command) => command.run(),
+        Command::Book(command) => command.run(),
+        Command::Run(command) => command.run(),
+        Command::Demo(command) => command.run(),
+        Command::Inspect(command) => command.run(),
+        Command::Replay(command) => command.run(),
+    };
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(exit) => exit.report(),

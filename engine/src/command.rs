@@ -63,7 +63,11 @@ pub struct Replace {
     pub original: OrderToken,
     /// The session's number for the replacement, not used before.
     pub token: OrderToken,
-    /// Shares of the whole chain of replacements, those already executed included.
+    /// Shares of the whole chain of replacements, those already executed included. 0 is what a
+    /// gateway sends when it found another detail of the replacement invalid: as with every
+    /// quantity that leaves nothing to replace, an open original is cancelled for
+    /// [`InvalidReplace`](crate::event::CancelReason::InvalidReplace), and the new number stays
+    /// unused.
     pub quantity: Quantity,
     /// The limit; `None` is a market order.
     pub limit: Option<Price>,
@@ -71,7 +75,8 @@ pub struct Replace {
     pub time_in_force: TimeInForce,
     /// What happens to its place in the queue.
     pub priority: Priority,
-    /// What the client wrote and wants to read again.
+    /// What the client wrote and wants to read again. What its protocol does not let it write on a
+    /// replacement is 0 and comes from the original: see [`Attributes::or`].
     pub attributes: Attributes,
 }
 
@@ -101,6 +106,9 @@ pub struct Refuse {
     pub token: OrderToken,
     /// What is wrong with it.
     pub reason: RejectReason,
+    /// What was asked, in the reason's unit; 0 where it has none. Comes back in the answer, whose
+    /// `limit` is 0.
+    pub observed: u64,
     /// What the client wrote and wants to read again.
     pub attributes: Attributes,
 }
@@ -154,8 +162,45 @@ pub struct Attributes {
     pub cross: u8,
 }
 
+impl Attributes {
+    /// These attributes, with those that are 0 taken from `original`: a replacement of OUCH has no
+    /// capacity and no cross of its own.
+    #[must_use]
+    pub const fn or(self, original: Self) -> Self {
+        const fn either(own: u8, original: u8) -> u8 {
+            if own == 0 { original } else { own }
+        }
+        Self {
+            client_order_id: self.client_order_id,
+            capacity: either(self.capacity, original.capacity),
+            iso: either(self.iso, original.iso),
+            display: either(self.display, original.display),
+            cross: either(self.cross, original.cross),
+        }
+    }
+}
+
 impl Default for Attributes {
     fn default() -> Self {
         Self { client_order_id: [b' '; 20], capacity: b'P', iso: b'N', display: b'Y', cross: b'N' }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_replacement_keeps_what_its_protocol_cannot_say() {
+        let original = Attributes { capacity: b'A', iso: b'N', ..Attributes::default() };
+        let written = Attributes {
+            client_order_id: *b"second              ",
+            capacity: 0,
+            iso: b'Y',
+            display: b'A',
+            cross: 0,
+        };
+        let merged = Attributes { capacity: b'A', cross: b'N', ..written };
+        assert_eq!(written.or(original), merged);
     }
 }

@@ -80,7 +80,8 @@ pub enum Outcome {
         limit: Option<Price>,
         /// How long it stays.
         time_in_force: TimeInForce,
-        /// What the client wrote on the replacement.
+        /// What the client wrote on the replacement, and where its protocol has no place for it,
+        /// what it wrote on the original.
         attributes: Attributes,
     },
     /// Shares were taken off.
@@ -108,8 +109,9 @@ pub enum Outcome {
     /// A cancel that did nothing: the order is unknown or no longer open, or the cancel takes
     /// nothing off. OUCH says nothing in this case, FIX sends OrderCancelReject.
     CancelRejected,
-    /// A replace of an order that is unknown or no longer open, or with a number already used. OUCH
-    /// says nothing in this case, FIX sends OrderCancelReject.
+    /// A replace of an order that is unknown or no longer open, or with a number already used. The
+    /// event's token is the number of the replacement, which stays unused. OUCH says nothing in
+    /// this case, FIX sends OrderCancelReject.
     ReplaceRejected {
         /// The order that was to be replaced.
         original: OrderToken,
@@ -136,6 +138,8 @@ pub enum CancelReason {
     InvalidReplace,
     /// A market order reached the end of what its protection price allows.
     Protection,
+    /// What is left of the order found no room in the book.
+    Capacity,
     /// The day is over.
     EndOfDay,
 }

@@ -1,4 +1,20 @@
 //! The books, matching, the fill rules, and the state machine that ties them together.
 
+pub mod agent;
+mod book;
 pub mod command;
+mod engine;
 pub mod event;
+mod instruments;
+pub mod latency;
+mod lookahead;
+mod orders;
+mod own;
+pub mod probe;
+mod tape;
+
+pub use book::{
+    Best, BookError, Books, Capacity, Hint, LevelView, Order, OrderKey, Placed, Placement, Slot,
+};
+pub use engine::{Counters, Divergence, Engine, EngineConfig};
+pub use instruments::{Instrument, Instruments};

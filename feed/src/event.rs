@@ -30,6 +30,8 @@ pub enum MarketAction {
         quantity: Quantity,
         /// Displayed price.
         price: Price,
+        /// The instrument's symbol, for who joined after the directory.
+        symbol: Symbol,
     },
     /// A displayed order is executed at its own price.
     Execute {

@@ -1,1 +1,23 @@
-//! x
+//! Strategies' sessions: SoupBinTCP and OUCH, the gateway that serves them, and the client side.
+
+pub mod client;
+pub mod clock;
+pub mod config;
+pub mod desk;
+pub mod gateway;
+pub mod line;
+pub mod notice;
+pub mod ouch;
+pub mod soup;
+pub mod stats;
+
+mod transport;
+
+pub use clock::{Clock, SystemClock};
+pub use config::{GatewayConfig, Limits, User};
+pub use gateway::{Gateway, GatewayError, ShutdownHandle};
+pub use notice::GatewayNotice;
+pub use stats::GatewayStats;
+
+#[cfg(test)]
+mod testing;

@@ -20,6 +20,25 @@ pub struct Limits {
     pub open_orders_max: u32,
 }
 
+impl Limits {
+    /// Whether an account can trade under these limits at all.
+    ///
+    /// # Errors
+    /// A limit of 0.
+    pub const fn check(&self) -> Result<(), GateError> {
+        if self.order_size_max.is_zero() {
+            return Err(GateError::Zero("order_size_max"));
+        }
+        if self.order_value_max.0 == 0 {
+            return Err(GateError::Zero("order_value_max"));
+        }
+        if self.open_orders_max == 0 {
+            return Err(GateError::Zero("open_orders_max"));
+        }
+        Ok(())
+    }
+}
+
 /// Why limits are refused before the gate ever uses them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum GateError {
@@ -80,15 +99,7 @@ impl Gate {
     /// When the account lies outside the table: tables are sized by the same configuration that
     /// names the accounts.
     pub fn set_limits(&mut self, account: AccountId, limits: Limits) -> Result<(), GateError> {
-        if limits.order_size_max.is_zero() {
-            return Err(GateError::Zero("order_size_max"));
-        }
-        if limits.order_value_max.0 == 0 {
-            return Err(GateError::Zero("order_value_max"));
-        }
-        if limits.open_orders_max == 0 {
-            return Err(GateError::Zero("open_orders_max"));
-        }
+        limits.check()?;
         let slot = &mut self.accounts[account.index()];
         let open_orders = slot.map_or(0, |account| account.open_orders);
         *slot = Some(Account { limits, open_orders });

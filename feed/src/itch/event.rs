@@ -22,8 +22,12 @@ pub fn to_event(message: &Message<'_>) -> MarketEvent {
 #[inline]
 fn action(message: &Message<'_>) -> MarketAction {
     match message {
-        Message::AddOrder(m) => add(m.reference.get(), m.side, m.shares.get(), m.price.get()),
-        Message::AddOrderMpid(m) => add(m.reference.get(), m.side, m.shares.get(), m.price.get()),
+        Message::AddOrder(m) => {
+            add(m.reference.get(), m.side, m.shares.get(), m.price.get(), m.stock)
+        }
+        Message::AddOrderMpid(m) => {
+            add(m.reference.get(), m.side, m.shares.get(), m.price.get(), m.stock)
+        }
         Message::OrderExecuted(m) => MarketAction::Execute {
             reference: OrderReference(m.reference.get()),
             quantity: Quantity(m.shares.get()),
@@ -85,7 +89,7 @@ fn action(message: &Message<'_>) -> MarketAction {
 }
 
 #[inline]
-fn add(reference: u64, side: u8, shares: u32, price: u32) -> MarketAction {
+fn add(reference: u64, side: u8, shares: u32, price: u32, stock: [u8; 8]) -> MarketAction {
     let side = match side {
         b'B' => Side::Buy,
         b'S' => Side::Sell,
@@ -96,6 +100,7 @@ fn add(reference: u64, side: u8, shares: u32, price: u32) -> MarketAction {
         side,
         quantity: Quantity(shares),
         price: Price(price),
+        symbol: Symbol(stock),
     }
 }
 

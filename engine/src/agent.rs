@@ -1,0 +1,312 @@
+//! The engine's duty cycle: what the engine thread does in one turn.
+//!
+//! A turn first hands on what is waiting to be told, then takes a bounded number of commands and a
+//! bounded number of packets. What cannot be handed on holds back new input: commands stay in
+//! their ring, packets in the receive buffers, where their loss would be seen as a gap. So an
+//! event is never dropped and nothing waits without limit.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use quanta::Clock;
+use rtrb::{Consumer, Producer};
+use spindle_feed::itch::{self, DecodeError, Message};
+use spindle_types::{Agent, EventTime, ReceiveTime, Sequence};
+
+use crate::command::Command;
+use crate::engine::Engine;
+use crate::event::Event;
+use crate::latency::EngineLatency;
+use crate::probe::{Probe, Step};
+
+/// Commands that one turn takes at most, so that a flood of orders cannot starve the feed.
+pub const COMMANDS_PER_TURN: usize = 64;
+
+/// Turns that a full ring is waited for in the middle of a packet, which cannot be put back. After
+/// that the rest of the packet counts as lost, and the books are stale; events are still kept.
+const WAITS_MAX: u32 = 1_000_000;
+
+/// Where market messages come from.
+pub trait MarketFeed: Send {
+    /// Hands what has arrived to the sink, a bounded amount for each call, and returns the packets
+    /// taken. Never waits.
+    fn poll<S: MarketSink>(&mut self, sink: &mut S) -> usize;
+}
+
+/// What a feed tells the engine.
+pub trait MarketSink {
+    /// A packet begins; the kernel received it at this time.
+    fn packet(&mut self, received: ReceiveTime);
+    /// A message, in the order of its stream.
+    fn message(&mut self, sequence: Sequence, bytes: &[u8]);
+    /// Messages that will never come.
+    fn lost(&mut self, first: Sequence, count: u64);
+    /// The stream is over.
+    fn end_of_session(&mut self);
+}
+
+/// No feed: a venue for strategies alone.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NoFeed;
+
+impl MarketFeed for NoFeed {
+    fn poll<S: MarketSink>(&mut self, _: &mut S) -> usize {
+        0
+    }
+}
+
+/// The time that commands are sequenced at.
+#[derive(Clone, Copy, Debug)]
+pub enum TimeSource {
+    /// The time of the last market message: strategies live in the tape's day.
+    Tape,
+    /// The machine's clock: nanoseconds since midnight when it read `ticks` raw ticks.
+    Wall {
+        /// Raw ticks at a known time.
+        ticks: u64,
+        /// That time.
+        time: EventTime,
+    },
+}
+
+/// What the agent has seen that the engine does not count.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct FeedCounters {
+    /// Packets.
+    pub packets: u64,
+    /// Messages of a type that ITCH 5.0 does not have.
+    pub unknown_types: u64,
+    /// Messages shorter than their type.
+    pub short_messages: u64,
+    /// Messages that never came.
+    pub lost: u64,
+    /// The number of the last message that was applied or lost.
+    pub last_sequence: u64,
+    /// Whether the stream is over.
+    pub ended: bool,
+}
+
+/// The engine with its feed and its rings.
+pub struct EngineAgent<F> {
+    feed: F,
+    core: Core,
+    commands: Consumer<Command>,
+}
+
+/// What one input needs besides the input: kept apart from the feed, which is polled with it.
+struct Core {
+    engine: Engine,
+    events: Producer<Event>,
+    clock: Clock,
+    time_source: TimeSource,
+    measure: bool,
+    latency: EngineLatency,
+    feed: FeedCounters,
+    /// Raw ticks when the last message of the packet was done.
+    last: u64,
+    /// The number of the last message that was applied or lost, for other threads.
+    position: Arc<AtomicU64>,
+}
+
+impl<F: MarketFeed> EngineAgent<F> {
+    /// An agent that measures where time goes if `measure` is set.
+    pub fn new(
+        engine: Engine,
+        feed: F,
+        commands: Consumer<Command>,
+        events: Producer<Event>,
+        time_source: TimeSource,
+        measure: bool,
+    ) -> Self {
+        let core = Core {
+            engine,
+            events,
+            clock: Clock::new(),
+            time_source,
+            measure,
+            latency: EngineLatency::default(),
+            feed: FeedCounters::default(),
+            last: 0,
+            position: Arc::default(),
+        };
+        Self { feed, core, commands }
+    }
+
+    /// The engine.
+    pub fn engine(&self) -> &Engine {
+        &self.core.engine
+    }
+
+    /// The number of the last market message that was applied or given up, told once a turn to
+    /// whoever reads it.
+    pub fn position(&self) -> Arc<AtomicU64> {
+        Arc::clone(&self.core.position)
+    }
+
+    /// The feed.
+    pub fn feed(&self) -> &F {
+        &self.feed
+    }
+
+    /// Where time went.
+    pub fn latency(&self) -> &EngineLatency {
+        &self.core.latency
+    }
+
+    /// What the feed brought besides messages of the market.
+    pub fn feed_counters(&self) -> &FeedCounters {
+        &self.core.feed
+    }
+
+    fn poll_commands(&mut self) -> usize {
+        let mut taken = 0;
+        while taken < COMMANDS_PER_TURN
+            && self.core.engine.has_room()
+            && let Ok(command) = self.commands.pop()
+        {
+            self.core.command(command);
+            taken += 1;
+        }
+        taken
+    }
+}
+
+impl<F: MarketFeed> Agent for EngineAgent<F> {
+    fn name(&self) -> &str {
+        "engine"
+    }
+
+    fn poll(&mut self) -> usize {
+        self.core.hand_on();
+        if !self.core.engine.outbox().is_empty() {
+            return 0;
+        }
+        let commands = self.poll_commands();
+        let packets = self.feed.poll(&mut self.core);
+        if packets > 0 {
+            // Relaxed: the number stands for itself; no other memory is read on its strength.
+            self.core.position.store(self.core.feed.last_sequence, Ordering::Relaxed);
+        }
+        commands + packets
+    }
+}
+
+impl Core {
+    fn command(&mut self, mut command: Command) {
+        let now = if self.measure { self.clock.raw() } else { 0 };
+        command.time = match self.time_source {
+            TimeSource::Tape => self.engine.time(),
+            TimeSource::Wall { ticks, time } => {
+                let now = if self.measure { now } else { self.clock.raw() };
+                EventTime(time.0 + self.clock.delta_as_nanos(ticks, now))
+            }
+        };
+        if self.measure {
+            self.latency.ring_in.record(self.clock.delta_as_nanos(command.queued, now));
+            let mut steps = Steps { clock: &self.clock, latency: &mut self.latency, last: now };
+            self.engine.on_command(&command, &mut steps);
+        } else {
+            self.engine.on_command(&command, &mut ());
+        }
+        self.hand_on();
+    }
+
+    /// Waits for the gateway to make room, and says whether it did.
+    #[cold]
+    fn wait_for_room(&mut self) -> bool {
+        for _ in 0..WAITS_MAX {
+            self.hand_on();
+            if self.engine.has_room() {
+                return true;
+            }
+            std::hint::spin_loop();
+        }
+        false
+    }
+
+    /// Moves events from the outbox into the ring, as far as it has room.
+    #[inline]
+    fn hand_on(&mut self) {
+        let waiting = self.engine.outbox();
+        if waiting.is_empty() {
+            return;
+        }
+        let queued = if self.measure { self.clock.raw() } else { 0 };
+        let count = waiting.len().min(self.events.slots());
+        if let Ok(chunk) = self.events.write_chunk_uninit(count) {
+            let stamped = waiting.iter().take(count).map(|event| Event { queued, ..*event });
+            chunk.fill_from_iter(stamped);
+            self.engine.forget_events(count);
+        }
+    }
+}
+
+impl MarketSink for Core {
+    fn packet(&mut self, received: ReceiveTime) {
+        self.feed.packets += 1;
+        if self.measure {
+            if received.0 != 0 {
+                let now = wall_clock_ns();
+                self.latency.receive.record(now.saturating_sub(received.0));
+            }
+            self.last = self.clock.raw();
+        }
+    }
+
+    #[inline]
+    fn message(&mut self, sequence: Sequence, bytes: &[u8]) {
+        self.feed.last_sequence = sequence.0;
+        if !self.engine.has_room() && !self.wait_for_room() {
+            return self.lost(sequence, 1);
+        }
+        match Message::decode(bytes) {
+            Ok(message) => self.engine.on_market(&itch::to_event(&message), sequence),
+            Err(DecodeError::UnknownType(_)) => self.feed.unknown_types += 1,
+            Err(DecodeError::Empty | DecodeError::Short { .. }) => self.feed.short_messages += 1,
+        }
+        if self.measure {
+            let now = self.clock.raw();
+            self.latency.book.record(self.clock.delta_as_nanos(self.last, now));
+            self.last = now;
+        }
+        if !self.engine.outbox().is_empty() {
+            self.hand_on();
+        }
+    }
+
+    fn lost(&mut self, first: Sequence, count: u64) {
+        self.feed.last_sequence = first.0 + (count - 1);
+        self.feed.lost += count;
+        self.engine.on_loss();
+    }
+
+    fn end_of_session(&mut self) {
+        self.feed.ended = true;
+    }
+}
+
+/// Stamps an order's steps.
+struct Steps<'a> {
+    clock: &'a Clock,
+    latency: &'a mut EngineLatency,
+    last: u64,
+}
+
+impl Probe for Steps<'_> {
+    fn passed(&mut self, step: Step) {
+        let now = self.clock.raw();
+        let took = self.clock.delta_as_nanos(self.last, now);
+        match step {
+            Step::Risk => self.latency.risk.record(took),
+            Step::Match => self.latency.matching.record(took),
+        }
+        self.last = now;
+    }
+}
+
+/// Nanoseconds since the Unix epoch, on the clock of the kernel's receive stamps. It is read in
+/// user space (vDSO), without a system call.
+fn wall_clock_ns() -> u64 {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    now.map_or(0, |now| u64::try_from(now.as_nanos()).unwrap_or(u64::MAX))
+}

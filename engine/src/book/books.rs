@@ -1,0 +1,549 @@
+//! The books: what an add, a reduction and a removal do to table, queue, level and ladder.
+
+use spindle_types::{InstrumentId, Price, Quantity, Side};
+use thiserror::Error;
+
+use super::ladder::{Arena, Entry, Ladder, entry, level_of, rank};
+use super::levels::{Level, LevelIndex, Levels};
+use super::orders::{NONE, NoVacancy, Order, OrderKey, OrderTable, Slot};
+use super::prefetch::prefetch;
+
+/// How much the books hold at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Capacity {
+    /// Highest instrument number plus one, at most 65,536.
+    pub instruments: usize,
+    /// Orders that live at once.
+    pub orders: usize,
+    /// Price levels that live at once.
+    pub levels: usize,
+}
+
+/// Most orders or levels: what 32-bit handles reach with a table four times as large.
+const LIVE_MAX: usize = 1 << 28;
+
+impl Capacity {
+    /// Capacities within what the books can address: at least 16 of each, at most 65,536
+    /// instruments and 2^28 orders and levels.
+    #[must_use]
+    pub fn clamped(self) -> Self {
+        Self {
+            instruments: self.instruments.clamp(1, 1 << 16),
+            orders: self.orders.clamp(16, LIVE_MAX),
+            levels: self.levels.clamp(16, LIVE_MAX),
+        }
+    }
+
+    /// Bytes of memory that the books take for this, at the start and once.
+    pub fn bytes(self) -> usize {
+        let capacity = self.clamped();
+        OrderTable::slots(capacity.orders) * size_of::<Order>()
+            + capacity.levels * size_of::<Level>()
+            + Arena::entries(capacity.levels, 2 * capacity.instruments) * size_of::<Entry>()
+            + capacity.instruments * size_of::<Book>()
+    }
+}
+
+/// Why an order does not enter a book.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum BookError {
+    /// The instrument's number is beyond the capacity.
+    #[error("the instrument number is beyond the books' capacity")]
+    Instrument,
+    /// An order with this key lives already.
+    #[error("an order with this reference lives already")]
+    Duplicate,
+    /// The table of orders is full.
+    #[error("the table of orders is full")]
+    Orders,
+    /// The table of price levels is full.
+    #[error("the table of price levels is full")]
+    Levels,
+}
+
+/// An order that shall enter a book.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Placement {
+    /// Its instrument.
+    pub instrument: InstrumentId,
+    /// Its side.
+    pub side: Side,
+    /// Its shares, at least 1.
+    pub quantity: Quantity,
+    /// Its price.
+    pub price: Price,
+}
+
+/// An order that entered a book.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Placed {
+    /// Its handle while it lives.
+    pub slot: Slot,
+    /// Whether the best of its side may have changed.
+    pub best_changed: bool,
+}
+
+/// The best price of a side, and the shares that can be traded against there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Best {
+    /// Price.
+    pub price: Price,
+    /// Shares, of the market and of strategies.
+    pub quantity: u64,
+}
+
+/// A level, for those who look at a book.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LevelView {
+    /// Price.
+    pub price: Price,
+    /// Shares that can be traded against.
+    pub quantity: u64,
+    /// Orders, those without an available share included.
+    pub orders: u32,
+}
+
+/// Where an order and a level were when somebody looked ahead. Both are looked at again before they
+/// are believed, so a hint that has grown old costs time and nothing else.
+#[derive(Clone, Copy, Debug)]
+pub struct Hint {
+    slot: Slot,
+    level: LevelIndex,
+}
+
+impl Hint {
+    /// No idea.
+    pub const NONE: Self = Self { slot: NONE, level: NONE };
+}
+
+const NO_ENTRY: Entry = u64::MAX;
+
+#[derive(Clone, Copy, Debug)]
+#[repr(C, align(64))]
+struct Book {
+    /// The last entry of each ladder, kept here because almost every message asks for it.
+    best: [Entry; 2],
+    ladders: [Ladder; 2],
+    /// Strategies' orders that stand on each side.
+    own: [u32; 2],
+}
+
+const _: () = assert!(size_of::<Book>() == 64);
+
+impl Book {
+    const EMPTY: Self = Self { best: [NO_ENTRY; 2], ladders: [Ladder::EMPTY; 2], own: [0; 2] };
+}
+
+/// The books of all instruments.
+#[derive(Debug)]
+pub struct Books {
+    orders: OrderTable,
+    levels: Levels,
+    arena: Arena,
+    books: Box<[Book]>,
+    /// Market orders of which strategies have taken shares. While there are none, the last entry of
+    /// a ladder is the best that can be traded against.
+    taken_orders: usize,
+}
+
+impl Books {
+    /// Empty books of this capacity, [clamped](Capacity::clamped).
+    pub fn new(capacity: Capacity) -> Self {
+        let capacity = capacity.clamped();
+        Self {
+            orders: OrderTable::new(capacity.orders),
+            levels: Levels::new(capacity.levels),
+            arena: Arena::new(Arena::entries(capacity.levels, 2 * capacity.instruments)),
+            books: vec![Book::EMPTY; capacity.instruments].into(),
+            taken_orders: 0,
+        }
+    }
+
+    /// Writes to every page of the tables once. A page that is only reserved costs a fault, a
+    /// thousand times a message, when it is first used.
+    pub fn warm_up(&mut self) {
+        self.orders.warm_up();
+        self.levels.warm_up();
+        self.arena.warm_up();
+    }
+
+    /// Instruments that the books can hold; the highest number is one less.
+    pub fn instruments(&self) -> usize {
+        self.books.len()
+    }
+
+    /// Orders that live now.
+    pub fn live_orders(&self) -> usize {
+        self.orders.live()
+    }
+
+    /// Levels that live now.
+    pub fn live_levels(&self) -> usize {
+        self.levels.live()
+    }
+
+    /// Whether one more order, at a price of its own, has room.
+    #[inline]
+    pub fn has_room(&self) -> bool {
+        !self.orders.is_full() && !self.levels.is_full()
+    }
+
+    /// Gives an order another key, which no order has, and leaves it in its place. Returns its new
+    /// handle.
+    pub fn rekey(&mut self, slot: Slot, key: OrderKey) -> Slot {
+        let order = *self.orders.get(slot);
+        let moved = self.orders.rekey(slot, key);
+        let level = self.levels.get_mut(order.level);
+        if order.previous == NONE {
+            level.head = moved;
+        } else {
+            self.orders.get_mut(order.previous).next = moved;
+        }
+        if order.next == NONE {
+            level.tail = moved;
+        } else {
+            self.orders.get_mut(order.next).previous = moved;
+        }
+        moved
+    }
+
+    /// The order with this key.
+    #[inline]
+    pub fn find(&self, key: OrderKey) -> Option<Slot> {
+        self.orders.find(key)
+    }
+
+    /// The order with this key, which may still be where the hint says.
+    #[inline]
+    pub fn find_at(&self, key: OrderKey, hint: Hint) -> Option<Slot> {
+        if self.orders.holds(hint.slot, key) { Some(hint.slot) } else { self.orders.find(key) }
+    }
+
+    /// The order of a slot that lives.
+    #[inline]
+    pub fn order(&self, slot: Slot) -> &Order {
+        self.orders.get(slot)
+    }
+
+    /// The price at which an order stands.
+    #[inline]
+    pub fn price_of(&self, slot: Slot) -> Price {
+        Price(self.levels.get(self.orders.get(slot).level).price)
+    }
+
+    /// How many strategies' orders stand on a side.
+    #[inline]
+    pub fn own_orders(&self, instrument: InstrumentId, side: Side) -> u32 {
+        self.books[instrument.index()].own[side.index()]
+    }
+
+    /// Puts an order at the back of its level. `own` is the index in the table of own orders for a
+    /// strategy's order, and nothing for the market's.
+    ///
+    /// # Errors
+    /// See [`BookError`]; nothing has changed then.
+    #[inline]
+    pub fn add(
+        &mut self,
+        key: OrderKey,
+        placement: &Placement,
+        own: Option<u32>,
+        hint: Hint,
+    ) -> Result<Placed, BookError> {
+        let Placement { instrument, side, quantity, price } = *placement;
+        if instrument.index() >= self.books.len() {
+            return Err(BookError::Instrument);
+        }
+        let slot = self.orders.vacancy(key).map_err(|why| match why {
+            NoVacancy::Full => BookError::Orders,
+            NoVacancy::Duplicate => BookError::Duplicate,
+        })?;
+        let level = match self.levels.holds(hint.level, instrument, side, price.0) {
+            true => hint.level,
+            false => self.level_for(instrument, side, price)?,
+        };
+        let mut order = Order::new(key, instrument, side, quantity.0, level);
+        order.extra = own.unwrap_or(0);
+        self.orders.fill(slot, order);
+        self.append(slot, level, quantity.0);
+        if own.is_some() {
+            self.levels.get_mut(level).own += 1;
+            self.books[instrument.index()].own[side.index()] += 1;
+        }
+        Ok(Placed { slot, best_changed: self.touches_best(instrument, side, level) })
+    }
+
+    /// Takes an order out, whatever it has left. Returns whether the best of its side may have
+    /// changed.
+    #[inline]
+    pub fn remove(&mut self, slot: Slot) -> bool {
+        let order = *self.orders.get(slot);
+        let (instrument, side) = (order.instrument(), order.side());
+        let touched = self.touches_best(instrument, side, order.level);
+        if order.taken() > 0 {
+            self.taken_orders -= 1;
+        }
+        self.unlink(&order);
+        let level = self.levels.get_mut(order.level);
+        level.quantity -= u64::from(order.available());
+        level.count -= 1;
+        if order.is_own() {
+            level.own -= 1;
+            self.books[instrument.index()].own[side.index()] -= 1;
+        }
+        if self.levels.get(order.level).count == 0 {
+            self.remove_level(order.level);
+        }
+        self.orders.vacate(slot);
+        touched
+    }
+
+    /// Takes shares off an order that keeps more than these; it keeps its place. Of a market order
+    /// with taken shares, the untaken ones go first. Returns whether the best of its side may have
+    /// changed.
+    #[inline]
+    pub fn reduce(&mut self, slot: Slot, by: Quantity) -> bool {
+        let order = self.orders.get_mut(slot);
+        debug_assert!(by.0 < order.quantity, "a reduction to nothing is a removal");
+        let before = order.available();
+        order.quantity -= by.0;
+        if !order.is_own() {
+            order.extra = order.extra.min(order.quantity);
+        }
+        let gone = before - order.available();
+        let (instrument, side, level) = (order.instrument(), order.side(), order.level);
+        self.levels.get_mut(level).quantity -= u64::from(gone);
+        self.touches_best(instrument, side, level)
+    }
+
+    /// A strategy takes available shares of a market order: they are remembered on it and cannot be
+    /// taken again; the order itself stands until the tape says otherwise.
+    pub fn take(&mut self, slot: Slot, by: Quantity) {
+        let order = self.orders.get_mut(slot);
+        debug_assert!(!order.is_own(), "shares of a strategy's order are executed, not taken");
+        debug_assert!(by.0 <= order.available(), "shares are sold once");
+        if order.extra == 0 && by.0 > 0 {
+            self.taken_orders += 1;
+        }
+        order.extra += by.0;
+        self.levels.get_mut(order.level).quantity -= u64::from(by.0);
+    }
+
+    /// The best price of a side at which shares can be traded against.
+    #[inline]
+    pub fn best(&self, instrument: InstrumentId, side: Side) -> Option<Best> {
+        let book = &self.books[instrument.index()];
+        let last = book.best[side.index()];
+        if last == NO_ENTRY {
+            return None;
+        }
+        let level = self.levels.get(level_of(last));
+        if level.quantity > 0 {
+            return Some(Best { price: Price(level.price), quantity: level.quantity });
+        }
+        self.levels_of(instrument, side)
+            .find(|level| level.quantity > 0)
+            .map(|level| Best { price: level.price, quantity: level.quantity })
+    }
+
+    /// The levels of a side from the best down, those without an available share included.
+    pub fn levels_of(
+        &self,
+        instrument: InstrumentId,
+        side: Side,
+    ) -> impl DoubleEndedIterator<Item = LevelView> + '_ {
+        let ladder = &self.books[instrument.index()].ladders[side.index()];
+        self.arena.entries_of(ladder).iter().rev().map(|&entry| {
+            let level = self.levels.get(level_of(entry));
+            LevelView { price: Price(level.price), quantity: level.quantity, orders: level.count }
+        })
+    }
+
+    /// The first order, in price-time priority, of a side.
+    #[inline]
+    pub fn first(&self, instrument: InstrumentId, side: Side) -> Option<Slot> {
+        let last = self.books[instrument.index()].best[side.index()];
+        if last == NO_ENTRY { None } else { Some(self.levels.get(level_of(last)).head) }
+    }
+
+    /// The order behind this one in price-time priority: in its level, or at the head of the next.
+    #[inline]
+    pub fn behind(&self, slot: Slot) -> Option<Slot> {
+        let order = self.orders.get(slot);
+        if order.next != NONE {
+            return Some(order.next);
+        }
+        let level = self.levels.get(order.level);
+        let ladder = &self.books[level.instrument().index()].ladders[level.side().index()];
+        let at = self.arena.find(ladder, rank(level.side(), level.price)).ok()?;
+        let below = *self.arena.entries_of(ladder).get(at.checked_sub(1)?)?;
+        Some(self.levels.get(level_of(below)).head)
+    }
+
+    /// The first strategy's order, in price-time priority, of a side.
+    pub fn first_own(&self, instrument: InstrumentId, side: Side) -> Option<Slot> {
+        let book = &self.books[instrument.index()];
+        if book.own[side.index()] == 0 {
+            return None;
+        }
+        let ladder = &book.ladders[side.index()];
+        let level = self
+            .arena
+            .entries_of(ladder)
+            .iter()
+            .rev()
+            .map(|&entry| self.levels.get(level_of(entry)))
+            .find(|level| level.own > 0)?;
+        let mut slot = level.head;
+        while !self.orders.get(slot).is_own() {
+            slot = self.orders.get(slot).next;
+        }
+        Some(slot)
+    }
+
+    /// Whether `slot` stands in front of `other`, on the same side of the same book.
+    pub fn is_ahead(&self, slot: Slot, other: Slot) -> bool {
+        let (order, than) = (self.orders.get(slot), self.orders.get(other));
+        if order.level != than.level {
+            let (price, than) = (self.price_of(slot), self.price_of(other));
+            return price.is_better(order.side(), than);
+        }
+        let mut behind = order.next;
+        while behind != NONE {
+            if behind == other {
+                return true;
+            }
+            behind = self.orders.get(behind).next;
+        }
+        false
+    }
+
+    /// Looks ahead, first time: asks for the record of an order, known by its key as the message
+    /// has it, and for the head of its book.
+    #[inline]
+    pub fn ask_for(&self, key: u64, instrument: InstrumentId) {
+        self.orders.prefetch(key);
+        prefetch(&self.books, instrument.index());
+    }
+
+    /// Looks ahead, second time, for an order that will enter: asks for the end of the ladder.
+    #[inline]
+    pub fn ask_for_ladder(&self, instrument: InstrumentId, side: Side) {
+        if let Some(book) = self.books.get(instrument.index()) {
+            self.arena.prefetch_best(&book.ladders[side.index()]);
+        }
+    }
+
+    /// Looks ahead, third time: where an order will enter; asks for the level.
+    #[inline]
+    pub fn look_for_level(&self, instrument: InstrumentId, side: Side, price: Price) -> Hint {
+        let Some(book) = self.books.get(instrument.index()) else {
+            return Hint::NONE;
+        };
+        let ladder = &book.ladders[side.index()];
+        match self.arena.find(ladder, rank(side, price.0)) {
+            Ok(at) => {
+                let level = level_of(self.arena.entries_of(ladder)[at]);
+                self.levels.prefetch(level);
+                Hint { level, ..Hint::NONE }
+            }
+            Err(_) => Hint::NONE,
+        }
+    }
+
+    /// Looks ahead, third time: where an order is; asks for its level and its neighbours.
+    #[inline]
+    pub fn look_for_order(&self, key: OrderKey) -> Hint {
+        match self.orders.find(key) {
+            Some(slot) => {
+                let level = self.orders.prefetch_neighbours(slot);
+                self.levels.prefetch(level);
+                Hint { slot, ..Hint::NONE }
+            }
+            None => Hint::NONE,
+        }
+    }
+
+    /// Looks ahead, last time: asks for the last order of the level that another will join.
+    #[inline]
+    pub fn ask_for_tail(&self, hint: Hint) {
+        self.orders.prefetch_slot(self.levels.tail(hint.level));
+    }
+
+    /// Whether something at this level can change the best of its side.
+    #[inline]
+    fn touches_best(&self, instrument: InstrumentId, side: Side, level: LevelIndex) -> bool {
+        let last = self.books[instrument.index()].best[side.index()];
+        level_of(last) == level || self.taken_orders > 0
+    }
+
+    /// The level at a price, made if there is none.
+    #[inline]
+    fn level_for(
+        &mut self,
+        instrument: InstrumentId,
+        side: Side,
+        price: Price,
+    ) -> Result<LevelIndex, BookError> {
+        let book = &mut self.books[instrument.index()];
+        let rank = rank(side, price.0);
+        let ladder = &mut book.ladders[side.index()];
+        let at = match self.arena.find(ladder, rank) {
+            Ok(at) => return Ok(level_of(self.arena.entries_of(ladder)[at])),
+            Err(at) => at,
+        };
+        let level = Level::new(instrument, side, price.0);
+        let level = self.levels.allocate(level).ok_or(BookError::Levels)?;
+        if self.arena.insert(ladder, at, entry(rank, level)).is_err() {
+            self.levels.free(level);
+            return Err(BookError::Levels);
+        }
+        if at + 1 == ladder.len() {
+            book.best[side.index()] = entry(rank, level);
+        }
+        Ok(level)
+    }
+
+    #[inline]
+    fn remove_level(&mut self, index: LevelIndex) {
+        let level = self.levels.get(index);
+        let (instrument, side) = (level.instrument(), level.side());
+        let book = &mut self.books[instrument.index()];
+        let ladder = &mut book.ladders[side.index()];
+        if let Ok(at) = self.arena.find(ladder, rank(side, level.price)) {
+            self.arena.remove(ladder, at);
+        }
+        book.best[side.index()] = self.arena.best(ladder).unwrap_or(NO_ENTRY);
+        self.levels.free(index);
+    }
+
+    #[inline]
+    fn append(&mut self, slot: Slot, level: LevelIndex, quantity: u32) {
+        let level = self.levels.get_mut(level);
+        let tail = level.tail;
+        level.tail = slot;
+        level.count += 1;
+        level.quantity += u64::from(quantity);
+        if tail == NONE {
+            level.head = slot;
+        } else {
+            self.orders.get_mut(tail).next = slot;
+        }
+        self.orders.get_mut(slot).previous = tail;
+    }
+
+    #[inline]
+    fn unlink(&mut self, order: &Order) {
+        let level = self.levels.get_mut(order.level);
+        if order.previous == NONE {
+            level.head = order.next;
+        } else {
+            self.orders.get_mut(order.previous).next = order.next;
+        }
+        if order.next == NONE {
+            level.tail = order.previous;
+        } else {
+            self.orders.get_mut(order.next).previous = order.previous;
+        }
+    }
+}

@@ -1,0 +1,23 @@
+//! The order-by-order books of all instruments.
+//!
+//! Market orders and strategies' orders stand in the same levels, in the same queues. Memory is
+//! taken once, at the start, and stated by [`Capacity::bytes`]:
+//!
+//! * [`orders`]: one open-addressed table of 32-byte records, found by their key, which also are
+//!   the nodes of the queues. Keys of a market grow with time, so neighbours in time are neighbours
+//!   in memory. A record never moves: its slot is a stable 32-bit handle while the order lives.
+//! * [`levels`]: a slab of 32-byte records, one for each price at which orders stand.
+//! * [`ladder`]: for each side of each book the sorted prices, the best last, so that what happens
+//!   near the best moves few entries.
+//!
+//! A message on an order touches its record, its level and its queue neighbours. Only a price that
+//! appears or disappears touches the ladder.
+
+mod books;
+mod ladder;
+mod levels;
+mod orders;
+mod prefetch;
+
+pub use books::{Best, BookError, Books, Capacity, Hint, LevelView, Placed, Placement};
+pub use orders::{Order, OrderKey, Slot};

@@ -1,0 +1,165 @@
+//! The instruments of one engine: what is known of each, and how a symbol finds its own.
+
+use spindle_feed::event::TradingState;
+use spindle_feed::top::TopState;
+use spindle_types::{InstrumentId, Symbol};
+
+/// What the engine knows of an instrument.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Instrument {
+    /// Its symbol; blank where no message has told it yet.
+    pub symbol: Symbol,
+    /// Whether anything is known of it at all.
+    pub known: bool,
+    /// Whether messages were lost that may have concerned it: its book is then not the market's.
+    pub stale: bool,
+    /// Its trading state.
+    pub trading: TradingState,
+}
+
+impl Instrument {
+    /// What readers of its top of book are told.
+    pub const fn top_state(&self) -> TopState {
+        match (self.stale, self.trading) {
+            (true, _) => TopState::Stale,
+            (false, TradingState::Trading) => TopState::Good,
+            (false, TradingState::Halted | TradingState::Paused | TradingState::QuotationOnly) => {
+                TopState::Halted
+            }
+        }
+    }
+}
+
+/// All instruments, by number and by symbol, in tables of fixed size.
+#[derive(Debug)]
+pub struct Instruments {
+    instruments: Box<[Instrument]>,
+    /// Open-addressed: numbers by the hash of their symbol; 0 is vacant. At most half full.
+    by_symbol: Box<[u16]>,
+    known: usize,
+}
+
+impl Instruments {
+    pub(crate) fn new(instruments_max: usize) -> Self {
+        let slots = (instruments_max.max(8) * 2).next_power_of_two();
+        Self {
+            instruments: vec![Instrument::default(); instruments_max].into(),
+            by_symbol: vec![0; slots].into(),
+            known: 0,
+        }
+    }
+
+    /// How many are known.
+    pub fn known(&self) -> usize {
+        self.known
+    }
+
+    /// The instrument with this number; one that nothing is known of, where the number is beyond
+    /// the table.
+    #[inline]
+    pub fn get(&self, instrument: InstrumentId) -> Instrument {
+        self.instruments.get(instrument.index()).copied().unwrap_or_default()
+    }
+
+    #[inline]
+    pub(crate) fn get_mut(&mut self, instrument: InstrumentId) -> Option<&mut Instrument> {
+        self.instruments.get_mut(instrument.index())
+    }
+
+    /// Every known instrument, by number.
+    pub fn iter(&self) -> impl Iterator<Item = (InstrumentId, Instrument)> + '_ {
+        (0..=u16::MAX)
+            .map(InstrumentId)
+            .zip(self.instruments.iter().copied())
+            .filter(|(_, instrument)| instrument.known)
+    }
+
+    /// The instrument with this symbol.
+    #[inline]
+    pub fn find(&self, symbol: Symbol) -> Option<InstrumentId> {
+        let mut at = self.home(symbol);
+        loop {
+            let number = InstrumentId(self.by_symbol[at]);
+            if number.0 == 0 {
+                return None;
+            }
+            if self.instruments[number.index()].symbol == symbol {
+                return Some(number);
+            }
+            at = (at + 1) & (self.by_symbol.len() - 1);
+        }
+    }
+
+    /// Makes an instrument known under a symbol. The first symbol of a number stays for the day,
+    /// and the first number of a symbol. Number 0 and numbers beyond the table are no instruments:
+    /// false.
+    pub(crate) fn learn(&mut self, instrument: InstrumentId, symbol: Symbol) -> bool {
+        let Some(known) = self.instruments.get_mut(instrument.index()) else {
+            return false;
+        };
+        if instrument.0 == 0 {
+            return false;
+        }
+        if !known.known {
+            known.known = true;
+            self.known += 1;
+        }
+        if known.symbol == Symbol::BLANK && symbol != Symbol::BLANK {
+            known.symbol = symbol;
+            self.index(instrument, symbol);
+        }
+        true
+    }
+
+    fn index(&mut self, instrument: InstrumentId, symbol: Symbol) {
+        let mut at = self.home(symbol);
+        while self.by_symbol[at] != 0 {
+            if self.instruments[usize::from(self.by_symbol[at])].symbol == symbol {
+                return;
+            }
+            at = (at + 1) & (self.by_symbol.len() - 1);
+        }
+        self.by_symbol[at] = instrument.0;
+    }
+
+    #[allow(clippy::cast_possible_truncation, reason = "the low bits are what is wanted")]
+    fn home(&self, symbol: Symbol) -> usize {
+        let hash = symbol.bits().wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
+        hash as usize & (self.by_symbol.len() - 1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn symbols_find_their_instrument() {
+        let mut instruments = Instruments::new(300);
+        let symbol = |number: u16| Symbol(format!("{number:<8}").as_bytes().try_into().unwrap());
+        for number in 1..300 {
+            assert!(instruments.learn(InstrumentId(number), symbol(number)));
+        }
+        for number in 1..300 {
+            assert_eq!(instruments.find(symbol(number)), Some(InstrumentId(number)));
+        }
+        assert_eq!(instruments.find(symbol(300)), None);
+        assert_eq!(instruments.find(Symbol::BLANK), None);
+        assert_eq!(instruments.known(), 299);
+        assert!(!instruments.learn(InstrumentId(300), symbol(300)), "beyond the table");
+        assert!(!instruments.learn(InstrumentId(0), symbol(0)), "0 is no instrument");
+    }
+
+    #[test]
+    fn the_first_symbol_and_the_first_number_stay() {
+        let mut instruments = Instruments::new(8);
+        let [first, second] = ["AAA", "BBB"].map(|text| text.parse::<Symbol>().unwrap());
+        instruments.learn(InstrumentId(1), Symbol::BLANK);
+        assert!(instruments.get(InstrumentId(1)).known);
+        instruments.learn(InstrumentId(1), first);
+        instruments.learn(InstrumentId(1), second);
+        instruments.learn(InstrumentId(2), first);
+        assert_eq!(instruments.find(first), Some(InstrumentId(1)));
+        assert_eq!(instruments.find(second), None);
+    }
+}

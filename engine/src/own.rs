@@ -1,0 +1,86 @@
+//! Strategies' orders: what the book does not need to know of them.
+
+use spindle_types::{
+    AccountId, InstrumentId, OrderReference, OrderToken, Price, Quantity, SessionId,
+};
+
+use crate::book::Slot;
+use crate::command::{Attributes, OrderSide, TimeInForce};
+
+/// A strategy's order, beside its record in the books.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct OwnOrder {
+    pub(crate) session: SessionId,
+    pub(crate) account: AccountId,
+    pub(crate) token: OrderToken,
+    pub(crate) instrument: InstrumentId,
+    pub(crate) side: OrderSide,
+    pub(crate) limit: Option<Price>,
+    pub(crate) time_in_force: TimeInForce,
+    pub(crate) reference: OrderReference,
+    /// Shares of the whole chain of replacements that were executed.
+    pub(crate) executed: Quantity,
+    /// Its record in the books; while it is vacant, the next vacant one here.
+    pub(crate) slot: Slot,
+    pub(crate) attributes: Attributes,
+}
+
+/// The table of strategies' orders that are open.
+#[derive(Debug)]
+pub(crate) struct OwnOrders {
+    orders: Vec<OwnOrder>,
+    orders_max: usize,
+    vacant: Option<u32>,
+    live: usize,
+}
+
+impl OwnOrders {
+    pub(crate) fn new(orders_max: usize) -> Self {
+        Self { orders: Vec::with_capacity(orders_max), orders_max, vacant: None, live: 0 }
+    }
+
+    pub(crate) fn is_full(&self) -> bool {
+        self.live == self.orders_max
+    }
+
+    pub(crate) fn live(&self) -> usize {
+        self.live
+    }
+
+    /// The index that the next order will get. The table must not be full.
+    #[allow(clippy::cast_possible_truncation, reason = "capacities fit 32 bits")]
+    pub(crate) fn next_index(&self) -> u32 {
+        self.vacant.unwrap_or(self.orders.len() as u32)
+    }
+
+    /// Puts an order at [`OwnOrders::next_index`].
+    pub(crate) fn insert(&mut self, order: OwnOrder) {
+        debug_assert!(!self.is_full(), "callers ask before");
+        self.live += 1;
+        match self.vacant {
+            Some(index) => {
+                let next = self.orders[index as usize].slot;
+                self.vacant = (next != index).then_some(next);
+                self.orders[index as usize] = order;
+            }
+            None => self.orders.push(order),
+        }
+    }
+
+    /// Frees an index. The last vacant one points at itself.
+    pub(crate) fn remove(&mut self, index: u32) {
+        self.orders[index as usize].slot = self.vacant.unwrap_or(index);
+        self.vacant = Some(index);
+        self.live -= 1;
+    }
+
+    #[inline]
+    pub(crate) fn get(&self, index: u32) -> &OwnOrder {
+        &self.orders[index as usize]
+    }
+
+    #[inline]
+    pub(crate) fn get_mut(&mut self, index: u32) -> &mut OwnOrder {
+        &mut self.orders[index as usize]
+    }
+}

@@ -1,0 +1,327 @@
+//! What a message of the market does: to the books as the tape says, and to strategies' orders by
+//! the fill rules.
+
+use spindle_feed::event::{MarketAction, MarketEvent, Phase, TradingState};
+use spindle_feed::top::TopState;
+use spindle_types::{InstrumentId, OrderReference, Price, Quantity, Sequence, Side, Symbol};
+
+use crate::book::{BookError, Hint, OrderKey, Placement, Slot};
+use crate::engine::Engine;
+use crate::event::CancelReason;
+
+impl Engine {
+    /// Applies one message of the market, the `sequence`th of its stream.
+    pub fn on_market(&mut self, event: &MarketEvent, sequence: Sequence) {
+        self.on_market_at(event, sequence, Hint::NONE, Hint::NONE);
+    }
+
+    /// Applies one message of the market. The hints say where the order that it names, and the
+    /// level of the order that enters, were a moment ago.
+    #[inline]
+    pub(crate) fn on_market_at(
+        &mut self,
+        event: &MarketEvent,
+        sequence: Sequence,
+        order: Hint,
+        level: Hint,
+    ) {
+        self.time = event.time;
+        self.market_sequence = sequence;
+        self.counters.market_messages += 1;
+        let instrument = event.instrument;
+        match event.action {
+            MarketAction::Add { reference, side, quantity, price, symbol } => {
+                if !self.instruments.get(instrument).known {
+                    self.learn(instrument, symbol);
+                }
+                let placement = Placement { instrument, side, quantity, price };
+                self.on_add(reference, &placement, 0, level);
+            }
+            MarketAction::Execute { reference, quantity, .. } => {
+                self.on_execute(reference, quantity, true, order);
+            }
+            MarketAction::ExecuteAt { reference, quantity, printable, .. } => {
+                self.on_execute(reference, quantity, printable, order);
+            }
+            MarketAction::Reduce { reference, quantity } => {
+                if let Some(slot) = self.market_order(reference, order) {
+                    self.reduce(slot, quantity);
+                }
+            }
+            MarketAction::Delete { reference } => {
+                if let Some(slot) = self.market_order(reference, order) {
+                    self.remove(slot);
+                }
+            }
+            MarketAction::Replace { reference, new_reference, quantity, price } => {
+                if let Some(slot) = self.market_order(reference, order) {
+                    self.on_replace(slot, new_reference, quantity, price, level);
+                }
+            }
+            MarketAction::Trade { quantity, price, .. } => {
+                self.on_trade(instrument, quantity, price);
+            }
+            MarketAction::Directory { symbol, .. } => self.learn(instrument, symbol),
+            MarketAction::Status { state } => self.on_status(instrument, state),
+            MarketAction::Phase { phase } => self.on_phase(phase),
+            MarketAction::Cross { .. } | MarketAction::Other => {}
+        }
+    }
+
+    /// Messages were lost: no book is known to be the market's any more, until the day's directory
+    /// comes again in a new session.
+    pub fn on_loss(&mut self) {
+        for number in 0..self.books.instruments() {
+            #[allow(clippy::cast_possible_truncation, reason = "at most 65,536 instruments")]
+            self.mark_stale(InstrumentId(number as u16));
+        }
+    }
+
+    #[cold]
+    fn learn(&mut self, instrument: InstrumentId, symbol: Symbol) {
+        if self.instruments.learn(instrument, symbol) {
+            self.publish(instrument);
+        }
+    }
+
+    fn mark_stale(&mut self, instrument: InstrumentId) {
+        if let Some(known) = self.instruments.get_mut(instrument) {
+            known.stale = true;
+            self.tops.set_state(instrument, self.top_state(instrument));
+        }
+    }
+
+    /// Rule 3: the order would have met strategies' orders that it reaches; they are filled first,
+    /// and the order then stands as the tape says with that much taken. `taken` is what strategies
+    /// took of the order that this one replaces.
+    #[inline]
+    fn on_add(&mut self, reference: OrderReference, placement: &Placement, taken: u32, hint: Hint) {
+        let Placement { instrument, side, quantity, price } = *placement;
+        let placed = OrderKey::market(reference).ok_or(BookError::Duplicate).and_then(|key| {
+            if quantity.is_zero() {
+                return Err(BookError::Duplicate);
+            }
+            self.books.add(key, placement, None, hint)
+        });
+        let placed = match placed {
+            Ok(placed) => placed,
+            Err(error) => return self.on_add_refused(instrument, error),
+        };
+        let mut best_changed = placed.best_changed;
+        let opposite = side.opposite();
+        if taken > 0 || self.books.own_orders(instrument, opposite) > 0 {
+            let taken = taken.min(quantity.0);
+            let met = self.fill_reached(instrument, opposite, price, Quantity(quantity.0 - taken));
+            self.books.take(placed.slot, Quantity(taken + met.0));
+            best_changed |= met.0 + taken > 0;
+        }
+        if best_changed {
+            self.publish(instrument);
+        }
+    }
+
+    #[cold]
+    fn on_add_refused(&mut self, instrument: InstrumentId, error: BookError) {
+        match error {
+            BookError::Duplicate => self.counters.duplicate_references += 1,
+            BookError::Instrument | BookError::Orders | BookError::Levels => {
+                self.counters.beyond_capacity += 1;
+            }
+        }
+        self.mark_stale(instrument);
+    }
+
+    /// Rule 4: strategies' orders that stand in front of the executed order are filled first, up to
+    /// the executed shares; the order is then reduced as the tape says. Shares that a cross prints
+    /// again (not printable) reduce only.
+    #[inline]
+    fn on_execute(
+        &mut self,
+        reference: OrderReference,
+        quantity: Quantity,
+        printable: bool,
+        hint: Hint,
+    ) {
+        let Some(slot) = self.market_order(reference, hint) else {
+            return;
+        };
+        let order = self.books.order(slot);
+        let (instrument, side) = (order.instrument(), order.side());
+        if printable && self.books.own_orders(instrument, side) > 0 {
+            self.fill_ahead(instrument, side, slot, quantity);
+        }
+        self.reduce(slot, quantity);
+    }
+
+    #[inline]
+    fn on_replace(
+        &mut self,
+        slot: Slot,
+        new_reference: OrderReference,
+        quantity: Quantity,
+        price: Price,
+        hint: Hint,
+    ) {
+        let order = self.books.order(slot);
+        let (instrument, side, taken) = (order.instrument(), order.side(), order.taken());
+        if self.books.remove(slot) {
+            self.publish(instrument);
+        }
+        self.divergence.displaced += u64::from(taken.saturating_sub(quantity.0));
+        let placement = Placement { instrument, side, quantity, price };
+        self.on_add(new_reference, &placement, taken, hint);
+    }
+
+    /// Rule 5: an execution against a hidden order at a price fills strategies' displayed orders
+    /// that are better or at it, up to its size. Only one side can have such orders.
+    #[inline]
+    fn on_trade(&mut self, instrument: InstrumentId, quantity: Quantity, price: Price) {
+        if instrument.index() >= self.books.instruments() {
+            return;
+        }
+        for side in [Side::Buy, Side::Sell] {
+            if self.books.own_orders(instrument, side) > 0 {
+                let filled = self.fill_reached(instrument, side, price, quantity);
+                if filled.0 > 0 {
+                    self.publish(instrument);
+                }
+            }
+        }
+    }
+
+    fn on_status(&mut self, instrument: InstrumentId, state: TradingState) {
+        if let Some(known) = self.instruments.get_mut(instrument) {
+            known.trading = state;
+            self.tops.set_state(instrument, self.top_state(instrument));
+        }
+    }
+
+    fn on_phase(&mut self, phase: Phase) {
+        self.phase = Some(phase);
+        match phase {
+            Phase::EndOfSystemHours | Phase::EndOfMessages => {
+                self.cancel_all(CancelReason::EndOfDay);
+                self.tops.set_all_states(TopState::Closed);
+            }
+            Phase::StartOfMessages
+            | Phase::StartOfSystemHours
+            | Phase::StartOfMarketHours
+            | Phase::EndOfMarketHours => {}
+        }
+    }
+
+    /// The order of the market with this reference; counts what is unknown.
+    #[inline]
+    fn market_order(&mut self, reference: OrderReference, hint: Hint) -> Option<Slot> {
+        let slot = OrderKey::market(reference).and_then(|key| self.books.find_at(key, hint));
+        if slot.is_none() {
+            self.counters.unknown_references += 1;
+        }
+        slot
+    }
+
+    /// Takes shares off a market order as the tape says.
+    #[inline]
+    fn reduce(&mut self, slot: Slot, quantity: Quantity) {
+        let order = self.books.order(slot);
+        if quantity.0 >= order.quantity() {
+            if quantity.0 > order.quantity() {
+                self.counters.excess_reductions += 1;
+            }
+            return self.remove(slot);
+        }
+        let (instrument, left) = (order.instrument(), order.quantity() - quantity.0);
+        let displaced = order.taken().saturating_sub(left);
+        if self.books.reduce(slot, quantity) {
+            self.publish(instrument);
+        }
+        self.divergence.displaced += u64::from(displaced);
+    }
+
+    /// Takes a market order out.
+    #[inline]
+    fn remove(&mut self, slot: Slot) {
+        let order = self.books.order(slot);
+        let instrument = order.instrument();
+        self.divergence.displaced += u64::from(order.taken());
+        if self.books.remove(slot) {
+            self.publish(instrument);
+        }
+    }
+
+    /// Whether what the tape does to this instrument may fill strategies' orders.
+    fn fills(&self, instrument: InstrumentId) -> bool {
+        let known = self.instruments.get(instrument);
+        !known.stale && known.trading == TradingState::Trading
+    }
+
+    /// Fills strategies' orders of `side` that an order at `price` on the other side reaches, best
+    /// first, with up to `quantity` shares. Returns the shares filled.
+    fn fill_reached(
+        &mut self,
+        instrument: InstrumentId,
+        side: Side,
+        price: Price,
+        quantity: Quantity,
+    ) -> Quantity {
+        let mut left = quantity;
+        if !self.fills(instrument) {
+            return Quantity::ZERO;
+        }
+        while left.0 > 0
+            && let Some(slot) = self.books.first_own(instrument, side)
+            && price.reaches(side.opposite(), self.books.price_of(slot))
+        {
+            left.0 -= self.fill_from_tape(slot, left).0;
+        }
+        Quantity(quantity.0 - left.0)
+    }
+
+    /// Fills strategies' orders that stand in front of a market order with up to `quantity` shares.
+    fn fill_ahead(
+        &mut self,
+        instrument: InstrumentId,
+        side: Side,
+        executed: Slot,
+        quantity: Quantity,
+    ) {
+        let mut left = quantity;
+        if !self.fills(instrument) {
+            return;
+        }
+        while left.0 > 0
+            && let Some(slot) = self.books.first_own(instrument, side)
+            && self.books.is_ahead(slot, executed)
+        {
+            left.0 -= self.fill_from_tape(slot, left).0;
+        }
+        if left != quantity {
+            self.publish(instrument);
+        }
+    }
+
+    /// Fills one strategy's order with up to `quantity` shares because of the tape, at its own
+    /// price.
+    fn fill_from_tape(&mut self, slot: Slot, quantity: Quantity) -> Quantity {
+        let order = self.books.order(slot);
+        let filled = Quantity(order.quantity()).min(quantity);
+        let price = self.books.price_of(slot);
+        let match_number = self.next_match();
+        self.divergence.filled_ahead += u64::from(filled.0);
+        self.fill_resting(slot, filled, price, match_number);
+        filled
+    }
+
+    /// Cancels every open order of strategies.
+    pub(crate) fn cancel_all(&mut self, reason: CancelReason) {
+        for number in 0..self.books.instruments() {
+            #[allow(clippy::cast_possible_truncation, reason = "at most 65,536 instruments")]
+            let instrument = InstrumentId(number as u16);
+            for side in [Side::Buy, Side::Sell] {
+                while let Some(slot) = self.books.first_own(instrument, side) {
+                    self.cancel_resting(slot, reason, 0);
+                }
+            }
+        }
+    }
+}

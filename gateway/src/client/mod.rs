@@ -1,0 +1,30 @@
+//! The client side: a session machine without sockets, and a TCP client that never blocks.
+//!
+//! ```no_run
+//! use spindle_engine::command::OrderSide;
+//! use spindle_gateway::client::{Login, NewOrder, OuchClient};
+//! use spindle_types::{Price, Quantity};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let address = "127.0.0.1:26400".parse()?;
+//! let mut client = OuchClient::connect(address, Login::new("alice", "secret")?)?;
+//! let symbol = "AAPL".parse()?;
+//! let order = NewOrder::limit(OrderSide::Buy, Quantity(100), symbol, Price(1_500_000));
+//! let number = client.enter(&order)?;
+//! println!("sent order {number}");
+//! while client.is_connected() {
+//!     client.poll(&mut |event| println!("{event:?}"));
+//! }
+//! # Ok(())
+//! # }
+//! ```
+
+mod machine;
+mod order;
+mod tcp;
+
+pub use machine::{
+    ClientEvent, ClientSession, ClientTiming, Disconnect, Login, LoginError, Resume,
+};
+pub use order::{NewOrder, Replacement};
+pub use tcp::{ClientError, OuchClient, SendError};

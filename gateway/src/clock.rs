@@ -1,0 +1,43 @@
+//! The times that the gateway is given.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use spindle_types::EventTime;
+
+/// Where a gateway or a client gets its times from. A test has one that stands still.
+pub trait Clock: Send {
+    /// Nanoseconds on a clock that never goes back, from any beginning. Read once a turn.
+    fn now_ns(&self) -> u64;
+
+    /// The venue's time of day, for the two messages that the gateway writes by itself, the day's
+    /// begin and end. All others carry the engine's time.
+    fn time_of_day(&self) -> EventTime;
+}
+
+/// The machine's clocks: `quanta` for intervals, the system's time of day in UTC.
+#[derive(Clone, Debug, Default)]
+pub struct SystemClock {
+    clock: quanta::Clock,
+}
+
+impl SystemClock {
+    /// The machine's clocks. The first call in a process measures the counter's rate, which takes
+    /// a part of a second.
+    pub fn new() -> Self {
+        Self::default()
+    }
+}
+
+impl Clock for SystemClock {
+    #[inline]
+    fn now_ns(&self) -> u64 {
+        self.clock.delta_as_nanos(0, self.clock.raw())
+    }
+
+    fn time_of_day(&self) -> EventTime {
+        const DAY: u128 = 86_400 * 1_000_000_000;
+        let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let of_day = since_epoch.as_nanos() % DAY;
+        EventTime(u64::try_from(of_day).unwrap_or_default())
+    }
+}

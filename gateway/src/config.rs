@@ -1,0 +1,301 @@
+//! What a gateway is told before it starts.
+
+use std::collections::HashSet;
+use std::net::SocketAddr;
+
+use spindle_types::{AccountId, SessionId};
+use thiserror::Error;
+
+use crate::soup::codec::{SessionName, padded_left, padded_right};
+use crate::soup::login::Credentials;
+use crate::soup::server::Timing;
+
+/// The configuration of one gateway.
+#[derive(Clone, Debug)]
+pub struct GatewayConfig {
+    /// Where to listen. Port 0 takes any free one; see `Gateway::local_address`.
+    pub listen: SocketAddr,
+    /// The name of the day's session, up to ten letters and digits.
+    pub session: String,
+    /// Who may log in. Each user has a stream of its own.
+    pub users: Vec<User>,
+    /// Capacities.
+    pub limits: Limits,
+    /// Heartbeats and time limits.
+    pub timing: Timing,
+    /// Whether requests are stamped and latencies recorded.
+    pub stamps: bool,
+}
+
+impl GatewayConfig {
+    /// A configuration with the usual limits and times, without users, with stamps.
+    pub fn new(listen: SocketAddr, session: &str) -> Self {
+        Self {
+            listen,
+            session: session.to_owned(),
+            users: Vec::new(),
+            limits: Limits::default(),
+            timing: Timing::default(),
+            stamps: true,
+        }
+    }
+}
+
+/// Someone who may log in.
+#[derive(Clone)]
+pub struct User {
+    /// Up to six letters and digits; case does not matter.
+    pub username: String,
+    /// Up to ten letters and digits; case does not matter.
+    pub password: String,
+    /// The number of its session towards the engine, different from every other user's.
+    pub session: SessionId,
+    /// The account that it trades for.
+    pub account: AccountId,
+    /// The firm that its orders may name, up to four capitals; empty where they may name none.
+    pub firm: String,
+}
+
+impl std::fmt::Debug for User {
+    /// Without the password.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("User")
+            .field("username", &self.username)
+            .field("session", &self.session)
+            .field("account", &self.account)
+            .field("firm", &self.firm)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The gateway's capacities.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Most connections at once; further ones are closed as they come.
+    pub connections_max: usize,
+    /// The largest length field of a packet from a client; longer ones close the connection.
+    pub packet_length_max: usize,
+    /// Bytes read from one connection in one turn at most. Kept at or above what the largest
+    /// packet needs.
+    pub read_bytes_max: usize,
+    /// Requests taken from one connection in one turn at most.
+    pub requests_max: usize,
+    /// Events taken from the engine in one turn at most.
+    pub events_max: usize,
+    /// Bytes that may come up after a login and wait to be sent; beyond them the client is too slow
+    /// and is disconnected. It loses nothing: a reconnect continues where it was.
+    pub backlog_bytes_max: u64,
+    /// Bytes of one session's stream at which new orders and replaces are refused with
+    /// "processing error". Cancels and answers to what is open go on.
+    pub stream_bytes_max: u64,
+    /// Bytes above `stream_bytes_max` at which a new order or a replace closes the connection:
+    /// refusals fill the stream too.
+    pub stream_reserve_bytes: u64,
+}
+
+impl Default for Limits {
+    /// 64 connections; 256 MiB a session, and 4 MiB of backlog: 50,000 answers.
+    fn default() -> Self {
+        Self {
+            connections_max: 64,
+            packet_length_max: 2_048,
+            read_bytes_max: 16 * 1024,
+            requests_max: 64,
+            events_max: 256,
+            backlog_bytes_max: 4 << 20,
+            stream_bytes_max: 256 << 20,
+            stream_reserve_bytes: 16 << 20,
+        }
+    }
+}
+
+/// Why a configuration is refused.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum ConfigError {
+    /// The session's name is not 1 to 10 letters and digits.
+    #[error("gateway.session: '{0}' is no session name; 1 to 10 letters and digits are")]
+    Session(String),
+    /// A username is not 1 to 6 letters and digits.
+    #[error("gateway.users: '{0}' is no username; 1 to 6 letters and digits are")]
+    Username(String),
+    /// A password is not 1 to 10 letters and digits.
+    #[error("gateway.users: the password of '{0}' is none; 1 to 10 letters and digits are")]
+    Password(String),
+    /// A firm is not up to 4 capitals.
+    #[error("gateway.users: the firm '{firm}' of '{username}' is none; up to 4 capitals are")]
+    Firm {
+        /// Whose.
+        username: String,
+        /// What was given.
+        firm: String,
+    },
+    /// A username twice.
+    #[error("gateway.users: '{0}' stands twice; case does not matter")]
+    DuplicateUsername(String),
+    /// A session number twice.
+    #[error("gateway.users: session {0} stands twice; each user has its own")]
+    DuplicateSession(SessionId),
+    /// A capacity with which nothing would work.
+    #[error("gateway.limits: {name} is {value}; it must be {least} or more")]
+    Limit {
+        /// The limit.
+        name: &'static str,
+        /// What was given.
+        value: u64,
+        /// The least that works.
+        least: u64,
+    },
+}
+
+/// A user as the gateway uses it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct CheckedUser {
+    pub(crate) credentials: Credentials,
+    pub(crate) session: SessionId,
+    pub(crate) account: AccountId,
+    pub(crate) firm: [u8; 4],
+}
+
+impl GatewayConfig {
+    /// Checks everything that does not need the machine.
+    ///
+    /// # Errors
+    /// The first thing found that is wrong.
+    pub fn check(&self) -> Result<(), ConfigError> {
+        self.session_name()?;
+        self.checked_users()?;
+        self.limits.check()
+    }
+
+    pub(crate) fn session_name(&self) -> Result<SessionName, ConfigError> {
+        let name = &self.session;
+        alphanumeric(name)
+            .then(|| padded_left(name))
+            .flatten()
+            .ok_or_else(|| ConfigError::Session(name.escape_default().to_string()))
+    }
+
+    pub(crate) fn checked_users(&self) -> Result<Vec<CheckedUser>, ConfigError> {
+        let mut users = Vec::with_capacity(self.users.len());
+        let (mut names, mut sessions) = (HashSet::new(), HashSet::new());
+        for user in &self.users {
+            let checked = user.checked()?;
+            if !names.insert(checked.credentials.username()) {
+                return Err(ConfigError::DuplicateUsername(user.username.clone()));
+            }
+            if !sessions.insert(user.session) {
+                return Err(ConfigError::DuplicateSession(user.session));
+            }
+            users.push(checked);
+        }
+        Ok(users)
+    }
+}
+
+impl User {
+    fn checked(&self) -> Result<CheckedUser, ConfigError> {
+        let name = || self.username.escape_default().to_string();
+        let username = alphanumeric(&self.username)
+            .then(|| padded_right(&self.username))
+            .flatten()
+            .ok_or_else(|| ConfigError::Username(name()))?;
+        let password = alphanumeric(&self.password)
+            .then(|| padded_right(&self.password))
+            .flatten()
+            .ok_or_else(|| ConfigError::Password(name()))?;
+        let capitals = self.firm.bytes().all(|byte| byte.is_ascii_uppercase());
+        let firm = capitals.then(|| padded_right(&self.firm)).flatten().ok_or_else(|| {
+            let firm = self.firm.escape_default().to_string();
+            ConfigError::Firm { username: name(), firm }
+        })?;
+        let credentials = Credentials::new(username, password);
+        Ok(CheckedUser { credentials, session: self.session, account: self.account, firm })
+    }
+}
+
+impl Limits {
+    fn check(&self) -> Result<(), ConfigError> {
+        // A login request has length 47, the longest order with every option some 200.
+        let packet = self.packet_length_max as u64;
+        let table = [
+            ("connections_max", self.connections_max as u64, 1),
+            ("packet_length_max", packet, 256),
+            ("read_bytes_max", self.read_bytes_max as u64, packet + 2),
+            ("requests_max", self.requests_max as u64, 1),
+            ("events_max", self.events_max as u64, 1),
+            ("backlog_bytes_max", self.backlog_bytes_max, 1_024),
+            ("stream_bytes_max", self.stream_bytes_max, 1_024),
+            ("stream_reserve_bytes", self.stream_reserve_bytes, 1_024),
+        ];
+        match table.into_iter().find(|(_, value, least)| value < least) {
+            Some((name, value, least)) => Err(ConfigError::Limit { name, value, least }),
+            None => Ok(()),
+        }
+    }
+}
+
+fn alphanumeric(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn user(username: &str, session: u16) -> User {
+        User {
+            username: username.to_owned(),
+            password: "secret".to_owned(),
+            session: SessionId(session),
+            account: AccountId(1),
+            firm: String::new(),
+        }
+    }
+
+    fn config(users: Vec<User>) -> GatewayConfig {
+        let listen = SocketAddr::from(([127, 0, 0, 1], 0));
+        GatewayConfig { users, ..GatewayConfig::new(listen, "DAY") }
+    }
+
+    #[test]
+    fn a_wrong_value_is_named_with_what_would_be_right() {
+        let message = |config: GatewayConfig| config.check().expect_err("wrong").to_string();
+        assert_eq!(config(vec![user("alice", 1), user("bob", 2)]).check(), Ok(()));
+        assert_eq!(
+            message(config(vec![user("alice", 1), user("ALICE", 2)])),
+            "gateway.users: 'ALICE' stands twice; case does not matter"
+        );
+        assert_eq!(
+            message(config(vec![user("alice", 1), user("bob", 1)])),
+            "gateway.users: session 1 stands twice; each user has its own"
+        );
+        assert_eq!(
+            message(config(vec![user("carolin", 1)])),
+            "gateway.users: 'carolin' is no username; 1 to 6 letters and digits are"
+        );
+        let weak = User { password: String::new(), ..user("dave", 1) };
+        assert_eq!(
+            message(config(vec![weak])),
+            "gateway.users: the password of 'dave' is none; 1 to 10 letters and digits are"
+        );
+        let firm = User { firm: "lime".to_owned(), ..user("dave", 1) };
+        assert_eq!(
+            message(config(vec![firm])),
+            "gateway.users: the firm 'lime' of 'dave' is none; up to 4 capitals are"
+        );
+        let mut small = config(vec![]);
+        small.limits.read_bytes_max = 100;
+        assert_eq!(
+            message(small),
+            "gateway.limits: read_bytes_max is 100; it must be 2050 or more"
+        );
+        let mut long = config(vec![]);
+        long.session = "ELEVENCHARS".to_owned();
+        assert!(message(long).starts_with("gateway.session: 'ELEVENCHARS' is no session name"));
+    }
+
+    #[test]
+    fn a_password_is_never_printed() {
+        assert!(!format!("{:?}", config(vec![user("alice", 1)])).contains("secret"));
+    }
+}

@@ -1,0 +1,318 @@
+//! The gateway: listens, serves connections, and passes requests and events between them and the
+//! engine. One agent, one thread, one pair of rings.
+
+use std::io::ErrorKind;
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use rtrb::{Consumer, Producer, RingBuffer};
+use spindle_engine::command::Command;
+use spindle_engine::event::Event;
+use spindle_types::Agent;
+use thiserror::Error;
+
+use crate::clock::{Clock, SystemClock};
+use crate::config::{ConfigError, GatewayConfig};
+use crate::desk::Desk;
+use crate::notice::GatewayNotice;
+use crate::soup::server::{CloseCause, Timing};
+use crate::stats::GatewayStats;
+use crate::transport::Connection;
+
+/// New connections are looked for at least this often, and at every 64th turn.
+const ACCEPT_INTERVAL_NS: u64 = 1_000_000;
+const ACCEPT_TURNS: u64 = 64;
+
+/// Connections accepted in one turn at most.
+const ACCEPTS_MAX: usize = 8;
+
+/// Why a gateway cannot start.
+#[derive(Debug, Error)]
+pub enum GatewayError {
+    /// The configuration is wrong.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The address cannot be listened on.
+    #[error("cannot listen on {address}: {}", listen_hint(.source))]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// What the system says.
+        source: std::io::Error,
+    },
+}
+
+fn listen_hint(source: &std::io::Error) -> String {
+    match source.kind() {
+        ErrorKind::AddrInUse => {
+            "the port is in use; stop the program that has it or give another port in \
+             gateway.listen"
+                .to_owned()
+        }
+        ErrorKind::AddrNotAvailable => {
+            "this machine has no such address; give one of its own in gateway.listen".to_owned()
+        }
+        ErrorKind::PermissionDenied => {
+            "not permitted; give a port of 1024 or above in gateway.listen".to_owned()
+        }
+        _ => format!("{source}; give another address in gateway.listen"),
+    }
+}
+
+/// Asks a gateway to end, from any thread.
+#[derive(Clone, Debug)]
+pub struct ShutdownHandle(Arc<AtomicBool>);
+
+impl ShutdownHandle {
+    /// Asks the gateway to end: it takes no more connections and requests, waits for the answers
+    /// to what it has passed on, ends every session and is done. Asking twice is the same.
+    pub fn request(&self) {
+        // Release pairs with the gateway's Acquire: it sees what the caller did before.
+        self.0.store(true, Ordering::Release);
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    Running,
+    /// Waits for the engine's answers to what was passed on.
+    Settling {
+        until: u64,
+    },
+    /// The sessions have ended; their last bytes are leaving.
+    Ending {
+        until: u64,
+    },
+    Done,
+}
+
+/// The gateway.
+pub struct Gateway<C = SystemClock> {
+    listener: Option<TcpListener>,
+    local_address: SocketAddr,
+    connections: Vec<Connection>,
+    /// Who is served first in this turn: it moves on, so that nobody is always last.
+    first: usize,
+    desk: Desk,
+    clock: C,
+    timing: Timing,
+    shutdown: Arc<AtomicBool>,
+    phase: Phase,
+    turn: u64,
+    accept_at: u64,
+    accept_failing: bool,
+}
+
+impl<C: Clock> Gateway<C> {
+    /// Listens, with `commands` to the engine and `events` from it.
+    ///
+    /// # Errors
+    /// A wrong configuration, or an address that cannot be listened on.
+    pub fn bind(
+        config: &GatewayConfig,
+        clock: C,
+        commands: Producer<Command>,
+        events: Consumer<Event>,
+    ) -> Result<Self, GatewayError> {
+        let desk = Desk::new(config, clock.time_of_day(), commands, events)?;
+        let address = config.listen;
+        let listen = |source| GatewayError::Listen { address, source };
+        let listener = TcpListener::bind(address).map_err(listen)?;
+        listener.set_nonblocking(true).map_err(listen)?;
+        let local_address = listener.local_addr().map_err(listen)?;
+        Ok(Self {
+            listener: Some(listener),
+            local_address,
+            connections: Vec::with_capacity(config.limits.connections_max),
+            first: 0,
+            desk,
+            clock,
+            timing: config.timing,
+            shutdown: Arc::new(AtomicBool::new(false)),
+            phase: Phase::Running,
+            turn: 0,
+            accept_at: 0,
+            accept_failing: false,
+        })
+    }
+
+    /// Where it listens: the address of the configuration, with the port that port 0 became.
+    pub const fn local_address(&self) -> SocketAddr {
+        self.local_address
+    }
+
+    /// A handle to end it.
+    pub fn shutdown_handle(&self) -> ShutdownHandle {
+        ShutdownHandle(Arc::clone(&self.shutdown))
+    }
+
+    /// The end of a new ring of `capacity` notices; a ring taken before gets no more. What does
+    /// not fit is counted as lost. Without a ring, notices are not made.
+    pub fn notices(&mut self, capacity: usize) -> Consumer<GatewayNotice> {
+        let (producer, consumer) = RingBuffer::new(capacity);
+        self.desk.set_notices(producer);
+        consumer
+    }
+
+    /// What was counted and measured so far.
+    pub const fn stats(&self) -> &GatewayStats {
+        self.desk.stats()
+    }
+
+    /// Takes what was counted and measured, and counts from 0 again. Allocates: not for the hot
+    /// path.
+    pub fn take_stats(&mut self) -> GatewayStats {
+        self.desk.take_stats()
+    }
+
+    /// Connections that are open now, those without a login included.
+    pub fn connections_open(&self) -> usize {
+        self.connections.len()
+    }
+
+    fn accept(&mut self, now: u64) -> usize {
+        self.turn += 1;
+        if now < self.accept_at && !self.turn.is_multiple_of(ACCEPT_TURNS) {
+            return 0;
+        }
+        self.accept_at = now.saturating_add(ACCEPT_INTERVAL_NS);
+        for accepted in 0..ACCEPTS_MAX {
+            let Some(listener) = &self.listener else {
+                return accepted;
+            };
+            match listener.accept() {
+                Ok((socket, peer)) => self.admit(socket, peer, now),
+                Err(error) => {
+                    self.accept_failed(error.kind());
+                    return accepted;
+                }
+            }
+        }
+        ACCEPTS_MAX
+    }
+
+    fn admit(&mut self, socket: std::net::TcpStream, peer: SocketAddr, now: u64) {
+        self.accept_failing = false;
+        let connections_max = self.desk.limits().connections_max;
+        if self.connections.len() >= connections_max {
+            self.desk.stats_mut().turned_away += 1;
+            self.desk.notice(GatewayNotice::TurnedAway { peer, connections_max });
+            return;
+        }
+        match Connection::new(socket, peer, self.timing, &self.desk, now) {
+            Ok(connection) => {
+                self.connections.push(connection);
+                self.desk.stats_mut().connections += 1;
+                self.desk.notice(GatewayNotice::Connected { peer });
+            }
+            Err(error) => {
+                let cause = CloseCause::Socket(error.kind());
+                self.desk.notice(GatewayNotice::Closed { user: None, peer, cause });
+            }
+        }
+    }
+
+    fn accept_failed(&mut self, error: ErrorKind) {
+        // A client that was gone before it was accepted is no failure of this side.
+        let harmless = matches!(
+            error,
+            ErrorKind::WouldBlock | ErrorKind::Interrupted | ErrorKind::ConnectionAborted
+        );
+        if !harmless && !self.accept_failing {
+            self.accept_failing = true;
+            self.desk.notice(GatewayNotice::AcceptFailed { error });
+        }
+    }
+
+    fn serve(&mut self, now: u64) -> usize {
+        let mut work = self.desk.take_events();
+        for connection in &mut self.connections {
+            work += connection.flush(&mut self.desk, now);
+        }
+        if self.phase == Phase::Running {
+            work += self.read(now);
+        } else {
+            for connection in &mut self.connections {
+                connection.read_end(&mut self.desk, now);
+            }
+        }
+        for connection in &mut self.connections {
+            connection.tick(&mut self.desk, &self.timing, now);
+        }
+        self.connections.retain(|connection| !connection.is_closed());
+        work
+    }
+
+    /// Reads from every connection: first from those with a user, so that the end of an old
+    /// connection is seen before the same client's login on a new one.
+    fn read(&mut self, now: u64) -> usize {
+        let count = self.connections.len();
+        self.first = if self.first + 1 < count { self.first + 1 } else { 0 };
+        let mut work = 0;
+        for with_user in [true, false] {
+            let (front, back) = self.connections.split_at_mut(self.first);
+            for connection in back.iter_mut().chain(front) {
+                if connection.has_user() == with_user {
+                    work += connection.read(&mut self.desk, now);
+                }
+            }
+        }
+        work
+    }
+
+    /// Steps towards the end, once it was asked for.
+    fn wind_down(&mut self, now: u64) {
+        match self.phase {
+            Phase::Running => {
+                if self.shutdown.load(Ordering::Acquire) {
+                    self.listener = None;
+                    self.phase =
+                        Phase::Settling { until: now.saturating_add(self.timing.stall_ns) };
+                }
+            }
+            Phase::Settling { until } => {
+                if self.desk.is_settled() || now >= until {
+                    self.desk.end_day(self.clock.time_of_day());
+                    self.connections.iter_mut().for_each(|connection| connection.end(now));
+                    self.phase = Phase::Ending { until: now.saturating_add(self.timing.stall_ns) };
+                }
+            }
+            Phase::Ending { until } => {
+                if now >= until {
+                    for connection in &mut self.connections {
+                        connection.cut(&mut self.desk, CloseCause::EndOfSession);
+                    }
+                    self.connections.clear();
+                }
+                if self.connections.is_empty() {
+                    self.phase = Phase::Done;
+                }
+            }
+            Phase::Done => {}
+        }
+    }
+}
+
+impl<C: Clock> Agent for Gateway<C> {
+    fn name(&self) -> &str {
+        "gateway"
+    }
+
+    fn poll(&mut self) -> usize {
+        if self.phase == Phase::Done {
+            return 0;
+        }
+        let now = self.clock.now_ns();
+        let work = self.accept(now) + self.serve(now);
+        if work == 0 {
+            self.desk.prepare();
+        }
+        self.wind_down(now);
+        work
+    }
+
+    fn is_done(&self) -> bool {
+        self.phase == Phase::Done
+    }
+}

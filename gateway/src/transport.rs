@@ -1,0 +1,206 @@
+//! One client's TCP connection: bytes between a socket and its line.
+
+use std::io::{ErrorKind, Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpStream};
+
+use crate::desk::Desk;
+use crate::line::{Line, LoginOutcome};
+use crate::notice::GatewayNotice;
+use crate::soup::server::{CloseCause, Timing};
+
+/// Writes to one connection in one turn at most: control bytes, then two chunks of the stream.
+const WRITES_MAX: usize = 3;
+
+/// A connection of the gateway.
+pub(crate) struct Connection {
+    socket: TcpStream,
+    peer: SocketAddr,
+    line: Line,
+    state: State,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    Open,
+    /// Everything is written and the sending side closed; what still comes is thrown away, because
+    /// a socket closed over unread bytes takes back what was written last.
+    Draining {
+        until: u64,
+    },
+    Closed,
+}
+
+impl Connection {
+    /// Takes over a socket that was just accepted.
+    pub(crate) fn new(
+        socket: TcpStream,
+        peer: SocketAddr,
+        timing: Timing,
+        desk: &Desk,
+        now: u64,
+    ) -> std::io::Result<Self> {
+        socket.set_nonblocking(true)?;
+        socket.set_nodelay(true)?;
+        Ok(Self { socket, peer, line: Line::new(timing, desk, now), state: State::Open })
+    }
+
+    /// Whether a user is logged in on it.
+    pub(crate) const fn has_user(&self) -> bool {
+        self.line.has_user()
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.state == State::Closed
+    }
+
+    /// Ends the session: the rest of the stream goes out, then the end.
+    pub(crate) fn end(&mut self, now: u64) {
+        self.line.end(now);
+    }
+
+    /// Closes at once.
+    pub(crate) fn cut(&mut self, desk: &mut Desk, cause: CloseCause) {
+        if self.state == State::Open {
+            self.leave(desk, cause);
+        }
+        self.state = State::Closed;
+    }
+
+    fn leave(&mut self, desk: &mut Desk, cause: CloseCause) {
+        let user = self.line.user(desk);
+        self.line.leave(desk);
+        if matches!(cause, CloseCause::SlowConsumer { .. } | CloseCause::Stalled { .. }) {
+            desk.count_slow_consumer();
+        }
+        if !matches!(cause, CloseCause::Refused(_)) {
+            desk.notice(GatewayNotice::Closed { user, peer: self.peer, cause });
+        }
+    }
+
+    /// Writes what waits, as far as the socket takes it. Gives how many writes were done.
+    #[inline]
+    pub(crate) fn flush(&mut self, desk: &mut Desk, now: u64) -> usize {
+        if self.state != State::Open {
+            return 0;
+        }
+        for writes in 0..WRITES_MAX {
+            let output = self.line.output(desk);
+            if output.is_empty() {
+                return writes;
+            }
+            let wanted = output.len();
+            match self.socket.write(output) {
+                Ok(count) if count > 0 => {
+                    self.line.written(desk, count, now);
+                    if count < wanted {
+                        return writes + 1;
+                    }
+                }
+                Err(error) if is_for_now(error.kind()) => return writes,
+                Ok(_) => {
+                    self.cut(desk, CloseCause::Socket(ErrorKind::WriteZero));
+                    return writes;
+                }
+                Err(error) => {
+                    self.cut(desk, CloseCause::Socket(error.kind()));
+                    return writes;
+                }
+            }
+        }
+        WRITES_MAX
+    }
+
+    /// Reads once and deals with what came. Gives how many packets were dealt with.
+    #[inline]
+    pub(crate) fn read(&mut self, desk: &mut Desk, now: u64) -> usize {
+        if self.state != State::Open || self.line.is_closing() {
+            self.read_end(desk, now);
+            return 0;
+        }
+        let mut packets = 0;
+        if self.line.is_stopped() {
+            packets = self.take_packets(desk, now);
+        }
+        let more = self.state == State::Open && !self.line.is_stopped() && !self.line.is_closing();
+        if more && self.fill(desk) {
+            packets += self.take_packets(desk, now);
+        }
+        packets
+    }
+
+    /// Reads once from the socket; whether something came.
+    #[inline]
+    fn fill(&mut self, desk: &mut Desk) -> bool {
+        match self.socket.read(self.line.space()) {
+            Ok(0) => self.cut(desk, CloseCause::PeerClosed),
+            Ok(count) => {
+                self.line.commit(count, desk.stamp());
+                return true;
+            }
+            Err(error) if is_for_now(error.kind()) => {}
+            Err(error) => self.cut(desk, CloseCause::Socket(error.kind())),
+        }
+        false
+    }
+
+    #[inline]
+    fn take_packets(&mut self, desk: &mut Desk, now: u64) -> usize {
+        let taken = self.line.take_packets(desk, now);
+        if let Some(outcome) = self.line.take_login_outcome() {
+            desk.notice(login_notice(outcome, self.peer));
+        }
+        taken.unwrap_or_else(|cause| {
+            self.cut(desk, cause);
+            1
+        })
+    }
+
+    /// What is left of reading once the last bytes are leaving: it reads once and throws away what
+    /// came, until the client has closed too or has had its time.
+    pub(crate) fn read_end(&mut self, desk: &mut Desk, now: u64) {
+        let late = match self.state {
+            State::Open if self.line.is_closing() => false,
+            State::Draining { until } => now >= until,
+            State::Open | State::Closed => return,
+        };
+        self.line.discard();
+        let gone = match self.socket.read(self.line.space()) {
+            Ok(count) => count == 0,
+            Err(error) => !is_for_now(error.kind()),
+        };
+        if gone || late {
+            self.cut(desk, CloseCause::PeerClosed);
+        }
+    }
+
+    /// Lets time pass.
+    #[inline]
+    pub(crate) fn tick(&mut self, desk: &mut Desk, timing: &Timing, now: u64) {
+        if self.state != State::Open {
+            return;
+        }
+        let Err(cause) = self.line.tick(desk, now) else {
+            return;
+        };
+        let written = matches!(cause, CloseCause::Refused(_) | CloseCause::EndOfSession);
+        if written && self.socket.shutdown(Shutdown::Write).is_ok() {
+            self.leave(desk, cause);
+            self.state = State::Draining { until: now.saturating_add(timing.linger_ns) };
+        } else {
+            self.cut(desk, cause);
+        }
+    }
+}
+
+const fn is_for_now(kind: ErrorKind) -> bool {
+    matches!(kind, ErrorKind::WouldBlock | ErrorKind::Interrupted)
+}
+
+const fn login_notice(outcome: LoginOutcome, peer: SocketAddr) -> GatewayNotice {
+    match outcome {
+        LoginOutcome::LoggedIn { user, sequence, next_sequence } => {
+            GatewayNotice::LoggedIn { user, peer, sequence, next_sequence }
+        }
+        LoginOutcome::Refused { user, refusal } => GatewayNotice::Refused { user, peer, refusal },
+    }
+}

@@ -1,0 +1,117 @@
+//! What a recording yields.
+
+use spindle_feed::event::MarketEvent;
+
+/// Records that stay valid together.
+#[derive(Clone, Copy, Debug)]
+pub enum Batch<'a> {
+    /// ITCH 5.0 messages, as on the wire.
+    Itch(Messages<'a>),
+    /// Market events, from formats that carry other messages.
+    Events(Events<'a>),
+}
+
+impl Batch<'_> {
+    /// Records in the batch; at least 1.
+    pub fn len(&self) -> usize {
+        match self {
+            Self::Itch(messages) => messages.len(),
+            Self::Events(events) => events.events.len(),
+        }
+    }
+
+    /// Whether the batch is empty. A source never gives an empty one.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+/// Market events of a batch.
+#[derive(Clone, Copy, Debug)]
+pub struct Events<'a> {
+    /// The number of the first, from 1.
+    pub first_sequence: u64,
+    /// The events, in order.
+    pub events: &'a [MarketEvent],
+}
+
+/// Where a message lies inside its block.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Frame {
+    /// First byte of the message, behind its length prefix.
+    pub(crate) start: u32,
+    /// The byte after its last.
+    pub(crate) end: u32,
+}
+
+/// Messages of a batch: views into one block of the input, with random access, so that a consumer
+/// can look ahead.
+#[derive(Clone, Copy, Debug)]
+pub struct Messages<'a> {
+    block: &'a [u8],
+    frames: &'a [Frame],
+    first_sequence: u64,
+    block_offset: u64,
+}
+
+impl<'a> Messages<'a> {
+    /// Messages inside `block`, whose first byte lies at `block_offset` of the input. Every frame
+    /// has a two-byte length prefix before it.
+    pub(crate) fn new(
+        block: &'a [u8],
+        frames: &'a [Frame],
+        first_sequence: u64,
+        block_offset: u64,
+    ) -> Self {
+        Self { block, frames, first_sequence, block_offset }
+    }
+
+    /// Messages.
+    #[inline]
+    pub fn len(&self) -> usize {
+        self.frames.len()
+    }
+
+    /// Whether there are none. A source never gives an empty batch.
+    pub fn is_empty(&self) -> bool {
+        self.frames.is_empty()
+    }
+
+    /// The message at `index`, or `None` past the last: for looking ahead.
+    #[inline]
+    pub fn get(&self, index: usize) -> Option<&'a [u8]> {
+        let frame = self.frames.get(index)?;
+        self.block.get(frame.start as usize..frame.end as usize)
+    }
+
+    /// The message at `index`; empty past the last.
+    #[inline]
+    pub fn at(&self, index: usize) -> &'a [u8] {
+        self.get(index).unwrap_or_default()
+    }
+
+    /// The number of the message at `index` within the recording, from 1.
+    #[inline]
+    pub fn sequence(&self, index: usize) -> u64 {
+        self.first_sequence + index as u64
+    }
+
+    /// Where the record at `index`, with its length prefix, begins in the input. Of a compressed
+    /// file, in what it unpacks to. Past the last record, where the batch ends.
+    pub fn offset(&self, index: usize) -> u64 {
+        let within = match self.frames.get(index) {
+            Some(frame) => u64::from(frame.start) - 2,
+            None => self.frames.last().map_or(0, |frame| u64::from(frame.end)),
+        };
+        self.block_offset + within
+    }
+
+    /// The messages, in order.
+    #[inline]
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = &'a [u8]> + use<'a> {
+        let block = self.block;
+        self.frames
+            .iter()
+            .map(move |frame| block.get(frame.start as usize..frame.end as usize).unwrap_or(&[]))
+    }
+}

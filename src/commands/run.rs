@@ -1,0 +1,109 @@
+//! `spindle run`: the venue.
+
+use std::path::PathBuf;
+use std::sync::atomic::Ordering;
+use std::thread;
+use std::time::Duration;
+
+use clap::Args;
+use signal_hook::consts::{SIGINT, SIGTERM};
+use spindle_types::Agent;
+
+use crate::config::Config;
+use crate::exit::Exit;
+use crate::report::{grouped, latency_table};
+use crate::runner::{Layout, Place, Stop, run, spawn};
+use crate::venue::{Outcome, Venue};
+
+/// Run the venue: feed, engine, gateway. Ctrl-C or SIGTERM ends it.
+#[derive(Args)]
+pub(crate) struct Run {
+    /// The configuration; examples/venue.toml is one that runs as it is.
+    #[arg(long, value_name = "FILE")]
+    config: PathBuf,
+}
+
+impl Run {
+    /// Runs the command.
+    pub(crate) fn run(self) -> Result<(), Exit> {
+        let config = Config::read(&self.config).map_err(Exit::usage)?;
+        let quit = Stop::default();
+        for signal in [SIGINT, SIGTERM] {
+            signal_hook::flag::register(signal, quit.flag()).map_err(Exit::failed)?;
+        }
+        let venue = Venue::build(&config).map_err(Exit::usage)?;
+        let layout = Layout::fit(config.threads.engine_core, config.threads.gateway_core);
+        eprintln!("{}", layout.describe());
+        if let Some(line) = venue.engine.feed().describe() {
+            eprintln!("feed: {line}");
+        }
+        eprintln!("memory of the engine: {} MiB", venue.memory_bytes >> 20);
+        eprintln!("ouch: listening on {}", venue.address);
+        serve(venue, &layout, &quit)
+    }
+}
+
+/// Runs the threads until `quit`, then ends gateway and engine in that order, so that every
+/// request that was passed on is answered.
+fn serve(venue: Venue, layout: &Layout, quit: &Stop) -> Result<(), Exit> {
+    let Venue { engine, gateway, mut notices, shutdown, .. } = venue;
+    let stop = Stop::default();
+    let engine_thread = agent_thread(engine, layout.engine, stop.clone())?;
+    let gateway_thread = agent_thread(gateway, layout.gateway, Stop::default())?;
+    while !quit.is_stopped() && !engine_thread.is_finished() && !gateway_thread.is_finished() {
+        while let Ok(notice) = notices.pop() {
+            eprintln!("gateway: {notice}");
+        }
+        // The main thread is cold: it only prints, and waits for the end.
+        thread::park_timeout(Duration::from_millis(20));
+    }
+    quit.flag().store(true, Ordering::Release);
+    shutdown.request();
+    let gateway = gateway_thread.join();
+    while let Ok(notice) = notices.pop() {
+        eprintln!("gateway: {notice}");
+    }
+    stop.stop();
+    let engine = engine_thread.join();
+    let (Ok(gateway), Ok(engine)) = (gateway, engine) else {
+        return Err(Exit::failed("a thread of the venue ended by a panic; see the lines above"));
+    };
+    let outcome = Outcome { engine: &engine, gateway: gateway.stats() };
+    println!("{}", summary(&outcome));
+    println!("{}", latency_table(&outcome, None));
+    Ok(())
+}
+
+fn agent_thread<A: Agent + 'static>(
+    mut agent: A,
+    place: Place,
+    stop: Stop,
+) -> Result<thread::JoinHandle<A>, Exit> {
+    let name = agent.name().to_owned();
+    spawn(&name, place, move || {
+        run(&mut [&mut agent], place.idle, &stop);
+        agent
+    })
+    .map_err(|error| Exit::failed(format!("thread {name}: {error}")))
+}
+
+/// A few lines on what the venue did.
+pub(crate) fn summary(outcome: &Outcome<'_>) -> String {
+    let engine = outcome.engine.engine();
+    let (counters, feed) = (engine.counters(), outcome.engine.feed_counters());
+    let rows = [
+        ("market packets", feed.packets),
+        ("market messages", counters.market_messages),
+        ("messages lost", feed.lost),
+        ("unknown references", counters.unknown_references),
+        ("requests", counters.commands),
+        ("orders accepted", counters.accepted),
+        ("requests rejected", counters.rejected),
+        ("executions", counters.executions),
+        ("shares executed", counters.executed_shares),
+        ("logins", outcome.gateway.logins),
+        ("logins refused", outcome.gateway.refused_logins),
+    ];
+    let lines = rows.map(|(name, count)| format!("{name:<24}{:>15}", grouped(count)));
+    lines.join("\n")
+}

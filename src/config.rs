@@ -1,0 +1,550 @@
+//! The configuration of a venue: a TOML file in, checked values out.
+
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
+use std::path::Path;
+
+use rust_decimal::Decimal;
+use rust_decimal::prelude::ToPrimitive;
+use serde::Deserialize;
+use spindle_engine::{Capacity, EngineConfig};
+use spindle_risk::Limits;
+use spindle_types::{AccountId, PriceUnit, Quantity, SessionId, Symbol};
+use thiserror::Error;
+
+/// Why a configuration is refused. The line names the file, the place and what would be right.
+#[derive(Debug, Error)]
+pub enum ConfigError {
+    /// The file cannot be read.
+    #[error("{path}: {source}")]
+    Read {
+        /// The file.
+        path: String,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// Not TOML, a key that does not exist, or a value of the wrong kind.
+    #[error("{path}, line {line}: {message}")]
+    Parse {
+        /// The file.
+        path: String,
+        /// The line, from 1.
+        line: usize,
+        /// What is wrong.
+        message: String,
+    },
+    /// A value that is well formed and cannot be.
+    #[error("{path}: {place}: {message}")]
+    Value {
+        /// The file.
+        path: String,
+        /// Table and key.
+        place: String,
+        /// What is wrong, and what would be right.
+        message: String,
+    },
+}
+
+/// The file as it is written.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    venue: VenueTable,
+    #[serde(default)]
+    engine: EngineTable,
+    #[serde(default)]
+    threads: ThreadsTable,
+    gateway: GatewayTable,
+    feed: Option<FeedTable>,
+    #[serde(default, rename = "instrument")]
+    instruments: Vec<InstrumentTable>,
+    #[serde(default, rename = "account")]
+    accounts: Vec<AccountTable>,
+    #[serde(default, rename = "session")]
+    sessions: Vec<SessionTable>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct VenueTable {
+    name: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct EngineTable {
+    orders_max: usize,
+    levels_max: usize,
+    own_orders_max: usize,
+    instruments_max: usize,
+    measure: bool,
+}
+
+impl Default for EngineTable {
+    fn default() -> Self {
+        Self {
+            orders_max: 1_000_000,
+            levels_max: 500_000,
+            own_orders_max: 65_536,
+            instruments_max: 16_384,
+            measure: true,
+        }
+    }
+}
+
+/// Cores by number.
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ThreadsTable {
+    /// The engine's core.
+    pub engine_core: Option<usize>,
+    /// The gateway's core.
+    pub gateway_core: Option<usize>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct GatewayTable {
+    ouch_listen: String,
+    #[serde(default = "default_connections_max")]
+    connections_max: usize,
+}
+
+const fn default_connections_max() -> usize {
+    64
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct FeedTable {
+    #[serde(rename = "line")]
+    lines: Vec<FeedLineTable>,
+    #[serde(default)]
+    receive: ReceivePath,
+    session: Option<String>,
+    #[serde(default = "default_receive_buffer")]
+    receive_buffer_bytes: usize,
+}
+
+const fn default_receive_buffer() -> usize {
+    4 << 20
+}
+
+/// Which receive path the feed takes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ReceivePath {
+    /// io_uring where the kernel allows it, otherwise `recvmmsg`.
+    #[default]
+    Auto,
+    /// io_uring, or an error.
+    IoUring,
+    /// `recvmmsg`, spinning.
+    Recvmmsg,
+    /// `recvmsg`, spinning.
+    Recv,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct FeedLineTable {
+    address: String,
+    interface: Option<String>,
+    source: Option<String>,
+}
+
+/// One line of a feed.
+#[derive(Clone, Debug)]
+pub struct FeedLine {
+    /// The group and port, or the local address and port for unicast.
+    pub address: SocketAddr,
+    /// The interface on which the packets arrive, by name; the kernel's choice where left out.
+    pub interface: Option<String>,
+    /// The one address that packets are taken from.
+    pub source: Option<IpAddr>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct InstrumentTable {
+    symbol: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AccountTable {
+    name: String,
+    order_size_max: u32,
+    order_value_max: Decimal,
+    collar_percent: Decimal,
+    open_orders_max: u32,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SessionTable {
+    user: String,
+    password: String,
+    account: String,
+}
+
+/// A checked configuration.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The venue's name, which is the name of its SoupBinTCP session: 1 to 10 letters or digits.
+    pub name: String,
+    /// What the engine is made for.
+    pub engine: EngineConfig,
+    /// Whether the hot threads stamp every hop.
+    pub measure: bool,
+    /// Cores.
+    pub threads: ThreadsTable,
+    /// Where OUCH is served.
+    pub ouch_listen: SocketAddr,
+    /// Connections at once.
+    pub connections_max: usize,
+    /// The outside feed, if there is one.
+    pub feed: Option<FeedConfig>,
+    /// Instruments of a venue without a feed, numbered from 1.
+    pub instruments: Vec<Symbol>,
+    /// Accounts, numbered from 0.
+    pub accounts: Vec<AccountConfig>,
+    /// Sessions, numbered from 0.
+    pub sessions: Vec<SessionConfig>,
+}
+
+/// An outside feed.
+#[derive(Clone, Debug)]
+pub struct FeedConfig {
+    /// One line or two that carry the same stream.
+    pub lines: Vec<FeedLine>,
+    /// How packets are received.
+    pub receive: ReceivePath,
+    /// The MoldUDP64 session; `None` takes the first that is seen.
+    pub session: Option<[u8; 10]>,
+    /// What is asked of the kernel for each socket.
+    pub receive_buffer_bytes: usize,
+}
+
+/// An account with its limits.
+#[derive(Clone, Debug)]
+pub struct AccountConfig {
+    /// Its number.
+    pub id: AccountId,
+    /// Its name.
+    pub name: String,
+    /// Its limits.
+    pub limits: Limits,
+}
+
+/// An order-entry session.
+#[derive(Clone, Debug)]
+pub struct SessionConfig {
+    /// Its number.
+    pub id: SessionId,
+    /// User name: 1 to 6 letters or digits.
+    pub user: String,
+    /// Password: 1 to 10 letters or digits.
+    pub password: String,
+    /// The account that it trades for.
+    pub account: AccountId,
+}
+
+impl Config {
+    /// Reads and checks a file.
+    ///
+    /// # Errors
+    /// See [`ConfigError`].
+    pub fn read(path: &Path) -> Result<Self, ConfigError> {
+        let name = path.display().to_string();
+        let text = std::fs::read_to_string(path)
+            .map_err(|source| ConfigError::Read { path: name.clone(), source })?;
+        Self::parse(&text, &name)
+    }
+
+    /// Checks a text; `path` names it in errors.
+    ///
+    /// # Errors
+    /// See [`ConfigError`].
+    pub fn parse(text: &str, path: &str) -> Result<Self, ConfigError> {
+        let file: File = toml::from_str(text).map_err(|error| {
+            let at = error.span().map_or(0, |span| span.start.min(text.len()));
+            ConfigError::Parse {
+                path: path.to_owned(),
+                line: 1 + text[..at].matches('\n').count(),
+                message: error.message().replace('\n', " "),
+            }
+        })?;
+        Checker { path }.check(file)
+    }
+}
+
+/// Turns the file into checked values; every complaint names the place.
+struct Checker<'a> {
+    path: &'a str,
+}
+
+impl Checker<'_> {
+    fn wrong(&self, place: impl fmt::Display, message: impl fmt::Display) -> ConfigError {
+        let (place, message) = (place.to_string(), message.to_string());
+        ConfigError::Value { path: self.path.to_owned(), place, message }
+    }
+
+    fn check(&self, file: File) -> Result<Config, ConfigError> {
+        let name = self.text(&file.venue.name, 10, "[venue] name")?;
+        let accounts = self.accounts(&file.accounts)?;
+        let sessions = self.sessions(&file.sessions, &accounts)?;
+        let instruments = self.instruments(&file.instruments)?;
+        if instruments.is_empty() && file.feed.is_none() {
+            let message = "nothing to trade; give at least one [[instrument]], or a [feed]";
+            return Err(self.wrong("the file", message));
+        }
+        if file.gateway.connections_max == 0 || file.gateway.connections_max > 1024 {
+            let place = "[gateway] connections_max";
+            return Err(self.wrong(place, "give a number from 1 to 1024"));
+        }
+        let feed = file.feed.as_ref().map(|feed| self.feed(feed)).transpose()?;
+        let engine = self.engine(&file.engine, feed.is_some(), instruments.len())?;
+        Ok(Config {
+            name,
+            engine,
+            measure: file.engine.measure,
+            threads: file.threads,
+            ouch_listen: self.address(&file.gateway.ouch_listen, "[gateway] ouch_listen")?,
+            connections_max: file.gateway.connections_max,
+            feed,
+            instruments,
+            accounts,
+            sessions,
+        })
+    }
+
+    fn engine(
+        &self,
+        table: &EngineTable,
+        beside_feed: bool,
+        instruments: usize,
+    ) -> Result<EngineConfig, ConfigError> {
+        let bounds = [
+            ("orders_max", table.orders_max, 1 << 28),
+            ("levels_max", table.levels_max, 1 << 28),
+            ("own_orders_max", table.own_orders_max, 1 << 24),
+            ("instruments_max", table.instruments_max, (1 << 16) - 1),
+        ];
+        for (key, value, max) in bounds {
+            if value == 0 || value > max {
+                let message = format!("{value} is out of range; give a number from 1 to {max}");
+                return Err(self.wrong(format!("[engine] {key}"), message));
+            }
+        }
+        if instruments > table.instruments_max {
+            let message = format!("there are {instruments} instruments; give at least as many");
+            return Err(self.wrong("[engine] instruments_max", message));
+        }
+        let capacity = Capacity {
+            instruments: table.instruments_max + 1,
+            orders: table.orders_max,
+            levels: table.levels_max,
+        };
+        let first_number = if beside_feed { EngineConfig::BESIDE_A_FEED } else { 1 };
+        Ok(EngineConfig { capacity, own_orders: table.own_orders_max, first_number })
+    }
+
+    fn feed(&self, table: &FeedTable) -> Result<FeedConfig, ConfigError> {
+        if table.lines.is_empty() || table.lines.len() > 2 {
+            let message = format!("{} lines; give one or two [[feed.line]]", table.lines.len());
+            return Err(self.wrong("[feed]", message));
+        }
+        let session = match &table.session {
+            None => None,
+            Some(session) => {
+                let text = self.text(session, 10, "[feed] session")?;
+                let mut bytes = [b' '; 10];
+                bytes[..text.len()].copy_from_slice(text.as_bytes());
+                Some(bytes)
+            }
+        };
+        Ok(FeedConfig {
+            lines: table.lines.iter().map(|line| self.line(line)).collect::<Result<_, _>>()?,
+            receive: table.receive,
+            session,
+            receive_buffer_bytes: table.receive_buffer_bytes,
+        })
+    }
+
+    fn line(&self, table: &FeedLineTable) -> Result<FeedLine, ConfigError> {
+        let address = self.address(&table.address, "[[feed.line]] address")?;
+        let source = table.source.as_ref().map(|text| {
+            let place = "[[feed.line]] source";
+            text.parse().map_err(|_| {
+                self.wrong(place, format!("'{text}' is no address; give one such as 10.0.0.1"))
+            })
+        });
+        Ok(FeedLine { address, interface: table.interface.clone(), source: source.transpose()? })
+    }
+
+    fn address(&self, text: &str, place: &str) -> Result<SocketAddr, ConfigError> {
+        text.parse().map_err(|_| {
+            let message =
+                format!("'{text}' is no address and port; give one such as 127.0.0.1:8401");
+            self.wrong(place, message)
+        })
+    }
+
+    fn instruments(&self, tables: &[InstrumentTable]) -> Result<Vec<Symbol>, ConfigError> {
+        let mut symbols = Vec::new();
+        for (number, table) in (1..).zip(tables) {
+            let place = format!("[[instrument]] number {number}, symbol");
+            let symbol: Symbol = table.symbol.parse().map_err(|error| self.wrong(&place, error))?;
+            if symbols.contains(&symbol) {
+                return Err(self.wrong(&place, format!("{symbol} is there twice")));
+            }
+            symbols.push(symbol);
+        }
+        Ok(symbols)
+    }
+
+    fn accounts(&self, tables: &[AccountTable]) -> Result<Vec<AccountConfig>, ConfigError> {
+        let mut accounts: Vec<AccountConfig> = Vec::new();
+        for (id, table) in (0..=u16::MAX).zip(tables) {
+            let name = &table.name;
+            let place = |key: &str| format!("[[account]] {name}, {key}");
+            if accounts.iter().any(|account| account.name == *name) {
+                return Err(self.wrong(place("name"), "the name is there twice"));
+            }
+            let limits = self.limits(table, &place)?;
+            accounts.push(AccountConfig { id: AccountId(id), name: name.clone(), limits });
+        }
+        Ok(accounts)
+    }
+
+    fn limits(
+        &self,
+        table: &AccountTable,
+        place: &dyn Fn(&str) -> String,
+    ) -> Result<Limits, ConfigError> {
+        let order_value_max = PriceUnit::TEN_THOUSANDTH
+            .notional(table.order_value_max)
+            .map_err(|error| self.wrong(place("order_value_max"), error))?;
+        let basis_points = table.collar_percent * Decimal::ONE_HUNDRED;
+        let whole = basis_points.fract().is_zero().then(|| basis_points.to_u32()).flatten();
+        let collar_basis_points = whole.ok_or_else(|| {
+            let message = "give a percentage of at least 0 with at most two decimal places";
+            self.wrong(place("collar_percent"), message)
+        })?;
+        let limits = Limits {
+            order_size_max: Quantity(table.order_size_max),
+            order_value_max,
+            collar_basis_points,
+            open_orders_max: table.open_orders_max,
+        };
+        limits.check().map_err(|error| self.wrong(place("limits"), error))?;
+        Ok(limits)
+    }
+
+    fn sessions(
+        &self,
+        tables: &[SessionTable],
+        accounts: &[AccountConfig],
+    ) -> Result<Vec<SessionConfig>, ConfigError> {
+        if tables.is_empty() {
+            let message = "nobody could connect; give at least one [[session]]";
+            return Err(self.wrong("the file", message));
+        }
+        let mut sessions: Vec<SessionConfig> = Vec::new();
+        for (id, table) in (0..=u16::MAX).zip(tables) {
+            let place = |key: &str| format!("[[session]] {}, {key}", table.user);
+            let user = self.text(&table.user, 6, &place("user"))?;
+            if sessions.iter().any(|session| session.user.eq_ignore_ascii_case(&user)) {
+                return Err(self.wrong(place("user"), "the user is there twice"));
+            }
+            let password = self.text(&table.password, 10, &place("password"))?;
+            let account = accounts.iter().find(|account| account.name == table.account);
+            let account = account.ok_or_else(|| {
+                let message = format!("no [[account]] is named '{}'", table.account);
+                self.wrong(place("account"), message)
+            })?;
+            sessions.push(SessionConfig { id: SessionId(id), user, password, account: account.id });
+        }
+        Ok(sessions)
+    }
+
+    /// A text of 1 to `length_max` letters or digits.
+    fn text(&self, text: &str, length_max: usize, place: &str) -> Result<String, ConfigError> {
+        let fits = (1..=length_max).contains(&text.len());
+        if fits && text.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
+            Ok(text.to_owned())
+        } else {
+            Err(self.wrong(place, format!("give 1 to {length_max} ASCII letters or digits")))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GOOD: &str = r#"
+[venue]
+name = "SPINDLE"
+[gateway]
+ouch_listen = "127.0.0.1:0"
+[[instrument]]
+symbol = "AAA"
+[[account]]
+name = "MAKER"
+order_size_max = 500
+order_value_max = "10000.00"
+collar_percent = "5"
+open_orders_max = 10
+[[session]]
+user = "maker"
+password = "secret"
+account = "MAKER"
+"#;
+
+    fn complaint(text: &str) -> String {
+        Config::parse(text, "venue.toml").expect_err("a complaint").to_string()
+    }
+
+    #[test]
+    fn a_good_file_is_taken() {
+        let config = Config::parse(GOOD, "venue.toml").expect("a configuration");
+        assert_eq!(config.accounts[0].limits.order_value_max.0, 100_000_000);
+        assert_eq!(config.accounts[0].limits.collar_basis_points, 500);
+        assert_eq!(config.instruments, ["AAA".parse().unwrap()]);
+        assert_eq!(config.engine.first_number, 1);
+    }
+
+    #[test]
+    fn complaints_name_place_and_remedy() {
+        let cases = [
+            ("name = \"SPINDLE\"", "nam = \"SPINDLE\"", "line 3: unknown field `nam`"),
+            ("500", "-5", "line 10: invalid value: integer `-5`"),
+            ("500", "0", "[[account]] MAKER, limits: limit order_size_max is 0"),
+            ("\"10000.00\"", "\"-1\"", "order_value_max: the price is negative"),
+            ("\"10000.00\"", "\"ten\"", "line 11: invalid value"),
+            ("\"5\"", "\"5.123\"", "collar_percent: give a percentage"),
+            ("\"AAA\"", "\"TOOLONGSYM\"", "number 1, symbol: 'TOOLONGSYM' is not a symbol"),
+            ("account = \"MAKER\"", "account = \"X\"", "no [[account]] is named 'X'"),
+            ("\"secret\"", "\"with space\"", "maker, password: give 1 to 10 ASCII"),
+            ("127.0.0.1:0", "localhost", "ouch_listen: 'localhost' is no address and port"),
+            ("SPINDLE", "ELEVENCHARS", "[venue] name: give 1 to 10 ASCII"),
+        ];
+        for (good, bad, expected) in cases {
+            let text = GOOD.replacen(good, bad, 1);
+            let complaint = complaint(&text);
+            assert!(complaint.starts_with("venue.toml"), "{complaint}");
+            assert!(complaint.contains(expected), "{complaint} does not contain {expected}");
+            assert!(!complaint.contains('\n'), "{complaint:?}");
+        }
+    }
+
+    #[test]
+    fn a_venue_needs_something_to_trade_and_someone_who_trades() {
+        let without = GOOD.replace("[[instrument]]\nsymbol = \"AAA\"", "");
+        assert!(complaint(&without).contains("give at least one [[instrument]], or a [feed]"));
+        let cut = GOOD.find("[[session]]").unwrap();
+        assert!(complaint(&GOOD[..cut]).contains("give at least one [[session]]"));
+    }
+}

@@ -1,0 +1,131 @@
+//! The venue put together: engine, feed and gateway, joined by rings. Threads are the caller's.
+
+use std::net::SocketAddr;
+
+use rtrb::{Consumer, RingBuffer};
+use spindle_engine::Engine;
+use spindle_engine::agent::{EngineAgent, TimeSource};
+use spindle_engine::latency::EngineLatency;
+use spindle_feed::top::TopReader;
+use spindle_gateway::{
+    Gateway, GatewayConfig, GatewayError, GatewayNotice, GatewayStats, ShutdownHandle, SystemClock,
+    User,
+};
+use spindle_risk::Gate;
+use spindle_types::{EventTime, InstrumentId};
+use thiserror::Error;
+
+use crate::config::Config;
+use crate::feed::{AnyFeed, FeedError};
+
+/// Commands that wait between gateway and engine at most. When they do, the gateway stops reading.
+const COMMANDS_MAX: usize = 4_096;
+
+/// Events that wait between engine and gateway at most. When they do, the engine takes no input.
+const EVENTS_MAX: usize = 16_384;
+
+/// Notices that wait to be printed at most; further ones are counted as lost.
+const NOTICES_MAX: usize = 1_024;
+
+/// Why a venue does not start.
+#[derive(Debug, Error)]
+pub enum VenueError {
+    /// The gateway.
+    #[error("gateway: {0}")]
+    Gateway(#[from] GatewayError),
+    /// The feed.
+    #[error("feed: {0}")]
+    Feed(#[from] FeedError),
+}
+
+/// The parts of a venue, each to be polled by a thread of the caller's choice.
+pub struct Venue {
+    /// The engine with its feed.
+    pub engine: EngineAgent<AnyFeed>,
+    /// The gateway.
+    pub gateway: Gateway,
+    /// The best prices of every book, for any thread.
+    pub tops: TopReader,
+    /// What the gateway has to say to people.
+    pub notices: Consumer<GatewayNotice>,
+    /// Where OUCH is served.
+    pub address: SocketAddr,
+    /// Ends the gateway.
+    pub shutdown: ShutdownHandle,
+    /// Bytes that the engine has taken, once.
+    pub memory_bytes: usize,
+}
+
+impl Venue {
+    /// Puts a venue together. All its memory is taken and touched here.
+    ///
+    /// # Errors
+    /// An address that cannot be listened on or received from.
+    pub fn build(config: &Config) -> Result<Self, VenueError> {
+        let (commands_in, commands_out) = RingBuffer::new(COMMANDS_MAX);
+        let (events_in, events_out) = RingBuffer::new(EVENTS_MAX);
+        let mut gate = Gate::new(config.accounts.len());
+        for account in &config.accounts {
+            // The limits were checked with the configuration.
+            let _ = gate.set_limits(account.id, account.limits);
+        }
+        let (mut engine, tops) = Engine::new(&config.engine, gate);
+        engine.warm_up();
+        for (id, &symbol) in (1..=u16::MAX).zip(&config.instruments) {
+            engine.add_instrument(InstrumentId(id), symbol);
+        }
+        let mut gateway =
+            Gateway::bind(&gateway_config(config), SystemClock::new(), commands_in, events_out)?;
+        let feed = AnyFeed::open(config.feed.as_ref())?;
+        let time_source = if config.feed.is_some() { TimeSource::Tape } else { wall_clock() };
+        let notices = gateway.notices(NOTICES_MAX);
+        let (address, shutdown) = (gateway.local_address(), gateway.shutdown_handle());
+        let measure = config.measure;
+        let engine = EngineAgent::new(engine, feed, commands_out, events_in, time_source, measure);
+        let memory_bytes = config.engine.bytes();
+        Ok(Self { engine, gateway, tops, notices, address, shutdown, memory_bytes })
+    }
+}
+
+/// What a venue has done and how long it took, when it is over.
+pub struct Outcome<'a> {
+    /// The engine with its feed.
+    pub engine: &'a EngineAgent<AnyFeed>,
+    /// The gateway's counters.
+    pub gateway: &'a GatewayStats,
+}
+
+impl Outcome<'_> {
+    /// Where time went on the engine thread.
+    pub fn latency(&self) -> &EngineLatency {
+        self.engine.latency()
+    }
+}
+
+fn gateway_config(config: &Config) -> GatewayConfig {
+    let mut gateway = GatewayConfig::new(config.ouch_listen, &config.name);
+    gateway.limits.connections_max = config.connections_max;
+    gateway.stamps = config.measure;
+    gateway.users = config
+        .sessions
+        .iter()
+        .map(|session| User {
+            username: session.user.clone(),
+            password: session.password.clone(),
+            session: session.id,
+            account: session.account,
+            firm: String::new(),
+        })
+        .collect();
+    gateway
+}
+
+/// The machine's time of day, in UTC, tied to the tick counter.
+fn wall_clock() -> TimeSource {
+    const DAY_NS: u128 = 86_400 * 1_000_000_000;
+    let ticks = quanta::Clock::new().raw();
+    let since_epoch =
+        std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    let time = u64::try_from(since_epoch.as_nanos() % DAY_NS).unwrap_or_default();
+    TimeSource::Wall { ticks, time: EventTime(time) }
+}
