@@ -1,1 +1,6 @@
-//! Benchmarks of the workspace.
+//! The latency laboratory: load, measurement and reports, for the `bench` command and for the
+//! benchmarks in `benches/`.
+
+pub mod feed;
+pub mod machine;
+pub mod summary;

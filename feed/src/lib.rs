@@ -4,6 +4,7 @@ pub mod event;
 pub mod itch;
 pub mod mold_feed;
 pub mod moldudp64;
+pub mod quarantine;
 pub mod receive;
 mod seqlock;
 pub mod stream;

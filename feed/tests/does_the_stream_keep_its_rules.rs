@@ -14,11 +14,11 @@ use std::fmt::Write;
 
 use spindle_feed::moldudp64::{END_OF_SESSION, header};
 use spindle_feed::stream::{
-    Delivery, HoldLimits, Join, Origin, Phase, RequestLimits, Stream, StreamConfig,
+    Delivery, HoldLimits, Join, LineStatus, Origin, Phase, RequestLimits, Stream, StreamConfig,
 };
 use zerocopy::IntoBytes;
 
-use tools::{Checker, packet, session};
+use tools::{Checker, Random, packet, session};
 
 fn config() -> StreamConfig {
     StreamConfig {
@@ -184,8 +184,6 @@ fn the_first_copy_wins_and_packets_may_be_cut_differently() {
     assert_eq!((a.first, a.duplicates, b.first, b.duplicates), (2, 1, 1, 1));
     assert_eq!((a.skew.count(), b.skew.count()), (0, 1), "4 is no packet of its own on B");
     assert_eq!(b.skew.at_most(1_000), Some(7));
-    assert_eq!(scenario.stream.silence_ns(0, 27), Some(20));
-    assert_eq!(scenario.stream.silence_ns(2, 27), None);
 }
 
 #[test]
@@ -612,6 +610,81 @@ fn servers_begin_nothing_and_open_nothing() {
          S 2 => 2",
     );
     assert_eq!(scenario.stream.counters().requests.useless, 5);
+}
+
+#[test]
+fn a_silent_line_and_an_old_stream_show_in_the_status() {
+    let mut scenario = Scenario::new(StreamConfig { alarm_ns: 100, ..config() });
+    let status = |scenario: &Scenario, now| {
+        let status = scenario.stream.status(now);
+        let line = |line: usize| match status.lines[line] {
+            LineStatus::Waiting => "waiting".to_owned(),
+            LineStatus::Alive { silence_ns } => format!("alive {silence_ns}"),
+            LineStatus::Silent { silence_ns } => format!("SILENT {silence_ns}"),
+            LineStatus::NotConfigured => "none".to_owned(),
+        };
+        let age = status.age_ns.map_or("-".to_owned(), |age| age.to_string());
+        format!("{} {} age {age} alarm {}", line(0), line(1), status.is_alarm())
+    };
+    assert_eq!(status(&scenario, 5_000), "waiting waiting age - alarm false");
+    scenario.run("1000: A 1-2 => start 1-2");
+    assert_eq!(status(&scenario, 1_099), "alive 99 alive 99 age 99 alarm false");
+    assert_eq!(status(&scenario, 1_100), "SILENT 100 SILENT 100 age 100 alarm true");
+    scenario.run(
+        "1100: B 1-2 =>
+         1110: A 3 => 3
+         1120: B 1 =>",
+    );
+    assert_eq!(status(&scenario, 1_130), "alive 20 alive 10 age 20 alarm false");
+    scenario.run("1150: A 5 => gap");
+    assert_eq!(status(&scenario, 1_160), "alive 10 alive 40 age 50 alarm false");
+    scenario.run(
+        "1170: S 4 => 4-5 whole
+         1180: B hb 6 =>
+         1190: A hb 6 =>",
+    );
+    assert_eq!(status(&scenario, 1_200), "alive 10 alive 20 age 10 alarm false");
+    scenario.run("1300: A hb 6 =>");
+    assert_eq!(status(&scenario, 1_310), "alive 10 SILENT 130 age 10 alarm true");
+    scenario.run("1320: A end 6 => end");
+    assert_eq!(status(&scenario, 9_000), "alive 7680 alive 7820 age 7680 alarm false");
+    let one = Scenario::new(StreamConfig { lines: 1, ..config() });
+    assert_eq!(status(&one, 0), "waiting none age - alarm false");
+}
+
+/// Time is what the caller says. A clock that jumps an hour either way, or goes wild, costs
+/// waiting times their meaning, and nothing else.
+#[test]
+fn a_wild_clock_breaks_nothing() {
+    let hour: u64 = 3_600_000_000_000;
+    for seed in 1..=50 {
+        let mut random = Random(seed);
+        let mut stream = Stream::new(with_servers(2)).expect("a configuration");
+        let (mut checker, mut now, mut next) = (Checker::default(), 2 * hour, 1);
+        for _ in 0..2_000 {
+            now = match random.below(100) {
+                0 => now.saturating_add(hour),
+                1 => now.saturating_sub(hour),
+                2 => u64::MAX - random.below(3),
+                3 => random.below(3),
+                _ => now.saturating_add(random.below(50)),
+            };
+            let each = &mut |delivery: Delivery<'_>| checker.take(delivery);
+            if !random.per_mille(100) {
+                stream.on_datagram(Origin::Line(0), &packet('x', next, 3), now, each);
+            }
+            next += 3;
+            while let Some(request) = stream.poll_request(now) {
+                let first = request.header.sequence.get();
+                if random.per_mille(700) {
+                    stream.on_datagram(Origin::Server, &packet('x', first, 1), now, each);
+                }
+            }
+            stream.on_timer(now, each);
+            let _ = stream.status(now);
+            checker.check(&stream);
+        }
+    }
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! One file for each subcommand: its arguments, and how it calls the crates.
 
+mod bench;
 mod book;
 mod demo;
 mod generate;
@@ -7,6 +8,7 @@ mod inspect;
 mod replay;
 mod run;
 
+pub(crate) use bench::Bench;
 pub(crate) use book::Book;
 pub(crate) use demo::Demo;
 pub(crate) use generate::Generate;

@@ -70,6 +70,9 @@ pub struct StreamConfig {
     /// How long a gap waits for the other line before it is asked for, in nanoseconds. About twice
     /// the 99.9th percentile of the skew between the lines is a good value.
     pub gap_wait_ns: u64,
+    /// After how long without any datagram a line counts as silent, in nanoseconds: several
+    /// heartbeat periods.
+    pub alarm_ns: u64,
     /// What can wait behind a gap.
     pub hold: HoldLimits,
     /// How far ahead, in messages, a packet may be without being doubted.
@@ -89,6 +92,7 @@ impl Default for StreamConfig {
             join: Join::First,
             rollover: true,
             gap_wait_ns: 1_000_000,
+            alarm_ns: 3_000_000_000,
             hold: HoldLimits { messages: 1 << 17, bytes: 8 << 20, packets: 1 << 15 },
             jump_max: 1 << 20,
             jump_packets: 3,

@@ -44,6 +44,9 @@ impl Stream {
         self.forget_end_before(next);
         let new = if next <= self.expected { 0 } else { self.absorb(bringer, packet, now, each) };
         self.requests_after(bringer, new, now);
+        if !matches!(bringer, Bringer::Server) {
+            self.confirm(next, now);
+        }
         match bringer {
             Bringer::Server => self.counters.requests.useless += u64::from(new == 0),
             Bringer::OtherLine(line) | Bringer::LateLine(line) if new > 0 => {
@@ -71,6 +74,7 @@ impl Stream {
         self.note_passed(line, next, next);
         self.forget_end_before(next);
         self.reveal(next, now, each);
+        self.confirm(next, now);
     }
 
     pub(super) fn on_end(
@@ -93,7 +97,16 @@ impl Stream {
         self.note_passed(line, next, next);
         self.reveal(next, now, each);
         self.end = Some(next);
+        self.confirm(next, now);
         self.settle(each);
+    }
+
+    /// A line says that the next number is `next`: if that is just what is expected, the stream is
+    /// up to date. An old packet of the slower line says nothing.
+    fn confirm(&mut self, next: u64, now: u64) {
+        if next == self.expected && next == self.known_end {
+            self.confirmed = Some(now);
+        }
     }
 
     /// An end before what is seen now was none: the session evidently goes on.

@@ -28,9 +28,11 @@ mod gap;
 mod hold;
 mod marks;
 mod requests;
+mod status;
 
 pub use config::*;
 pub use counters::{Counters, GapCounters, LineCounters, RequestCounters, SKEW_BUCKETS, Skew};
+pub use status::{LineStatus, StreamStatus};
 
 use crate::moldudp64::{Header, Kind, Packet, Session, header};
 use hold::Hold;
@@ -146,6 +148,10 @@ pub struct Stream {
     known_end: u64,
     /// For each line the number after the highest that it brought; 0 before its first packet.
     passed: [u64; LINES_MAX],
+    /// When a line last confirmed that everything sent so far was delivered; `None` before.
+    confirmed: Option<u64>,
+    /// When the first datagram came on any line.
+    begun: Option<u64>,
     life: Life,
     gap_open: bool,
     backfill: bool,
@@ -175,6 +181,8 @@ impl Stream {
             expected: 1,
             known_end: 1,
             passed: [0; LINES_MAX],
+            confirmed: None,
+            begun: None,
             life: Life::Waiting,
             gap_open: false,
             backfill: false,
@@ -282,13 +290,6 @@ impl Stream {
         self.hold.held()
     }
 
-    /// How long nothing at all came on a line, in nanoseconds; `None` before its first datagram and
-    /// for a line that is not configured.
-    pub fn silence_ns(&self, line: usize, now: u64) -> Option<u64> {
-        let last = self.counters.lines.get(line)?.last_ns?;
-        Some(now.saturating_sub(last))
-    }
-
     #[inline]
     fn deliver_in_order(
         &mut self,
@@ -304,6 +305,7 @@ impl Stream {
         counters.last_ns = Some(now);
         self.note_passed(line, first, next);
         self.note_arrival(line, first, now);
+        self.confirmed = Some(now);
         self.expected = next;
         self.known_end = next;
         self.counters.delivered += next - first;
@@ -444,6 +446,7 @@ impl Stream {
                 let counters = &mut self.counters.lines[line_index(line)];
                 counters.packets += 1;
                 counters.last_ns = Some(now);
+                self.begun.get_or_insert(now);
             }
             Origin::Server => self.counters.requests.answers += 1,
         }
