@@ -1,7 +1,7 @@
 //! The configuration of a venue: a TOML file in, checked values out.
 
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 
 use rust_decimal::Decimal;
@@ -11,6 +11,8 @@ use spindle_engine::{Capacity, EngineConfig};
 use spindle_risk::Limits;
 use spindle_types::{AccountId, PriceUnit, Quantity, SessionId, Symbol};
 use thiserror::Error;
+
+use crate::runner::Idle;
 
 /// Why a configuration is refused. The line names the file, the place and what would be right.
 #[derive(Debug, Error)]
@@ -92,7 +94,7 @@ impl Default for EngineTable {
     }
 }
 
-/// Cores by number.
+/// Cores by number, and how threads wait.
 #[derive(Clone, Copy, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ThreadsTable {
@@ -100,12 +102,14 @@ pub struct ThreadsTable {
     pub engine_core: Option<usize>,
     /// The gateway's core.
     pub gateway_core: Option<usize>,
+    /// What a thread does without work; left out, it spins where it has a core to itself.
+    pub idle: Option<Idle>,
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct GatewayTable {
-    ouch_listen: SocketAddr,
+    ouch_listen: String,
     #[serde(default = "default_connections_max")]
     connections_max: usize,
 }
@@ -145,16 +149,23 @@ pub enum ReceivePath {
     Recv,
 }
 
-/// One line of a feed.
-#[derive(Clone, Copy, Debug, Deserialize)]
+#[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct FeedLineTable {
+struct FeedLineTable {
+    address: String,
+    interface: Option<String>,
+    source: Option<String>,
+}
+
+/// One line of a feed.
+#[derive(Clone, Debug)]
+pub struct FeedLine {
     /// The group and port, or the local address and port for unicast.
     pub address: SocketAddr,
-    /// The local address of the interface that a group is joined on.
-    pub interface: Option<std::net::IpAddr>,
+    /// The interface on which the packets arrive, by name; the kernel's choice where left out.
+    pub interface: Option<String>,
     /// The one address that packets are taken from.
-    pub source: Option<std::net::IpAddr>,
+    pub source: Option<IpAddr>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -210,7 +221,7 @@ pub struct Config {
 #[derive(Clone, Debug)]
 pub struct FeedConfig {
     /// One line or two that carry the same stream.
-    pub lines: Vec<FeedLineTable>,
+    pub lines: Vec<FeedLine>,
     /// How packets are received.
     pub receive: ReceivePath,
     /// The MoldUDP64 session; `None` takes the first that is seen.
@@ -303,7 +314,7 @@ impl Checker<'_> {
             engine,
             measure: file.engine.measure,
             threads: file.threads,
-            ouch_listen: file.gateway.ouch_listen,
+            ouch_listen: self.address(&file.gateway.ouch_listen, "[gateway] ouch_listen")?,
             connections_max: file.gateway.connections_max,
             feed,
             instruments,
@@ -358,10 +369,29 @@ impl Checker<'_> {
             }
         };
         Ok(FeedConfig {
-            lines: table.lines.clone(),
+            lines: table.lines.iter().map(|line| self.line(line)).collect::<Result<_, _>>()?,
             receive: table.receive,
             session,
             receive_buffer_bytes: table.receive_buffer_bytes,
+        })
+    }
+
+    fn line(&self, table: &FeedLineTable) -> Result<FeedLine, ConfigError> {
+        let address = self.address(&table.address, "[[feed.line]] address")?;
+        let source = table.source.as_ref().map(|text| {
+            let place = "[[feed.line]] source";
+            text.parse().map_err(|_| {
+                self.wrong(place, format!("'{text}' is no address; give one such as 10.0.0.1"))
+            })
+        });
+        Ok(FeedLine { address, interface: table.interface.clone(), source: source.transpose()? })
+    }
+
+    fn address(&self, text: &str, place: &str) -> Result<SocketAddr, ConfigError> {
+        text.parse().map_err(|_| {
+            let message =
+                format!("'{text}' is no address and port; give one such as 127.0.0.1:8401");
+            self.wrong(place, message)
         })
     }
 
@@ -502,7 +532,7 @@ account = "MAKER"
             ("\"AAA\"", "\"TOOLONGSYM\"", "number 1, symbol: 'TOOLONGSYM' is not a symbol"),
             ("account = \"MAKER\"", "account = \"X\"", "no [[account]] is named 'X'"),
             ("\"secret\"", "\"with space\"", "maker, password: give 1 to 10 ASCII"),
-            ("127.0.0.1:0", "localhost", "line 5:"),
+            ("127.0.0.1:0", "localhost", "ouch_listen: 'localhost' is no address and port"),
             ("SPINDLE", "ELEVENCHARS", "[venue] name: give 1 to 10 ASCII"),
         ];
         for (good, bad, expected) in cases {

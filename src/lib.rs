@@ -3,10 +3,12 @@
 
 mod commands;
 pub mod config;
+pub mod demo;
 mod exit;
 pub mod feed;
 pub mod report;
 pub mod runner;
+pub mod tops;
 pub mod venue;
 
 use std::process::ExitCode;
@@ -26,10 +28,11 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     Generate(commands::Generate),
-    Inspect(commands::Inspect),
-    Replay(commands::Replay),
     Book(commands::Book),
     Run(commands::Run),
+    Demo(commands::Demo),
+    Inspect(commands::Inspect),
+    Replay(commands::Replay),
 }
 
 /// Runs the program on the process's own arguments.
@@ -37,10 +40,11 @@ pub fn run() -> ExitCode {
     let cli = Cli::parse();
     let result: Result<(), Exit> = match cli.command {
         Command::Generate(command) => command.run(),
-        Command::Inspect(command) => command.run(),
-        Command::Replay(command) => command.run(),
         Command::Book(command) => command.run(),
         Command::Run(command) => command.run(),
+        Command::Demo(command) => command.run(),
+        Command::Inspect(command) => command.run(),
+        Command::Replay(command) => command.run(),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

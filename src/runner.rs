@@ -9,6 +9,8 @@ use core_affinity::CoreId;
 use serde::Deserialize;
 use spindle_types::Agent;
 
+use crate::config::ThreadsTable;
+
 /// What a thread does in a turn in which no agent had work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -111,12 +113,17 @@ pub struct Layout {
 }
 
 impl Layout {
-    /// Fits the threads to the cores that this process may use. `engine` and `gateway` choose a
-    /// core by its number; a number that is not there is ignored and shows in the description.
-    pub fn fit(engine: Option<usize>, gateway: Option<usize>) -> Self {
+    /// Fits the threads to the cores that this process may use. A chosen core that is not there is
+    /// ignored, which shows in the description.
+    pub fn fit(threads: &ThreadsTable) -> Self {
         // Asked once, before anything is pinned: the answer is the calling thread's own mask.
         let cores = core_affinity::get_core_ids().unwrap_or_default();
-        Self::over(&cores, engine, gateway)
+        let mut layout = Self::over(&cores, threads.engine_core, threads.gateway_core);
+        if let Some(idle) = threads.idle {
+            layout.engine.idle = idle;
+            layout.gateway.idle = idle;
+        }
+        layout
     }
 
     fn over(cores: &[CoreId], engine: Option<usize>, gateway: Option<usize>) -> Self {

@@ -5,6 +5,9 @@
 //! their ring, packets in the receive buffers, where their loss would be seen as a gap. So an
 //! event is never dropped and nothing waits without limit.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use quanta::Clock;
 use rtrb::{Consumer, Producer};
 use spindle_feed::itch::{self, DecodeError, Message};
@@ -77,6 +80,8 @@ pub struct FeedCounters {
     pub short_messages: u64,
     /// Messages that never came.
     pub lost: u64,
+    /// The number of the last message that was applied or lost.
+    pub last_sequence: u64,
     /// Whether the stream is over.
     pub ended: bool,
 }
@@ -99,6 +104,8 @@ struct Core {
     feed: FeedCounters,
     /// Raw ticks when the last message of the packet was done.
     last: u64,
+    /// The number of the last message that was applied or lost, for other threads.
+    position: Arc<AtomicU64>,
 }
 
 impl<F: MarketFeed> EngineAgent<F> {
@@ -120,6 +127,7 @@ impl<F: MarketFeed> EngineAgent<F> {
             latency: EngineLatency::default(),
             feed: FeedCounters::default(),
             last: 0,
+            position: Arc::default(),
         };
         Self { feed, core, commands }
     }
@@ -127,6 +135,12 @@ impl<F: MarketFeed> EngineAgent<F> {
     /// The engine.
     pub fn engine(&self) -> &Engine {
         &self.core.engine
+    }
+
+    /// The number of the last market message that was applied or given up, told once a turn to
+    /// whoever reads it.
+    pub fn position(&self) -> Arc<AtomicU64> {
+        Arc::clone(&self.core.position)
     }
 
     /// The feed.
@@ -169,6 +183,10 @@ impl<F: MarketFeed> Agent for EngineAgent<F> {
         }
         let commands = self.poll_commands();
         let packets = self.feed.poll(&mut self.core);
+        if packets > 0 {
+            // Relaxed: the number stands for itself; no other memory is read on its strength.
+            self.core.position.store(self.core.feed.last_sequence, Ordering::Relaxed);
+        }
         commands + packets
     }
 }
@@ -237,6 +255,7 @@ impl MarketSink for Core {
 
     #[inline]
     fn message(&mut self, sequence: Sequence, bytes: &[u8]) {
+        self.feed.last_sequence = sequence.0;
         if !self.engine.has_room() && !self.wait_for_room() {
             return self.lost(sequence, 1);
         }
@@ -255,7 +274,8 @@ impl MarketSink for Core {
         }
     }
 
-    fn lost(&mut self, _: Sequence, count: u64) {
+    fn lost(&mut self, first: Sequence, count: u64) {
+        self.feed.last_sequence = first.0 + (count - 1);
         self.feed.lost += count;
         self.engine.on_loss();
     }

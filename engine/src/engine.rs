@@ -1,7 +1,7 @@
 //! The state machine: sequenced inputs in, events out.
 
 use spindle_feed::event::Phase;
-use spindle_feed::top::{TopOfBook, TopReader, TopWriter, top_table};
+use spindle_feed::top::{TopOfBook, TopReader, TopState, TopWriter, top_table};
 use spindle_risk::Gate;
 use spindle_types::{
     AccountId, EventTime, InstrumentId, MatchNumber, OrderReference, OrderToken, Sequence,
@@ -221,11 +221,27 @@ impl Engine {
             bid_size,
             ask_price,
             ask_size,
-            state: self.instruments.get(instrument).top_state(),
+            state: self.top_state(instrument),
             sequence: self.market_sequence,
             time: self.time,
         };
         self.tops.write(instrument, &top);
+    }
+
+    /// What readers of an instrument's top are told.
+    #[inline]
+    pub(crate) fn top_state(&self, instrument: InstrumentId) -> TopState {
+        if self.is_closed() {
+            TopState::Closed
+        } else {
+            self.instruments.get(instrument).top_state()
+        }
+    }
+
+    /// Whether the venue takes no more orders today.
+    #[inline]
+    pub(crate) fn is_closed(&self) -> bool {
+        matches!(self.phase, Some(Phase::EndOfSystemHours | Phase::EndOfMessages))
     }
 
     /// Writes an event. The outbox has room: the duty cycle asks [`Engine::has_room`] before an

@@ -13,6 +13,8 @@ mod own;
 pub mod probe;
 mod tape;
 
-pub use book::{Best, BookError, Books, Capacity, Hint, LevelView, Order, OrderKey, Placed, Slot};
+pub use book::{
+    Best, BookError, Books, Capacity, Hint, LevelView, Order, OrderKey, Placed, Placement, Slot,
+};
 pub use engine::{Counters, Divergence, Engine, EngineConfig};
 pub use instruments::{Instrument, Instruments};

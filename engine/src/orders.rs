@@ -1,10 +1,10 @@
 //! What a command of a strategy does.
 
-use spindle_feed::event::{Phase, TradingState};
+use spindle_feed::event::TradingState;
 use spindle_risk::{Market, Reject, Request};
 use spindle_types::{InstrumentId, MatchNumber, Price, Quantity, Side};
 
-use crate::book::{Hint, OrderKey, Slot};
+use crate::book::{Hint, OrderKey, Placement, Slot};
 use crate::command::{Action, Cancel, Command, Enter, Priority, Refuse, Replace, TimeInForce};
 use crate::engine::{Address, Engine};
 use crate::event::{CancelReason, Liquidity, Outcome, RejectReason};
@@ -120,7 +120,7 @@ impl Engine {
     }
 
     fn admit_state(&self, instrument: InstrumentId) -> Result<(), Refusal> {
-        if matches!(self.phase, Some(Phase::EndOfSystemHours | Phase::EndOfMessages)) {
+        if self.is_closed() {
             return Err(RejectReason::Closed.into());
         }
         let known = self.instruments.get(instrument);
@@ -212,7 +212,9 @@ impl Engine {
         let key = OrderKey::own(to.session, to.token);
         let side = order.side.book_side();
         let index = self.own.next_index();
-        match self.books.add(key, order.instrument, side, open, limit, Some(index), Hint::NONE) {
+        let (instrument, quantity, price) = (order.instrument, open, limit);
+        let placement = Placement { instrument, side, quantity, price };
+        match self.books.add(key, &placement, Some(index), Hint::NONE) {
             Ok(placed) => {
                 order.slot = placed.slot;
                 self.own.insert(order);

@@ -5,7 +5,7 @@ use spindle_feed::event::{MarketAction, MarketEvent, Phase, TradingState};
 use spindle_feed::top::TopState;
 use spindle_types::{InstrumentId, OrderReference, Price, Quantity, Sequence, Side, Symbol};
 
-use crate::book::{BookError, Hint, OrderKey, Slot};
+use crate::book::{BookError, Hint, OrderKey, Placement, Slot};
 use crate::engine::Engine;
 use crate::event::CancelReason;
 
@@ -34,7 +34,8 @@ impl Engine {
                 if !self.instruments.get(instrument).known {
                     self.learn(instrument, symbol);
                 }
-                self.on_add(instrument, reference, side, quantity, price, 0, level);
+                let placement = Placement { instrument, side, quantity, price };
+                self.on_add(reference, &placement, 0, level);
             }
             MarketAction::Execute { reference, quantity, .. } => {
                 self.on_execute(reference, quantity, true, order);
@@ -86,7 +87,7 @@ impl Engine {
     fn mark_stale(&mut self, instrument: InstrumentId) {
         if let Some(known) = self.instruments.get_mut(instrument) {
             known.stale = true;
-            self.tops.set_state(instrument, TopState::Stale);
+            self.tops.set_state(instrument, self.top_state(instrument));
         }
     }
 
@@ -94,21 +95,13 @@ impl Engine {
     /// and the order then stands as the tape says with that much taken. `taken` is what strategies
     /// took of the order that this one replaces.
     #[inline]
-    fn on_add(
-        &mut self,
-        instrument: InstrumentId,
-        reference: OrderReference,
-        side: Side,
-        quantity: Quantity,
-        price: Price,
-        taken: u32,
-        hint: Hint,
-    ) {
+    fn on_add(&mut self, reference: OrderReference, placement: &Placement, taken: u32, hint: Hint) {
+        let Placement { instrument, side, quantity, price } = *placement;
         let placed = OrderKey::market(reference).ok_or(BookError::Duplicate).and_then(|key| {
             if quantity.is_zero() {
                 return Err(BookError::Duplicate);
             }
-            self.books.add(key, instrument, side, quantity, price, None, hint)
+            self.books.add(key, placement, None, hint)
         });
         let placed = match placed {
             Ok(placed) => placed,
@@ -175,7 +168,8 @@ impl Engine {
             self.publish(instrument);
         }
         self.divergence.displaced += u64::from(taken.saturating_sub(quantity.0));
-        self.on_add(instrument, new_reference, side, quantity, price, taken, hint);
+        let placement = Placement { instrument, side, quantity, price };
+        self.on_add(new_reference, &placement, taken, hint);
     }
 
     /// Rule 5: an execution against a hidden order at a price fills strategies' displayed orders
@@ -198,16 +192,17 @@ impl Engine {
     fn on_status(&mut self, instrument: InstrumentId, state: TradingState) {
         if let Some(known) = self.instruments.get_mut(instrument) {
             known.trading = state;
-            let state = known.top_state();
-            self.tops.set_state(instrument, state);
+            self.tops.set_state(instrument, self.top_state(instrument));
         }
     }
 
     fn on_phase(&mut self, phase: Phase) {
         self.phase = Some(phase);
         match phase {
-            Phase::EndOfSystemHours => self.cancel_all(CancelReason::EndOfDay),
-            Phase::EndOfMessages => self.tops.set_all_states(TopState::Closed),
+            Phase::EndOfSystemHours | Phase::EndOfMessages => {
+                self.cancel_all(CancelReason::EndOfDay);
+                self.tops.set_all_states(TopState::Closed);
+            }
             Phase::StartOfMessages
             | Phase::StartOfSystemHours
             | Phase::StartOfMarketHours

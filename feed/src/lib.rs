@@ -2,7 +2,9 @@
 
 pub mod event;
 pub mod itch;
+pub mod mold_feed;
 pub mod moldudp64;
+pub mod receive;
 mod seqlock;
 pub mod stream;
 mod sync;

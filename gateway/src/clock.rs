@@ -9,8 +9,8 @@ pub trait Clock: Send {
     /// Nanoseconds on a clock that never goes back, from any beginning. Read once a turn.
     fn now_ns(&self) -> u64;
 
-    /// The venue's time of day, for the few messages that the gateway writes by itself (the day's
-    /// begin and end, the answer to an account query). All others carry the engine's time.
+    /// The venue's time of day, for the two messages that the gateway writes by itself, the day's
+    /// begin and end. All others carry the engine's time.
     fn time_of_day(&self) -> EventTime;
 }
 

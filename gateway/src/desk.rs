@@ -8,7 +8,7 @@ use spindle_engine::command::{Action, Command};
 use spindle_engine::event::Event;
 use spindle_types::{AccountId, EventTime, SessionId};
 
-use crate::config::{CheckedUser, Limits};
+use crate::config::{CheckedUser, ConfigError, GatewayConfig, Limits};
 use crate::notice::{GatewayNotice, UserName};
 use crate::ouch::answer::Answer;
 use crate::ouch::inbound;
@@ -34,13 +34,15 @@ struct Mark {
 
 /// One user.
 #[derive(Debug)]
-pub(crate) struct User {
+struct User {
     credentials: Credentials,
     session_id: SessionId,
     account: AccountId,
     session: Session,
-    pub(crate) stream: Stream,
+    stream: Stream,
     logged_in: bool,
+    /// Whether its connection has requests that were received and not yet taken.
+    behind: bool,
     full_told: bool,
     marks: VecDeque<Mark>,
 }
@@ -54,56 +56,108 @@ impl User {
             session: Session::new(user.firm),
             stream: Stream::new(),
             logged_in: false,
+            behind: false,
             full_told: false,
             marks: VecDeque::with_capacity(MARKS_MAX),
         }
     }
 
-    pub(crate) const fn name(&self) -> UserName {
+    const fn name(&self) -> UserName {
         UserName(self.credentials.username())
     }
 }
 
-/// Users, rings and counters.
-pub(crate) struct Desk {
-    pub(crate) users: Vec<User>,
+/// Users, rings and counters. A user is known by its place in the configuration, from 0.
+pub struct Desk {
+    users: Vec<User>,
     by_session: Box<[u16]>,
     session_name: SessionName,
     ended: bool,
-    pub(crate) limits: Limits,
+    limits: Limits,
     commands: Producer<Command>,
     events: Consumer<Event>,
     /// For stamps; `None` when nothing is measured.
     ticks: Option<quanta::Clock>,
-    pub(crate) stats: GatewayStats,
-    pub(crate) notices: Option<Producer<GatewayNotice>>,
+    stats: GatewayStats,
+    notices: Option<Producer<GatewayNotice>>,
 }
 
 impl Desk {
-    pub(crate) fn new(
-        users: &[CheckedUser],
-        session_name: SessionName,
-        limits: Limits,
-        rings: (Producer<Command>, Consumer<Event>),
-        ticks: Option<quanta::Clock>,
-    ) -> Self {
+    /// The users of a configuration, at `time`, the begin of their day, with the ring to the engine
+    /// and the one from it.
+    ///
+    /// # Errors
+    /// A configuration that is wrong.
+    pub fn new(
+        config: &GatewayConfig,
+        time: EventTime,
+        commands: Producer<Command>,
+        events: Consumer<Event>,
+    ) -> Result<Self, ConfigError> {
+        config.check()?;
+        let users = config.checked_users()?;
         let last = users.iter().map(|user| user.session.index()).max();
         let mut by_session = vec![NOBODY; last.map_or(0, |last| last + 1)].into_boxed_slice();
         for (index, user) in users.iter().enumerate() {
             by_session[user.session.index()] = u16::try_from(index).unwrap_or(NOBODY);
         }
-        Self {
+        let mut desk = Self {
             users: users.iter().map(User::new).collect(),
             by_session,
-            session_name,
+            session_name: config.session_name()?,
             ended: false,
-            limits,
-            commands: rings.0,
-            events: rings.1,
-            ticks,
+            limits: config.limits,
+            commands,
+            events,
+            ticks: config.stamps.then(quanta::Clock::new),
             stats: GatewayStats::new(),
             notices: None,
-        }
+        };
+        desk.tell_all(&Answer::start_of_day(time));
+        Ok(desk)
+    }
+
+    /// The capacities.
+    #[inline]
+    pub const fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    /// What was counted and measured.
+    pub const fn stats(&self) -> &GatewayStats {
+        &self.stats
+    }
+
+    /// Takes what was counted and measured, and counts from 0 again. Allocates.
+    pub fn take_stats(&mut self) -> GatewayStats {
+        std::mem::take(&mut self.stats)
+    }
+
+    pub(crate) const fn stats_mut(&mut self) -> &mut GatewayStats {
+        &mut self.stats
+    }
+
+    pub(crate) const fn count_ring_full(&mut self) {
+        self.stats.ring_full += 1;
+    }
+
+    pub(crate) const fn count_slow_consumer(&mut self) {
+        self.stats.slow_consumers += 1;
+    }
+
+    pub(crate) fn set_notices(&mut self, ring: Producer<GatewayNotice>) {
+        self.notices = Some(ring);
+    }
+
+    /// The name of a user.
+    pub(crate) fn user_name(&self, user: usize) -> UserName {
+        self.users[user].name()
+    }
+
+    /// The stream of a user.
+    #[inline]
+    pub(crate) fn stream(&self, user: usize) -> &Stream {
+        &self.users[user].stream
     }
 
     /// The raw ticks of now; 0 when nothing is measured.
@@ -130,13 +184,8 @@ impl Desk {
         !self.commands.is_full()
     }
 
-    /// Begins the day of every session.
-    pub(crate) fn begin_day(&mut self, time: EventTime) {
-        self.tell_all(&Answer::start_of_day(time));
-    }
-
     /// Ends the day of every session: nobody can log in any more.
-    pub(crate) fn end_day(&mut self, time: EventTime) {
+    pub fn end_day(&mut self, time: EventTime) {
         self.ended = true;
         self.tell_all(&Answer::end_of_day(time));
     }
@@ -150,15 +199,36 @@ impl Desk {
 
     /// Whether the engine has nothing more to say about what was passed to it: every request has
     /// its answer, or the engine is gone.
-    pub(crate) fn is_settled(&self) -> bool {
+    pub fn is_settled(&self) -> bool {
         let answered = self.users.iter().all(|user| user.session.under_way() == 0);
         // Whether the engine is gone is asked before whether the ring is empty: it may put in
         // something and go in between, never the other way round.
         (self.events.is_abandoned() || answered) && self.events.is_empty()
     }
 
-    /// Decides on a login: which user, and from which number on.
-    pub(crate) fn login(&mut self, request: &LoginRequest) -> Result<(usize, u64), Refusal> {
+    /// Decides on a login: which user, and from which number on. `None` when it has to wait: the
+    /// user's connection has requests left to be taken, and may turn out to have ended after them.
+    pub(crate) fn login(
+        &mut self,
+        request: &LoginRequest,
+    ) -> Option<Result<(usize, u64), Refusal>> {
+        let decision = self.decide_login(request);
+        match decision {
+            Ok((index, _)) => {
+                let user = &mut self.users[index];
+                user.logged_in = true;
+                user.behind = false;
+                user.marks.clear();
+                self.stats.logins += 1;
+            }
+            Err((_, true)) => return None,
+            Err((_, false)) => self.stats.refused_logins += 1,
+        }
+        Some(decision.map_err(|(refusal, _)| refusal))
+    }
+
+    /// The decision, and for a refusal whether waiting could change it.
+    fn decide_login(&self, request: &LoginRequest) -> Result<(usize, u64), (Refusal, bool)> {
         let given = Credentials::new(request.username, request.password);
         // Every user is compared, so that the time does not tell which names exist.
         let mut found = None;
@@ -167,19 +237,23 @@ impl Desk {
                 found = Some(index);
             }
         }
-        let index = found.ok_or(Refusal::NotAuthorized)?;
-        let user = &mut self.users[index];
+        let index = found.ok_or((Refusal::NotAuthorized, false))?;
+        let user = &self.users[index];
         let standing = Standing {
             session: self.session_name,
             next_sequence: user.stream.next_sequence(),
             logged_in: user.logged_in,
             ended: self.ended,
         };
-        let sequence = admit(request, &standing)?;
-        user.logged_in = true;
-        user.marks.clear();
-        self.stats.logins += 1;
-        Ok((index, sequence))
+        admit(request, &standing)
+            .map(|sequence| (index, sequence))
+            .map_err(|refusal| (refusal, refusal == Refusal::AlreadyLoggedIn && user.behind))
+    }
+
+    /// Whether the user's connection has requests that were received and not yet taken.
+    #[inline]
+    pub(crate) fn set_behind(&mut self, user: usize, behind: bool) {
+        self.users[user].behind = behind;
     }
 
     /// The user's connection is gone. What the engine answers goes into the stream all the same.
@@ -188,28 +262,24 @@ impl Desk {
         self.users[user].marks.clear();
     }
 
-    /// Deals with one request. There must be room in the ring: see [`Desk::takes_requests`].
+    /// Deals with one request; false when it has to wait for the engine's next answers. There must
+    /// be room in the ring: see [`Desk::takes_requests`].
     #[inline]
     pub(crate) fn request(
         &mut self,
         index: usize,
         message: &[u8],
         received: u64,
-        time_of_day: impl FnOnce() -> EventTime,
-    ) -> Result<(), CloseCause> {
+    ) -> Result<bool, CloseCause> {
         let full = self.is_full(index, message)?;
         let user = &mut self.users[index];
         match user.session.request(message, full).map_err(CloseCause::Message)? {
             Reaction::Pass(action) => self.pass(index, action, received),
-            Reaction::Query => {
-                let answer = user.session.answer_query(time_of_day());
-                append(user, &answer);
-                self.stats.messages += 1;
-            }
+            Reaction::Wait => return Ok(false),
             Reaction::Ignore(Ignored::Retransmission) => self.stats.retransmissions += 1,
             Reaction::Ignore(Ignored::NoSuchOrder | Ignored::Modify) => self.stats.ignored += 1,
         }
-        Ok(())
+        Ok(true)
     }
 
     /// Whether the user's stream is at its limit; an error when it is so far beyond it that only
@@ -252,7 +322,7 @@ impl Desk {
 
     /// Takes events from the engine and puts their messages into the streams. Gives how many.
     #[inline]
-    pub(crate) fn take_events(&mut self) -> usize {
+    pub fn take_events(&mut self) -> usize {
         for taken in 0..self.limits.events_max {
             let Ok(event) = self.events.pop() else {
                 return taken;
@@ -317,7 +387,7 @@ impl Desk {
     }
 
     /// Gets ahead of coming work, when there is nothing better to do.
-    pub(crate) fn prepare(&mut self) {
+    pub fn prepare(&mut self) {
         for user in &mut self.users {
             user.stream.prepare();
         }

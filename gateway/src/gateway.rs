@@ -115,17 +115,12 @@ impl<C: Clock> Gateway<C> {
         commands: Producer<Command>,
         events: Consumer<Event>,
     ) -> Result<Self, GatewayError> {
-        config.check()?;
-        let users = config.checked_users()?;
-        let session_name = config.session_name()?;
+        let desk = Desk::new(config, clock.time_of_day(), commands, events)?;
         let address = config.listen;
         let listen = |source| GatewayError::Listen { address, source };
         let listener = TcpListener::bind(address).map_err(listen)?;
         listener.set_nonblocking(true).map_err(listen)?;
         let local_address = listener.local_addr().map_err(listen)?;
-        let ticks = config.stamps.then(quanta::Clock::new);
-        let mut desk = Desk::new(&users, session_name, config.limits, (commands, events), ticks);
-        desk.begin_day(clock.time_of_day());
         Ok(Self {
             listener: Some(listener),
             local_address,
@@ -156,19 +151,19 @@ impl<C: Clock> Gateway<C> {
     /// not fit is counted as lost. Without a ring, notices are not made.
     pub fn notices(&mut self, capacity: usize) -> Consumer<GatewayNotice> {
         let (producer, consumer) = RingBuffer::new(capacity);
-        self.desk.notices = Some(producer);
+        self.desk.set_notices(producer);
         consumer
     }
 
     /// What was counted and measured so far.
     pub const fn stats(&self) -> &GatewayStats {
-        &self.desk.stats
+        self.desk.stats()
     }
 
     /// Takes what was counted and measured, and counts from 0 again. Allocates: not for the hot
     /// path.
     pub fn take_stats(&mut self) -> GatewayStats {
-        std::mem::take(&mut self.desk.stats)
+        self.desk.take_stats()
     }
 
     /// Connections that are open now, those without a login included.
@@ -199,16 +194,16 @@ impl<C: Clock> Gateway<C> {
 
     fn admit(&mut self, socket: std::net::TcpStream, peer: SocketAddr, now: u64) {
         self.accept_failing = false;
-        let connections_max = self.desk.limits.connections_max;
+        let connections_max = self.desk.limits().connections_max;
         if self.connections.len() >= connections_max {
-            self.desk.stats.turned_away += 1;
+            self.desk.stats_mut().turned_away += 1;
             self.desk.notice(GatewayNotice::TurnedAway { peer, connections_max });
             return;
         }
         match Connection::new(socket, peer, self.timing, &self.desk, now) {
             Ok(connection) => {
                 self.connections.push(connection);
-                self.desk.stats.connections += 1;
+                self.desk.stats_mut().connections += 1;
                 self.desk.notice(GatewayNotice::Connected { peer });
             }
             Err(error) => {
@@ -236,12 +231,7 @@ impl<C: Clock> Gateway<C> {
             work += connection.flush(&mut self.desk, now);
         }
         if self.phase == Phase::Running {
-            let count = self.connections.len();
-            self.first = if self.first + 1 < count { self.first + 1 } else { 0 };
-            let (front, back) = self.connections.split_at_mut(self.first);
-            for connection in back.iter_mut().chain(front) {
-                work += connection.read(&mut self.desk, &self.clock, now);
-            }
+            work += self.read(now);
         } else {
             for connection in &mut self.connections {
                 connection.read_end(&mut self.desk, now);
@@ -251,6 +241,23 @@ impl<C: Clock> Gateway<C> {
             connection.tick(&mut self.desk, &self.timing, now);
         }
         self.connections.retain(|connection| !connection.is_closed());
+        work
+    }
+
+    /// Reads from every connection: first from those with a user, so that the end of an old
+    /// connection is seen before the same client's login on a new one.
+    fn read(&mut self, now: u64) -> usize {
+        let count = self.connections.len();
+        self.first = if self.first + 1 < count { self.first + 1 } else { 0 };
+        let mut work = 0;
+        for with_user in [true, false] {
+            let (front, back) = self.connections.split_at_mut(self.first);
+            for connection in back.iter_mut().chain(front) {
+                if connection.has_user() == with_user {
+                    work += connection.read(&mut self.desk, now);
+                }
+            }
+        }
         work
     }
 

@@ -3,13 +3,14 @@
 pub mod client;
 pub mod clock;
 pub mod config;
+pub mod desk;
 pub mod gateway;
+pub mod line;
 pub mod notice;
 pub mod ouch;
 pub mod soup;
 pub mod stats;
 
-mod desk;
 mod transport;
 
 pub use clock::{Clock, SystemClock};

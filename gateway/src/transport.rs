@@ -1,27 +1,21 @@
-//! One client's TCP connection: bytes between the socket and the machines.
+//! One client's TCP connection: bytes between a socket and its line.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 
-use crate::clock::Clock;
 use crate::desk::Desk;
-use crate::notice::{GatewayNotice, UserName};
-use crate::soup::buffer::ReceiveBuffer;
-use crate::soup::codec::{LoginRequest, split};
-use crate::soup::server::{CloseCause, Inbound, Link, Timing};
-use crate::soup::stream::Stream;
+use crate::line::{Line, LoginOutcome};
+use crate::notice::GatewayNotice;
+use crate::soup::server::{CloseCause, Timing};
+
+/// Writes to one connection in one turn at most: control bytes, then two chunks of the stream.
+const WRITES_MAX: usize = 3;
 
 /// A connection of the gateway.
 pub(crate) struct Connection {
     socket: TcpStream,
     peer: SocketAddr,
-    link: Link,
-    input: ReceiveBuffer,
-    user: Option<usize>,
-    /// When the bytes in `input` were read, in raw ticks.
-    received: u64,
-    /// Whether `input` may hold whole packets: taking them stopped before the end.
-    stopped: bool,
+    line: Line,
     state: State,
 }
 
@@ -47,16 +41,12 @@ impl Connection {
     ) -> std::io::Result<Self> {
         socket.set_nonblocking(true)?;
         socket.set_nodelay(true)?;
-        Ok(Self {
-            socket,
-            peer,
-            link: Link::new(timing, now),
-            input: ReceiveBuffer::new(desk.limits.read_bytes_max),
-            user: None,
-            received: 0,
-            stopped: false,
-            state: State::Open,
-        })
+        Ok(Self { socket, peer, line: Line::new(timing, desk, now), state: State::Open })
+    }
+
+    /// Whether a user is logged in on it.
+    pub(crate) const fn has_user(&self) -> bool {
+        self.line.has_user()
     }
 
     pub(crate) fn is_closed(&self) -> bool {
@@ -65,7 +55,7 @@ impl Connection {
 
     /// Ends the session: the rest of the stream goes out, then the end.
     pub(crate) fn end(&mut self, now: u64) {
-        self.link.end(now);
+        self.line.end(now);
     }
 
     /// Closes at once.
@@ -77,15 +67,13 @@ impl Connection {
     }
 
     fn leave(&mut self, desk: &mut Desk, cause: CloseCause) {
-        let name = self.user.take().map(|user| {
-            desk.disconnected(user);
-            desk.users[user].name()
-        });
+        let user = self.line.user(desk);
+        self.line.leave(desk);
         if matches!(cause, CloseCause::SlowConsumer { .. } | CloseCause::Stalled { .. }) {
-            desk.stats.slow_consumers += 1;
+            desk.count_slow_consumer();
         }
         if !matches!(cause, CloseCause::Refused(_)) {
-            desk.notice(GatewayNotice::Closed { user: name, peer: self.peer, cause });
+            desk.notice(GatewayNotice::Closed { user, peer: self.peer, cause });
         }
     }
 
@@ -95,59 +83,47 @@ impl Connection {
         if self.state != State::Open {
             return 0;
         }
-        let mut writes = 0;
-        // Bounded: control bytes, and the stream chunk by chunk up to a turn's worth.
-        while writes < WRITES_MAX {
-            let stream = self.user.map_or(Stream::NOTHING, |user| &desk.users[user].stream);
-            let output = self.link.output(stream);
+        for writes in 0..WRITES_MAX {
+            let output = self.line.output(desk);
             if output.is_empty() {
-                break;
+                return writes;
             }
             let wanted = output.len();
             match self.socket.write(output) {
-                Ok(0) => {
+                Ok(count) if count > 0 => {
+                    self.line.written(desk, count, now);
+                    if count < wanted {
+                        return writes + 1;
+                    }
+                }
+                Err(error) if is_for_now(error.kind()) => return writes,
+                Ok(_) => {
                     self.cut(desk, CloseCause::Socket(ErrorKind::WriteZero));
                     return writes;
                 }
-                Ok(count) => {
-                    writes += 1;
-                    self.link.written(stream, count, now);
-                    if let Some(user) = self.user {
-                        desk.sent(user, self.link.position());
-                    }
-                    if count < wanted {
-                        break;
-                    }
-                }
-                Err(error) if error.kind() == ErrorKind::WouldBlock => break,
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) => {
                     self.cut(desk, CloseCause::Socket(error.kind()));
                     return writes;
                 }
             }
         }
-        writes
+        WRITES_MAX
     }
 
     /// Reads once and deals with what came. Gives how many packets were dealt with.
     #[inline]
-    pub(crate) fn read(&mut self, desk: &mut Desk, clock: &impl Clock, now: u64) -> usize {
-        match self.state {
-            State::Open if self.link.is_closing() => return self.discard(desk, now),
-            State::Open => {}
-            State::Draining { .. } => return self.discard(desk, now),
-            State::Closed => return 0,
+    pub(crate) fn read(&mut self, desk: &mut Desk, now: u64) -> usize {
+        if self.state != State::Open || self.line.is_closing() {
+            self.read_end(desk, now);
+            return 0;
         }
         let mut packets = 0;
-        if self.stopped {
-            packets = self.take_packets(desk, clock, now);
-            if self.stopped {
-                return packets;
-            }
+        if self.line.is_stopped() {
+            packets = self.take_packets(desk, now);
         }
-        if self.state == State::Open && !self.link.is_closing() && self.fill(desk) {
-            packets += self.take_packets(desk, clock, now);
+        let more = self.state == State::Open && !self.line.is_stopped() && !self.line.is_closing();
+        if more && self.fill(desk) {
+            packets += self.take_packets(desk, now);
         }
         packets
     }
@@ -155,11 +131,10 @@ impl Connection {
     /// Reads once from the socket; whether something came.
     #[inline]
     fn fill(&mut self, desk: &mut Desk) -> bool {
-        match self.socket.read(self.input.space()) {
+        match self.socket.read(self.line.space()) {
             Ok(0) => self.cut(desk, CloseCause::PeerClosed),
             Ok(count) => {
-                self.received = desk.stamp();
-                self.input.commit(count);
+                self.line.commit(count, desk.stamp());
                 return true;
             }
             Err(error) if is_for_now(error.kind()) => {}
@@ -168,101 +143,34 @@ impl Connection {
         false
     }
 
-    /// Takes packets out of the buffer, until there is no whole one, the ring to the engine is
-    /// full, or the connection has had its share of this turn.
     #[inline]
-    fn take_packets(&mut self, desk: &mut Desk, clock: &impl Clock, now: u64) -> usize {
-        if self.stopped {
-            // It was the venue that did not read, so the client was not silent.
-            self.link.excuse(now);
-            self.stopped = false;
+    fn take_packets(&mut self, desk: &mut Desk, now: u64) -> usize {
+        let taken = self.line.take_packets(desk, now);
+        if let Some(outcome) = self.line.take_login_outcome() {
+            desk.notice(login_notice(outcome, self.peer));
         }
-        for taken in 0..desk.limits.requests_max {
-            if !desk.takes_requests() {
-                desk.stats.ring_full += 1;
-                self.stopped = true;
-                return taken;
-            }
-            match self.take_packet(desk, clock, now) {
-                Ok(true) => {}
-                Ok(false) => return taken,
-                Err(cause) => {
-                    self.cut(desk, cause);
-                    return taken;
-                }
-            }
-        }
-        self.stopped = true;
-        desk.limits.requests_max
+        taken.unwrap_or_else(|cause| {
+            self.cut(desk, cause);
+            1
+        })
     }
 
-    #[inline]
-    fn take_packet(
-        &mut self,
-        desk: &mut Desk,
-        clock: &impl Clock,
-        now: u64,
-    ) -> Result<bool, CloseCause> {
-        let packet = split(self.input.filled(), desk.limits.packet_length_max);
-        let Some((packet, length)) = packet.map_err(CloseCause::Frame)? else {
-            return Ok(false);
-        };
-        match self.link.receive(packet, now)? {
-            Inbound::Message(message) => {
-                if let Some(user) = self.user {
-                    desk.request(user, message, self.received, || clock.time_of_day())?;
-                }
-            }
-            Inbound::Login(request) => {
-                let request = *request;
-                self.login(desk, &request, now);
-            }
-            Inbound::Nothing => {}
-        }
-        self.input.consume(length);
-        Ok(true)
-    }
-
-    #[cold]
-    fn login(&mut self, desk: &mut Desk, request: &LoginRequest, now: u64) {
-        let peer = self.peer;
-        match desk.login(request) {
-            Ok((user, sequence)) => {
-                self.user = Some(user);
-                let (name, stream) = (desk.users[user].name(), &desk.users[user].stream);
-                self.link.accept(desk.session_name(), sequence, stream, now);
-                let next_sequence = stream.next_sequence();
-                desk.notice(GatewayNotice::LoggedIn { user: name, peer, sequence, next_sequence });
-            }
-            Err(refusal) => {
-                self.link.refuse(refusal, now);
-                desk.stats.refused_logins += 1;
-                let user = UserName(request.username);
-                desk.notice(GatewayNotice::Refused { user, peer, refusal });
-            }
-        }
-    }
-
-    /// What is left of reading once the venue shuts down: see [`Connection::discard`].
+    /// What is left of reading once the last bytes are leaving: it reads once and throws away what
+    /// came, until the client has closed too or has had its time.
     pub(crate) fn read_end(&mut self, desk: &mut Desk, now: u64) {
-        let closing = self.state == State::Open && self.link.is_closing();
-        if closing || matches!(self.state, State::Draining { .. }) {
-            self.discard(desk, now);
-        }
-    }
-
-    /// Reads once and throws it away, until the client has closed too.
-    fn discard(&mut self, desk: &mut Desk, now: u64) -> usize {
-        self.input.clear();
-        let gone = match self.socket.read(self.input.space()) {
+        let late = match self.state {
+            State::Open if self.line.is_closing() => false,
+            State::Draining { until } => now >= until,
+            State::Open | State::Closed => return,
+        };
+        self.line.discard();
+        let gone = match self.socket.read(self.line.space()) {
             Ok(count) => count == 0,
             Err(error) => !is_for_now(error.kind()),
         };
-        let late = matches!(self.state, State::Draining { until } if now >= until);
         if gone || late {
             self.cut(desk, CloseCause::PeerClosed);
         }
-        0
     }
 
     /// Lets time pass.
@@ -271,11 +179,7 @@ impl Connection {
         if self.state != State::Open {
             return;
         }
-        if self.stopped {
-            self.link.excuse(now);
-        }
-        let stream = self.user.map_or(Stream::NOTHING, |user| &desk.users[user].stream);
-        let Err(cause) = self.link.tick(stream, desk.limits.backlog_bytes_max, now) else {
+        let Err(cause) = self.line.tick(desk, now) else {
             return;
         };
         let written = matches!(cause, CloseCause::Refused(_) | CloseCause::EndOfSession);
@@ -288,9 +192,15 @@ impl Connection {
     }
 }
 
-/// Writes to one connection in one turn at most: control bytes, then two chunks of the stream.
-const WRITES_MAX: usize = 3;
-
 const fn is_for_now(kind: ErrorKind) -> bool {
     matches!(kind, ErrorKind::WouldBlock | ErrorKind::Interrupted)
+}
+
+const fn login_notice(outcome: LoginOutcome, peer: SocketAddr) -> GatewayNotice {
+    match outcome {
+        LoginOutcome::LoggedIn { user, sequence, next_sequence } => {
+            GatewayNotice::LoggedIn { user, peer, sequence, next_sequence }
+        }
+        LoginOutcome::Refused { user, refusal } => GatewayNotice::Refused { user, peer, refusal },
+    }
 }

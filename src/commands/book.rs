@@ -10,9 +10,10 @@ use serde::Serialize;
 use spindle_engine::{Capacity, Counters, Engine, EngineConfig};
 use spindle_replay::recording::{Batch, Messages, Recording};
 use spindle_risk::Gate;
-use spindle_types::{PriceUnit, Sequence, Side};
+use spindle_types::{Sequence, Side};
 
 use crate::exit::Exit;
+use crate::tops::write_tops;
 
 /// Build all books from a recording, check them, time it.
 #[derive(Args)]
@@ -176,25 +177,6 @@ fn write_tops_to(path: &Path, engine: &Engine) -> io::Result<()> {
     let mut out = BufWriter::new(File::create(path)?);
     write_tops(&mut out, engine)?;
     out.flush()
-}
-
-/// Writes one row for every instrument; an empty field where a side is empty.
-pub(crate) fn write_tops(out: &mut impl Write, engine: &Engine) -> io::Result<()> {
-    writeln!(out, "locate,symbol,bid_price,bid_size,ask_price,ask_size")?;
-    for (id, instrument) in engine.instruments().iter() {
-        write!(out, "{id},{}", instrument.symbol)?;
-        for side in [Side::Buy, Side::Sell] {
-            match engine.books().best(id, side) {
-                Some(best) => {
-                    let price = PriceUnit::TEN_THOUSANDTH.decimal(best.price);
-                    write!(out, ",{price},{}", best.quantity)?;
-                }
-                None => write!(out, ",,")?,
-            }
-        }
-        writeln!(out)?;
-    }
-    Ok(())
 }
 
 fn print(report: &BookReport, json: bool) -> io::Result<()> {

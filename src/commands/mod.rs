@@ -1,12 +1,14 @@
 //! One file for each subcommand: its arguments, and how it calls the crates.
 
 mod book;
+mod demo;
 mod generate;
 mod inspect;
 mod replay;
 mod run;
 
 pub(crate) use book::Book;
+pub(crate) use demo::Demo;
 pub(crate) use generate::Generate;
 pub(crate) use inspect::Inspect;
 pub(crate) use replay::Replay;

@@ -1,12 +1,15 @@
 //! `spindle run`: the venue.
 
 use std::path::PathBuf;
-use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::Duration;
 
 use clap::Args;
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, unbounded};
+use rtrb::Consumer;
 use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
+use spindle_gateway::GatewayNotice;
 use spindle_types::Agent;
 
 use crate::config::Config;
@@ -27,42 +30,59 @@ impl Run {
     /// Runs the command.
     pub(crate) fn run(self) -> Result<(), Exit> {
         let config = Config::read(&self.config).map_err(Exit::usage)?;
-        let quit = Stop::default();
-        for signal in [SIGINT, SIGTERM] {
-            signal_hook::flag::register(signal, quit.flag()).map_err(Exit::failed)?;
-        }
+        let (control, events) = unbounded();
+        watch_signals(control.clone()).map_err(Exit::failed)?;
         let venue = Venue::build(&config).map_err(Exit::usage)?;
-        let layout = Layout::fit(config.threads.engine_core, config.threads.gateway_core);
+        let layout = Layout::fit(&config.threads);
         eprintln!("{}", layout.describe());
         if let Some(line) = venue.engine.feed().describe() {
             eprintln!("feed: {line}");
         }
         eprintln!("memory of the engine: {} MiB", venue.memory_bytes >> 20);
         eprintln!("ouch: listening on {}", venue.address);
-        serve(venue, &layout, &quit)
+        serve(venue, &layout, &control, &events)
     }
 }
 
-/// Runs the threads until `quit`, then ends gateway and engine in that order, so that every
-/// request that was passed on is answered.
-fn serve(venue: Venue, layout: &Layout, quit: &Stop) -> Result<(), Exit> {
+/// What the main thread waits for.
+enum Control {
+    /// An operator wants the end.
+    Quit,
+    /// A thread of the venue has ended by itself.
+    Ended,
+}
+
+/// Turns the signals that end a program into a message.
+fn watch_signals(control: Sender<Control>) -> std::io::Result<()> {
+    let mut signals = Signals::new([SIGINT, SIGTERM])?;
+    thread::Builder::new().name("signals".to_owned()).spawn(move || {
+        for _ in &mut signals {
+            // Nobody listens once the venue is over.
+            let _ = control.send(Control::Quit);
+        }
+    })?;
+    Ok(())
+}
+
+/// Runs the threads until the end is wanted, then ends gateway and engine in that order, so that
+/// every request that was passed on is answered.
+fn serve(
+    venue: Venue,
+    layout: &Layout,
+    control: &Sender<Control>,
+    events: &Receiver<Control>,
+) -> Result<(), Exit> {
     let Venue { engine, gateway, mut notices, shutdown, .. } = venue;
     let stop = Stop::default();
-    let engine_thread = agent_thread(engine, layout.engine, stop.clone())?;
-    let gateway_thread = agent_thread(gateway, layout.gateway, Stop::default())?;
-    while !quit.is_stopped() && !engine_thread.is_finished() && !gateway_thread.is_finished() {
-        while let Ok(notice) = notices.pop() {
-            eprintln!("gateway: {notice}");
-        }
-        // The main thread is cold: it only prints, and waits for the end.
-        thread::park_timeout(Duration::from_millis(20));
+    let engine_thread = agent_thread(engine, layout.engine, stop.clone(), control.clone())?;
+    let gateway_thread = agent_thread(gateway, layout.gateway, Stop::default(), control.clone())?;
+    // This thread is cold: it prints, and waits for the end.
+    while let Err(RecvTimeoutError::Timeout) = events.recv_timeout(Duration::from_millis(20)) {
+        print(&mut notices);
     }
-    quit.flag().store(true, Ordering::Release);
     shutdown.request();
     let gateway = gateway_thread.join();
-    while let Ok(notice) = notices.pop() {
-        eprintln!("gateway: {notice}");
-    }
+    print(&mut notices);
     stop.stop();
     let engine = engine_thread.join();
     let (Ok(gateway), Ok(engine)) = (gateway, engine) else {
@@ -74,13 +94,30 @@ fn serve(venue: Venue, layout: &Layout, quit: &Stop) -> Result<(), Exit> {
     Ok(())
 }
 
+fn print(notices: &mut Consumer<GatewayNotice>) {
+    while let Ok(notice) = notices.pop() {
+        eprintln!("gateway: {notice}");
+    }
+}
+
+/// Says, also when its thread panics, that the thread has ended.
+struct SayEnded(Sender<Control>);
+
+impl Drop for SayEnded {
+    fn drop(&mut self) {
+        let _ = self.0.send(Control::Ended);
+    }
+}
+
 fn agent_thread<A: Agent + 'static>(
     mut agent: A,
     place: Place,
     stop: Stop,
+    control: Sender<Control>,
 ) -> Result<thread::JoinHandle<A>, Exit> {
     let name = agent.name().to_owned();
     spawn(&name, place, move || {
+        let _ended = SayEnded(control);
         run(&mut [&mut agent], place.idle, &stop);
         agent
     })

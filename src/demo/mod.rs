@@ -22,7 +22,7 @@ use spindle_types::{AccountId, Agent, InstrumentId, Notional, Quantity, SessionI
 use thiserror::Error;
 
 use crate::config::{
-    AccountConfig, Config, FeedConfig, FeedLineTable, ReceivePath, SessionConfig, ThreadsTable,
+    AccountConfig, Config, FeedConfig, FeedLine, ReceivePath, SessionConfig, ThreadsTable,
 };
 use crate::feed::AnyFeed;
 use crate::runner::{Layout, Place, Stop, run as run_agents, spawn};
@@ -30,8 +30,8 @@ use crate::venue::{Venue, VenueError};
 use spindle_engine::agent::EngineAgent;
 use spindle_gateway::{Gateway, GatewayStats};
 use strategies::{Breaker, Decide, Quoter, Strategy, Taker};
-pub use trader::{Tally, round_trips};
 use trader::Trader;
+pub use trader::{Tally, round_trips};
 
 /// Limits of the account that breaks them.
 const BREAKER_SIZE_MAX: u32 = 50_000;
@@ -53,9 +53,17 @@ pub struct DemoOptions {
     pub rate: u64,
     /// How packets are received.
     pub receive: ReceivePath,
-    /// Called on the engine's thread when it is about to begin, and when it has ended: a test
-    /// counts there.
-    pub hooks: Option<(fn(), fn())>,
+    /// For tests that count on the engine's thread.
+    pub hooks: Option<Hooks>,
+}
+
+/// Called on the engine's thread.
+#[derive(Clone, Copy, Debug)]
+pub struct Hooks {
+    /// When it is about to take its first turn.
+    pub begin: fn(),
+    /// When it has taken its last.
+    pub end: fn(),
 }
 
 /// Why a demo does not run to its end.
@@ -112,7 +120,7 @@ pub fn run(options: &DemoOptions, progress: Progress<'_>) -> Result<DemoOutcome,
     let day = GenerateConfig::new(options.messages, options.symbols, options.seed)?;
     let busiest = busiest(day);
     let venue = Venue::build(&config(options))?;
-    let layout = Layout::fit(None, None);
+    let layout = Layout::fit(&ThreadsTable::default());
     let receive = venue.engine.feed().describe().unwrap_or_default();
     let target = venue.engine.feed().addresses();
     let publisher = publisher(options, day, &venue, target[0])?;
@@ -179,7 +187,7 @@ fn config(options: &DemoOptions) -> Config {
         levels: 200_000,
     };
     let first_number = EngineConfig::BESIDE_A_FEED;
-    let line = FeedLineTable { address: loopback(0), interface: None, source: None };
+    let line = FeedLine { address: loopback(0), interface: None, source: None };
     Config {
         name: "DEMO".to_owned(),
         engine: EngineConfig { capacity, own_orders: 4_096, first_number },
@@ -294,7 +302,7 @@ impl Running {
         publisher: Publisher,
         strategies: Vec<Strategy>,
         layout: &Layout,
-        hooks: Option<(fn(), fn())>,
+        hooks: Option<Hooks>,
     ) -> Result<Self, DemoError> {
         let (stop_engine, stop_clients) = (Stop::default(), Stop::default());
         let (position, sent) = (venue.engine.position(), publisher.stats());
@@ -302,12 +310,12 @@ impl Running {
         let (place, stop) = (layout.engine, stop_engine.clone());
         let failed = |error: std::io::Error| DemoError::Thread(format!("no thread: {error}"));
         let engine = spawn("engine", place, move || {
-            if let Some((begin, _)) = hooks {
-                begin();
+            if let Some(hooks) = hooks {
+                (hooks.begin)();
             }
             run_agents(&mut [&mut engine], place.idle, &stop);
-            if let Some((_, end)) = hooks {
-                end();
+            if let Some(hooks) = hooks {
+                (hooks.end)();
             }
             engine
         })
@@ -349,9 +357,7 @@ impl Running {
 
     /// Ends gateway, clients and engine, in that order, so that every request is answered.
     #[allow(clippy::type_complexity, reason = "used once")]
-    fn finish(
-        self,
-    ) -> Result<(EngineAgent<AnyFeed>, GatewayStats, Vec<Strategy>), DemoError> {
+    fn finish(self) -> Result<(EngineAgent<AnyFeed>, GatewayStats, Vec<Strategy>), DemoError> {
         let panicked = |_| DemoError::Thread("a thread panicked; see the lines above".to_owned());
         self.shutdown.request();
         let mut shared = self.gateway.join().map_err(panicked)?;

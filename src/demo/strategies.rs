@@ -14,7 +14,7 @@ const MILLISECOND: u64 = 1_000_000;
 const LOT: Quantity = Quantity(100);
 
 /// What a strategy decides. What it has sent and got is counted by its [`Trader`].
-pub trait Decide: Send {
+pub(super) trait Decide: Send {
     /// A short name.
     fn name(&self) -> &'static str;
 
@@ -29,7 +29,7 @@ pub trait Decide: Send {
 }
 
 /// A strategy that runs.
-pub struct Strategy {
+pub(super) struct Strategy {
     trader: Trader,
     decide: Box<dyn Decide>,
     answers: Vec<Answer>,
@@ -38,18 +38,13 @@ pub struct Strategy {
 
 impl Strategy {
     /// A strategy that decides by `decide` and trades by `trader`.
-    pub fn new(trader: Trader, decide: Box<dyn Decide>) -> Self {
+    pub(super) fn new(trader: Trader, decide: Box<dyn Decide>) -> Self {
         Self { trader, decide, answers: Vec::new(), next: 0 }
     }
 
     /// Logs out and gives name and count.
-    pub fn finish(self) -> (&'static str, Symbol, Tally) {
+    pub(super) fn finish(self) -> (&'static str, Symbol, Tally) {
         (self.decide.name(), self.trader.symbol(), self.trader.finish())
-    }
-
-    /// The connection.
-    pub fn trader(&self) -> &Trader {
-        &self.trader
     }
 }
 
@@ -79,86 +74,91 @@ impl Agent for Strategy {
     }
 }
 
-/// An order as the quoter knows it.
+/// An order as the quoter knows it: sent, or open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Quote {
-    None,
-    /// Sent, or open, at a price.
-    Open { token: OrderToken, price: Price, open: u32 },
-    /// A replacement is under way.
-    Replacing { token: OrderToken, price: Price, open: u32, next: OrderToken, next_price: Price },
+struct Quote {
+    token: OrderToken,
+    price: Price,
+    open: u32,
+    under_way: UnderWay,
 }
 
-/// Joins the best bid and the best ask with an order each, and follows them.
-pub struct Quoter {
-    quotes: [Quote; 2],
+/// What was asked of an order and not answered yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum UnderWay {
+    Nothing,
+    Replace { next: OrderToken, price: Price },
+    Cancel,
+}
+
+/// Joins the best bid and the best ask with an order each, and follows them. Where it stands alone
+/// at the best it steps back and joins what is best then: its own order is no market.
+pub(super) struct Quoter {
+    quotes: [Option<Quote>; 2],
     position: i64,
 }
 
 impl Quoter {
     /// A quoter without orders.
-    pub fn new() -> Self {
-        Self { quotes: [Quote::None; 2], position: 0 }
+    pub(super) fn new() -> Self {
+        Self { quotes: [None; 2], position: 0 }
     }
 
     /// Most shares that it holds, or is short.
     const POSITION_MAX: i64 = 5_000;
 
-    fn quote(&mut self, trader: &mut Trader, which: usize, price: Price) {
-        let side = [OrderSide::Buy, OrderSide::Sell][which];
-        self.quotes[which] = match self.quotes[which] {
-            Quote::None => {
-                let order = NewOrder::limit(side, LOT, trader.symbol(), price);
-                match trader.enter(&order) {
-                    Some(token) => Quote::Open { token, price, open: LOT.0 },
-                    None => Quote::None,
-                }
-            }
-            Quote::Open { token, price: at, open } if at != price => {
-                match trader.replace(token, &Replacement::limit(LOT, price)) {
-                    Some(next) => Quote::Replacing { token, price: at, open, next, next_price: price },
-                    None => Quote::Open { token, price: at, open },
-                }
-            }
-            quote @ (Quote::Open { .. } | Quote::Replacing { .. }) => quote,
+    fn quote(&mut self, trader: &mut Trader, which: usize, (price, size): (Price, u64)) {
+        let Some(quote) = &mut self.quotes[which] else {
+            let side = [OrderSide::Buy, OrderSide::Sell][which];
+            let order = NewOrder::limit(side, LOT, trader.symbol(), price);
+            let token = trader.enter(&order);
+            let under_way = UnderWay::Nothing;
+            self.quotes[which] = token.map(|token| Quote { token, price, open: LOT.0, under_way });
+            return;
         };
+        if quote.under_way != UnderWay::Nothing {
+            return;
+        }
+        if quote.price == price && u64::from(quote.open) == size {
+            trader.cancel(quote.token);
+            quote.under_way = UnderWay::Cancel;
+        } else if quote.price != price
+            && let Some(next) = trader.replace(quote.token, &Replacement::limit(LOT, price))
+        {
+            quote.under_way = UnderWay::Replace { next, price };
+        }
     }
 }
 
 /// What becomes of a quote by an answer, and the shares executed.
-fn after(quote: Quote, answer: Answer) -> (Quote, u32) {
-    match (quote, answer) {
-        (Quote::Open { token, price, open }, Answer::Executed(of, shares)) if of == token => {
-            let left = open.saturating_sub(shares);
-            let quote =
-                if left == 0 { Quote::None } else { Quote::Open { token, price, open: left } };
-            (quote, shares)
+fn after(quote: Option<Quote>, answer: Answer) -> (Option<Quote>, u32) {
+    let Some(mut quote) = quote else {
+        return (None, 0);
+    };
+    let mut executed = 0;
+    match answer {
+        Answer::Executed(of, shares) if of == quote.token => {
+            quote.open = quote.open.saturating_sub(shares);
+            executed = shares;
         }
-        (
-            Quote::Replacing { token, price, open, next, next_price },
-            Answer::Executed(of, shares),
-        ) if of == token => {
-            let open = open.saturating_sub(shares);
-            let quote = match open {
-                0 => Quote::None,
-                _ => Quote::Replacing { token, price, open, next, next_price },
-            };
-            (quote, shares)
+        Answer::Canceled(of, _) | Answer::Rejected(of) if of == quote.token => quote.open = 0,
+        Answer::Replaced(of, by) if of == quote.token => {
+            if let UnderWay::Replace { price, .. } = quote.under_way {
+                quote = Quote { token: by, price, under_way: UnderWay::Nothing, ..quote };
+            }
         }
-        (Quote::Replacing { token, open, next, next_price, .. }, Answer::Replaced(of, by))
-            if (of, by) == (token, next) =>
-        {
-            (Quote::Open { token: next, price: next_price, open }, 0)
+        Answer::Rejected(of) => {
+            // The replacement was refused; the original stands as before.
+            if matches!(quote.under_way, UnderWay::Replace { next, .. } if next == of) {
+                quote.under_way = UnderWay::Nothing;
+            }
         }
-        (Quote::Replacing { token, price, open, next, .. }, Answer::Rejected(of)) if of == next => {
-            (Quote::Open { token, price, open }, 0)
-        }
-        (
-            Quote::Open { token, .. } | Quote::Replacing { token, .. },
-            Answer::Canceled(of, _) | Answer::Rejected(of),
-        ) if of == token => (Quote::None, 0),
-        (quote, _) => (quote, 0),
+        Answer::Accepted(_)
+        | Answer::Executed(..)
+        | Answer::Canceled(..)
+        | Answer::Replaced(..) => {}
     }
+    (Some(quote).filter(|quote| quote.open > 0), executed)
 }
 
 impl Decide for Quoter {
@@ -171,7 +171,7 @@ impl Decide for Quoter {
     }
 
     fn decide(&mut self, trader: &mut Trader, top: &TopOfBook) {
-        let (Some((bid, _)), Some((ask, _))) = (top.bid(), top.ask()) else {
+        let (Some(bid), Some(ask)) = (top.bid(), top.ask()) else {
             return;
         };
         if self.position < Self::POSITION_MAX {
@@ -192,15 +192,18 @@ impl Decide for Quoter {
 }
 
 /// Takes a lot from the other side, in turn buying and selling.
-pub struct Taker {
+pub(super) struct Taker {
     sells: bool,
-    buying: Option<OrderToken>,
+    /// For the last orders, by token, whether they sell.
+    sold: Box<[bool; Self::REMEMBERED]>,
 }
 
 impl Taker {
+    const REMEMBERED: usize = 1_024;
+
     /// A taker that buys first.
-    pub fn new() -> Self {
-        Self { sells: false, buying: None }
+    pub(super) fn new() -> Self {
+        Self { sells: false, sold: Box::new([false; Self::REMEMBERED]) }
     }
 }
 
@@ -220,28 +223,31 @@ impl Decide for Taker {
             return;
         };
         let order = NewOrder::limit(side, LOT, trader.symbol(), price).immediate_or_cancel();
-        let token = trader.enter(&order);
-        self.buying = token.filter(|_| !self.sells);
-        self.sells = !self.sells;
+        if let Some(token) = trader.enter(&order) {
+            self.sold[token.0 as usize % Self::REMEMBERED] = self.sells;
+            self.sells = !self.sells;
+        }
     }
 
     fn answer(&mut self, answer: Answer) -> i64 {
         match answer {
-            Answer::Executed(token, shares) if self.buying == Some(token) => i64::from(shares),
-            Answer::Executed(_, shares) => -i64::from(shares),
+            Answer::Executed(token, shares) => {
+                let sold = self.sold[token.0 as usize % Self::REMEMBERED];
+                if sold { -i64::from(shares) } else { i64::from(shares) }
+            }
             _ => 0,
         }
     }
 }
 
 /// Breaks one limit of its account after the other, and is refused each time.
-pub struct Breaker {
+pub(super) struct Breaker {
     turn: usize,
 }
 
 impl Breaker {
     /// A breaker that begins with the order size.
-    pub fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self { turn: 0 }
     }
 

@@ -8,7 +8,7 @@ use quanta::Clock;
 use spindle_engine::latency::Latency;
 use spindle_feed::top::{TopOfBook, TopReader};
 use spindle_gateway::SystemClock;
-use spindle_gateway::client::{ClientEvent, Disconnect, Login, NewOrder, OuchClient, Replacement, SendError};
+use spindle_gateway::client::{ClientEvent, Login, NewOrder, OuchClient, Replacement, SendError};
 use spindle_gateway::ouch::outbound::Message;
 use spindle_types::{InstrumentId, OrderToken, Symbol};
 
@@ -69,7 +69,7 @@ pub fn round_trips<'a>(tallies: impl Iterator<Item = &'a Tally>) -> Histogram<u6
 
 /// An answer, as far as a strategy of the demo cares.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Answer {
+pub(super) enum Answer {
     /// The order stands.
     Accepted(OrderToken),
     /// The second stands in the place of the first.
@@ -83,7 +83,7 @@ pub enum Answer {
 }
 
 /// A connection of one strategy that trades one instrument.
-pub struct Trader {
+pub(super) struct Trader {
     client: OuchClient<SystemClock>,
     tops: TopReader,
     instrument: InstrumentId,
@@ -91,12 +91,11 @@ pub struct Trader {
     clock: Clock,
     sent: Box<[u64]>,
     tally: Tally,
-    disconnected: Option<Disconnect>,
 }
 
 impl Trader {
     /// Begins to connect.
-    pub fn new(
+    pub(super) fn new(
         address: SocketAddr,
         login: Login,
         tops: TopReader,
@@ -110,45 +109,51 @@ impl Trader {
             clock: Clock::new(),
             sent: vec![0; REMEMBERED].into(),
             tally: Tally::new(),
-            disconnected: None,
         }
     }
 
     /// The best prices of its instrument, as the engine last wrote them.
-    pub fn top(&self) -> TopOfBook {
+    pub(super) fn top(&self) -> TopOfBook {
         self.tops.read(self.instrument)
     }
 
     /// Its instrument.
-    pub fn symbol(&self) -> Symbol {
+    pub(super) fn symbol(&self) -> Symbol {
         self.symbol
     }
 
     /// Whether requests can be sent.
-    pub fn is_live(&self) -> bool {
+    pub(super) fn is_live(&self) -> bool {
         self.client.is_live()
     }
 
-    /// Why the connection ended, if it did.
-    pub fn disconnected(&self) -> Option<Disconnect> {
-        self.disconnected
-    }
-
     /// Nanoseconds on a clock that never goes back.
-    pub fn now(&self) -> u64 {
+    pub(super) fn now(&self) -> u64 {
         self.clock.delta_as_nanos(0, self.clock.raw())
     }
 
     /// Enters an order; `None` where the connection cannot take it now.
-    pub fn enter(&mut self, order: &NewOrder) -> Option<OrderToken> {
+    pub(super) fn enter(&mut self, order: &NewOrder) -> Option<OrderToken> {
         let token = self.client.enter(order);
         self.remember(token)
     }
 
     /// Replaces an order; `None` where the connection cannot take it now.
-    pub fn replace(&mut self, original: OrderToken, replacement: &Replacement) -> Option<OrderToken> {
+    pub(super) fn replace(
+        &mut self,
+        original: OrderToken,
+        replacement: &Replacement,
+    ) -> Option<OrderToken> {
         let token = self.client.replace(original, replacement);
         self.remember(token)
+    }
+
+    /// Cancels an order.
+    pub(super) fn cancel(&mut self, token: OrderToken) {
+        if self.client.cancel(token).is_ok() {
+            self.tally.sent += 1;
+            self.sent[token.0 as usize % REMEMBERED] = self.clock.raw();
+        }
     }
 
     fn remember(&mut self, token: Result<OrderToken, SendError>) -> Option<OrderToken> {
@@ -159,8 +164,8 @@ impl Trader {
     }
 
     /// Takes what the venue has sent and returns how much that was.
-    pub fn poll(&mut self, each: &mut impl FnMut(Answer)) -> usize {
-        let Self { client, clock, sent, tally, disconnected, .. } = self;
+    pub(super) fn poll(&mut self, each: &mut impl FnMut(Answer)) -> usize {
+        let Self { client, clock, sent, tally, .. } = self;
         let mut answered = |token: OrderToken| {
             let at = std::mem::take(&mut sent[token.0 as usize % REMEMBERED]);
             (at != 0).then(|| clock.delta_as_nanos(at, clock.raw()))
@@ -180,18 +185,19 @@ impl Trader {
                 }
                 each(answer);
             }
-            ClientEvent::Disconnected(cause) => *disconnected = Some(cause),
-            ClientEvent::LoggedIn { .. } | ClientEvent::Unreadable { .. } => {}
+            ClientEvent::LoggedIn { .. }
+            | ClientEvent::Unreadable { .. }
+            | ClientEvent::Disconnected(_) => {}
         })
     }
 
     /// Counts shares bought or sold.
-    pub fn count_position(&mut self, shares: i64) {
+    pub(super) fn count_position(&mut self, shares: i64) {
         self.tally.position += shares;
     }
 
     /// Logs out and gives what was counted.
-    pub fn finish(mut self) -> Tally {
+    pub(super) fn finish(mut self) -> Tally {
         self.client.logout();
         self.tally
     }

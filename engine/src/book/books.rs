@@ -61,6 +61,19 @@ pub enum BookError {
     Levels,
 }
 
+/// An order that shall enter a book.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Placement {
+    /// Its instrument.
+    pub instrument: InstrumentId,
+    /// Its side.
+    pub side: Side,
+    /// Its shares, at least 1.
+    pub quantity: Quantity,
+    /// Its price.
+    pub price: Price,
+}
+
 /// An order that entered a book.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Placed {
@@ -233,13 +246,11 @@ impl Books {
     pub fn add(
         &mut self,
         key: OrderKey,
-        instrument: InstrumentId,
-        side: Side,
-        quantity: Quantity,
-        price: Price,
+        placement: &Placement,
         own: Option<u32>,
         hint: Hint,
     ) -> Result<Placed, BookError> {
+        let Placement { instrument, side, quantity, price } = *placement;
         if instrument.index() >= self.books.len() {
             return Err(BookError::Instrument);
         }

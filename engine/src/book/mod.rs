@@ -19,5 +19,5 @@ mod levels;
 mod orders;
 mod prefetch;
 
-pub use books::{Best, BookError, Books, Capacity, Hint, LevelView, Placed};
+pub use books::{Best, BookError, Books, Capacity, Hint, LevelView, Placed, Placement};
 pub use orders::{Order, OrderKey, Slot};

@@ -141,7 +141,7 @@ impl StreamConfig {
             ("requests.attempts", requests.attempts.into(), 1, 1_000),
             ("requests.outstanding", requests.outstanding as u64, 1, OUTSTANDING_MAX as u64),
             ("requests.messages", requests.messages.into(), 1, 0xfffe),
-            ("requests.per_second", requests.per_second.into(), 1, 10_000_000),
+            ("requests.per_second", requests.per_second.into(), 1, 1_000_000_000),
             ("requests.silence_ns", requests.silence_ns, 1, u64::MAX >> 1),
         ];
         for (name, value, least, most) in checks {

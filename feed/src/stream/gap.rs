@@ -41,10 +41,7 @@ impl Stream {
                 if late { Bringer::LateLine(line) } else { Bringer::OtherLine(line) }
             }
         };
-        if self.end.is_some_and(|end| next > end) {
-            // The session evidently goes on.
-            self.end = None;
-        }
+        self.forget_end_before(next);
         let new = if next <= self.expected { 0 } else { self.absorb(bringer, packet, now, each) };
         self.requests_after(bringer, new, now);
         match bringer {
@@ -72,6 +69,7 @@ impl Stream {
         }
         self.counters.lines[line].heartbeats += 1;
         self.note_passed(line, next, next);
+        self.forget_end_before(next);
         self.reveal(next, now, each);
     }
 
@@ -96,6 +94,13 @@ impl Stream {
         self.reveal(next, now, each);
         self.end = Some(next);
         self.settle(each);
+    }
+
+    /// An end before what is seen now was none: the session evidently goes on.
+    fn forget_end_before(&mut self, next: u64) {
+        if self.end.is_some_and(|end| next > end) {
+            self.end = None;
+        }
     }
 
     /// Whether a packet that begins at `first` may be believed. One too far ahead is when enough
@@ -197,7 +202,7 @@ impl Stream {
         each: &mut impl FnMut(Delivery<'_>),
     ) -> u64 {
         let mut new = 0;
-        for (sequence, bytes) in (packet.sequence()..).zip(packet.messages()) {
+        for (bytes, sequence) in packet.messages().zip(packet.sequence()..) {
             if sequence < self.expected {
                 continue;
             }
@@ -220,7 +225,7 @@ impl Stream {
     /// How many messages of a packet beyond the next number are not here, and their bytes.
     fn count_new(&self, packet: &Packet<'_>) -> (u64, usize) {
         let mut new = (0, 0);
-        for (sequence, message) in (packet.sequence()..).zip(packet.messages()) {
+        for (message, sequence) in packet.messages().zip(packet.sequence()..) {
             if self.hold.place(sequence) != Place::Held {
                 new = (new.0 + 1, new.1 + message.len());
             }
@@ -234,7 +239,7 @@ impl Stream {
 
     /// Holds the messages that are not here. Room was made.
     fn hold_packet(&mut self, bringer: Bringer, packet: &Packet<'_>) {
-        for (sequence, message) in (packet.sequence()..).zip(packet.messages()) {
+        for (message, sequence) in packet.messages().zip(packet.sequence()..) {
             if self.hold.place(sequence) == Place::Held {
                 continue;
             }
@@ -412,7 +417,7 @@ impl Stream {
             if first >= limit || looked_at >= SCAN_MAX {
                 return;
             }
-            let limit = limit.min(first + most);
+            let limit = limit.min(first.saturating_add(most));
             let here = |sequence: &u64| self.hold.place(*sequence) != Place::Missing;
             let end = (first + 1..limit).find(here).unwrap_or(limit);
             looked_at += end - first;

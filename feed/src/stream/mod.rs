@@ -136,8 +136,8 @@ struct Far {
 /// The state machine. See the module.
 #[derive(Clone, Debug)]
 pub struct Stream {
-    /// Whether the next packet in order can go straight through: a session runs, nothing is missing,
-    /// doubted or announced.
+    /// Whether the next packet in order can go straight through: a session runs, and nothing is
+    /// missing or doubted.
     whole: bool,
     session: Session,
     /// The next number to be delivered.
@@ -307,7 +307,7 @@ impl Stream {
         self.expected = next;
         self.known_end = next;
         self.counters.delivered += next - first;
-        for (sequence, bytes) in (first..).zip(packet.messages()) {
+        for (bytes, sequence) in packet.messages().zip(first..) {
             each(Delivery::Message { sequence, bytes });
         }
     }
@@ -465,11 +465,8 @@ impl Stream {
 
     /// Sets whether the next packet in order may go straight through.
     fn refresh(&mut self) {
-        self.whole = self.life == Life::Running
-            && self.expected == self.known_end
-            && self.far.packets == 0
-            && self.end.is_none()
-            && !self.backfill;
+        self.whole =
+            self.life == Life::Running && self.expected == self.known_end && self.far.packets == 0;
     }
 }
 

@@ -139,6 +139,8 @@ impl<C: Clock> OuchClient<C> {
     }
 
     fn open(&mut self) {
+        // The old connection is closed first: the venue refuses a second login of a live user.
+        self.connection = Connection::Closed;
         self.connection = match begin_connect(self.address) {
             Ok(socket) => Connection::Pending(socket),
             Err(error) => Connection::Failed(Disconnect::Connect(error.kind())),

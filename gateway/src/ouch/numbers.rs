@@ -2,9 +2,10 @@
 
 /// Which numbers of one account are used up.
 ///
-/// A number at or below the last one is a retransmission and ignored. A replace that finds its
-/// original gone, or is itself invalid, leaves its number unused; the gateway learns that only with
-/// the engine's answer, so numbers under way count as used until nothing is under way any more.
+/// A number at or below the last one used is a retransmission. A replace that finds its original
+/// gone, or is itself invalid, leaves its number unused; that is known only with the engine's
+/// answer, so a number that lies between what is used for sure and what is under way has to wait
+/// for it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Numbers {
     /// The highest that was passed on.
@@ -15,23 +16,37 @@ pub(super) struct Numbers {
     under_way: u32,
 }
 
+/// What a number means for its request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// It is new: the request goes on to the engine.
+    New,
+    /// It is used up: the request is ignored.
+    Used,
+    /// It depends on answers that are under way: ask again after them.
+    Unknown,
+}
+
 impl Numbers {
-    /// Whether a request with this number goes on to the engine. Number 0 never does.
+    /// Decides on a request with this number, and when it is new counts it as under way. Number 0
+    /// is always used.
     #[inline]
-    pub(super) const fn take(&mut self, number: u32) -> bool {
+    pub(super) const fn take(&mut self, number: u32) -> Verdict {
+        if number <= self.used {
+            return Verdict::Used;
+        }
         if number <= self.passed {
-            return false;
+            return Verdict::Unknown;
         }
         self.passed = number;
         self.under_way += 1;
-        true
+        Verdict::New
     }
 
     /// An answer has used the number up.
     #[inline]
     pub(super) fn consumed(&mut self, number: u32) {
         self.used = self.used.max(number);
-        self.passed = self.passed.max(number);
         self.answered();
     }
 
@@ -44,9 +59,10 @@ impl Numbers {
         }
     }
 
-    /// The lowest number that the next request can have; `u32::MAX` also when that is used up.
+    /// The lowest number that the next request can have, as far as answers have come; `u32::MAX`
+    /// also when that is used up.
     pub(super) const fn next(&self) -> u32 {
-        self.passed.saturating_add(1)
+        self.used.saturating_add(1)
     }
 }
 
@@ -57,30 +73,33 @@ mod tests {
     #[test]
     fn numbers_only_rise_and_gaps_are_allowed() {
         let mut numbers = Numbers::default();
-        assert!(!numbers.take(0));
-        assert!(numbers.take(5));
-        assert!(!numbers.take(5));
-        assert!(!numbers.take(4));
-        assert!(numbers.take(9));
-        assert_eq!(numbers.next(), 10);
+        assert_eq!(numbers.take(0), Verdict::Used);
+        assert_eq!(numbers.take(5), Verdict::New);
+        assert_eq!(numbers.take(5), Verdict::Unknown);
+        assert_eq!(numbers.take(9), Verdict::New);
         numbers.consumed(5);
+        assert_eq!(numbers.next(), 6);
+        assert_eq!(numbers.take(5), Verdict::Used);
+        assert_eq!(numbers.take(6), Verdict::Unknown);
         numbers.consumed(9);
+        assert_eq!(numbers.take(9), Verdict::Used);
         assert_eq!(numbers.next(), 10);
-        assert!(numbers.take(u32::MAX));
+        assert_eq!(numbers.take(u32::MAX), Verdict::New);
+        numbers.consumed(u32::MAX);
         assert_eq!(numbers.next(), u32::MAX);
-        assert!(!numbers.take(u32::MAX));
+        assert_eq!(numbers.take(u32::MAX), Verdict::Used);
     }
 
     #[test]
     fn a_number_that_was_not_consumed_can_be_used_once_nothing_is_under_way() {
         let mut numbers = Numbers::default();
-        assert!(numbers.take(1));
+        assert_eq!(numbers.take(1), Verdict::New);
         numbers.consumed(1);
-        assert!(numbers.take(2) && numbers.take(3));
+        assert_eq!((numbers.take(2), numbers.take(3)), (Verdict::New, Verdict::New));
         numbers.answered();
-        assert!(!numbers.take(2), "3 is still under way");
+        assert_eq!(numbers.take(2), Verdict::Unknown, "3 is still under way");
         numbers.answered();
         assert_eq!(numbers.next(), 2);
-        assert!(numbers.take(2));
+        assert_eq!(numbers.take(2), Verdict::New);
     }
 }

@@ -2,19 +2,21 @@
 //!
 //! Bytes and events in, decisions out. It outlives connections: its state is the day's.
 //!
-//! Requests with an invalid detail go to the engine too (as [`Action::Refuse`]), so that answers
-//! keep the order of the requests. An invalid Replace goes with quantity 0, because OUCH then
-//! cancels the original, if it is open, and leaves the new number unused.
+//! Every request that has an answer goes to the engine, so that answers keep the order of the
+//! requests. One with an invalid detail goes as [`Action::Refuse`]. An invalid Replace goes with
+//! quantity 0, because OUCH then cancels the original, if it is open, and leaves the new number
+//! unused. An account query goes as a cancel of number 0, which no order can have: the answer comes
+//! back when everything before it is answered.
 
-use spindle_engine::command::{Action, Attributes, Cancel, Refuse, Replace};
+use spindle_engine::command::{Action, Attributes, Cancel, Priority, Refuse, Replace, TimeInForce};
 use spindle_engine::event::{CancelReason, Event, Outcome, RejectReason};
-use spindle_types::{EventTime, OrderToken, Quantity};
+use spindle_types::{OrderToken, Quantity};
 
 use super::answer::Answer;
 use super::codes::option;
 use super::inbound::{self, Message};
-use super::numbers::Numbers;
-use super::tag::{TagSet, allowed};
+use super::numbers::{Numbers, Verdict};
+use super::tag::allowed;
 use super::validate::{self, Invalid, enter_attributes, replace_attributes};
 use super::{Appendage, DecodeError};
 
@@ -23,8 +25,9 @@ use super::{Appendage, DecodeError};
 pub enum Reaction {
     /// Pass it to the engine.
     Pass(Action),
-    /// Answer at once with [`Session::next_number`].
-    Query,
+    /// Ask again when the engine has answered more: whether the request's number is new depends on
+    /// what is under way.
+    Wait,
     /// Nothing, by the protocol's rules.
     Ignore(Ignored),
 }
@@ -34,8 +37,8 @@ pub enum Reaction {
 pub enum Ignored {
     /// Its number is not higher than the last: a retransmission, or 0.
     Retransmission,
-    /// It names an order of a channel that the account does not have, or carries an option that it
-    /// may not: no order can be meant.
+    /// It names number 0 or an order of a channel that the account does not have, or carries an
+    /// option that it may not: no order can be meant.
     NoSuchOrder,
     /// A Modify, which the venue does not offer; the protocol has no refusal for it.
     Modify,
@@ -55,11 +58,6 @@ impl Session {
     /// may name none.
     pub fn new(firm: [u8; 4]) -> Self {
         Self { firm, numbers: Numbers::default(), under_way: 0 }
-    }
-
-    /// The lowest number that the next new request can have.
-    pub const fn next_number(&self) -> u32 {
-        self.numbers.next()
     }
 
     /// Requests passed to the engine that have no answer yet.
@@ -83,15 +81,9 @@ impl Session {
             Message::Cancel(message, options) => cancel(message, options),
             Message::Modify(..) => Reaction::Ignore(Ignored::Modify),
             Message::AccountQuery(_, options) => query(options),
-            Message::MassCancel(message, _) => {
-                self.not_offered(message.user_ref_num.get(), inbound::MassCancel::TYPE)
-            }
-            Message::DisableEntry(message, _) => {
-                self.not_offered(message.user_ref_num.get(), inbound::DisableEntry::TYPE)
-            }
-            Message::EnableEntry(message, _) => {
-                self.not_offered(message.user_ref_num.get(), inbound::EnableEntry::TYPE)
-            }
+            Message::MassCancel(m, _) => self.not_offered(m.user_ref_num.get(), m.message_type),
+            Message::DisableEntry(m, _) => self.not_offered(m.user_ref_num.get(), m.message_type),
+            Message::EnableEntry(m, _) => self.not_offered(m.user_ref_num.get(), m.message_type),
         };
         if let Reaction::Pass(_) = reaction {
             self.under_way += 1;
@@ -102,8 +94,10 @@ impl Session {
     #[inline]
     fn enter(&mut self, message: &inbound::Enter, options: Appendage<'_>, full: bool) -> Reaction {
         let number = message.user_ref_num.get();
-        if !self.numbers.take(number) {
-            return Reaction::Ignore(Ignored::Retransmission);
+        match self.numbers.take(number) {
+            Verdict::New => {}
+            Verdict::Used => return Reaction::Ignore(Ignored::Retransmission),
+            Verdict::Unknown => return Reaction::Wait,
         }
         let order = if full { Err(NO_ROOM) } else { validate::enter(message, options, self.firm) };
         Reaction::Pass(match order {
@@ -120,8 +114,10 @@ impl Session {
         full: bool,
     ) -> Reaction {
         let number = message.user_ref_num.get();
-        if !self.numbers.take(number) {
-            return Reaction::Ignore(Ignored::Retransmission);
+        match self.numbers.take(number) {
+            Verdict::New => {}
+            Verdict::Used => return Reaction::Ignore(Ignored::Retransmission),
+            Verdict::Unknown => return Reaction::Wait,
         }
         let attributes = replace_attributes(message);
         if full {
@@ -133,16 +129,18 @@ impl Session {
             token: OrderToken(number),
             quantity: Quantity::ZERO,
             limit: None,
-            time_in_force: spindle_engine::command::TimeInForce::Day,
-            priority: spindle_engine::command::Priority::New,
+            time_in_force: TimeInForce::Day,
+            priority: Priority::New,
             attributes,
         })))
     }
 
     /// A request with a number of its own that the venue does not offer.
     fn not_offered(&mut self, number: u32, message_type: u8) -> Reaction {
-        if !self.numbers.take(number) {
-            return Reaction::Ignore(Ignored::Retransmission);
+        match self.numbers.take(number) {
+            Verdict::New => {}
+            Verdict::Used => return Reaction::Ignore(Ignored::Retransmission),
+            Verdict::Unknown => return Reaction::Wait,
         }
         let observed = option::MESSAGE + u64::from(message_type);
         let invalid = Invalid { reason: RejectReason::InvalidOption, observed };
@@ -164,16 +162,17 @@ impl Session {
             | Outcome::Canceled { reason: CancelReason::InvalidReplace, .. } => {
                 self.numbers.answered();
             }
+            Outcome::CancelRejected if event.token == QUERY => {
+                return Some(Answer::next_number(event.time, self.numbers.next()));
+            }
             Outcome::Canceled { .. } | Outcome::Executed { .. } | Outcome::CancelRejected => {}
         }
         Answer::of(event)
     }
-
-    /// The answer to an account query.
-    pub const fn answer_query(&self, time: EventTime) -> Answer {
-        Answer::next_number(time, self.next_number())
-    }
 }
+
+/// The number that no order has: an account query asks the engine to cancel it.
+const QUERY: OrderToken = OrderToken(0);
 
 /// Whether the event is the one that answers a request; what follows it (executions, the end of
 /// the day) is told without having been asked for again.
@@ -202,22 +201,20 @@ fn refuse(number: u32, invalid: Invalid, attributes: Attributes) -> Action {
 
 #[inline]
 fn cancel(message: &inbound::Cancel, options: Appendage<'_>) -> Reaction {
-    if names_another_channel(options, allowed::CHANNEL_ONLY) {
+    let token = OrderToken(message.user_ref_num.get());
+    if token == QUERY || names_another_channel(options) {
         return Reaction::Ignore(Ignored::NoSuchOrder);
     }
-    Reaction::Pass(Action::Cancel(Cancel {
-        token: OrderToken(message.user_ref_num.get()),
-        quantity: Quantity(message.quantity.get()),
-    }))
+    Reaction::Pass(Action::Cancel(Cancel { token, quantity: Quantity(message.quantity.get()) }))
 }
 
 fn query(options: Appendage<'_>) -> Reaction {
-    if names_another_channel(options, allowed::CHANNEL_ONLY) {
+    if names_another_channel(options) {
         return Reaction::Ignore(Ignored::NoSuchOrder);
     }
-    Reaction::Query
+    Reaction::Pass(Action::Cancel(Cancel { token: QUERY, quantity: Quantity::ZERO }))
 }
 
-fn names_another_channel(options: Appendage<'_>, allowed: TagSet) -> bool {
-    validate::offered(options, allowed, [b' '; 4]).is_err()
+fn names_another_channel(options: Appendage<'_>) -> bool {
+    validate::offered(options, allowed::CHANNEL_ONLY, [b' '; 4]).is_err()
 }

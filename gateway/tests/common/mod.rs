@@ -59,6 +59,12 @@ pub struct StandIn {
 }
 
 impl StandIn {
+    /// An engine at the other ends of these rings.
+    pub fn new(commands: Consumer<Command>, events: Producer<Event>) -> Self {
+        let open = HashMap::new();
+        Self { commands, events, open, sequence: 0, paused: false, taken: Vec::new() }
+    }
+
     fn tell(&mut self, command: &Command, token: OrderToken, outcome: Outcome) {
         self.sequence += 1;
         let event = Event {
@@ -207,7 +213,8 @@ pub fn text(event: &ClientEvent<'_>) -> String {
     }
 }
 
-fn message_text(message: &Message<'_>) -> String {
+/// A message in a few words.
+pub fn message_text(message: &Message<'_>) -> String {
     match message {
         Message::SystemEvent(m, _) => format!("day {}", char::from(m.event_code)),
         Message::Accepted(m, _) => {
@@ -263,14 +270,7 @@ impl World {
         let mut gateway =
             Gateway::bind(config, clock.clone(), commands, events).expect("a free port");
         let notices = gateway.notices(1_024);
-        let engine = StandIn {
-            commands: engine_commands,
-            events: engine_events,
-            open: HashMap::new(),
-            sequence: 0,
-            paused: false,
-            taken: Vec::new(),
-        };
+        let engine = StandIn::new(engine_commands, engine_events);
         let address = gateway.local_address();
         Self { clock, gateway, engine, notices, address }
     }

@@ -17,8 +17,8 @@ const PRICE_MAX: u32 = 1_999_000_000;
 /// An instrument. Its locate code is its index plus 1.
 struct Instrument {
     symbol: Symbol,
-    /// The price to start from where the book is empty.
-    reference_price: u32,
+    /// What the instrument is worth: it walks at random, and orders are placed around it.
+    worth: u32,
     book: Book,
 }
 
@@ -47,7 +47,7 @@ impl Market {
         let instruments = (0..symbols)
             .map(|index| Instrument {
                 symbol: symbol(index),
-                reference_price: tables::opening_ticks(random) * TICK,
+                worth: tables::opening_ticks(random) * TICK,
                 book: Book::default(),
             })
             .collect();
@@ -81,35 +81,34 @@ impl Market {
 
     /// The middle of the book, or the best price there is, or the reference price, in whole ticks.
     pub(crate) fn middle(&self, instrument: u16) -> u32 {
-        let Instrument { book, reference_price, .. } = &self.instruments[usize::from(instrument)];
+        let Instrument { book, worth, .. } = &self.instruments[usize::from(instrument)];
         match (book.best(Side::Buy), book.best(Side::Sell)) {
             (Some(bid), Some(ask)) => (bid + (ask - bid) / 2) / TICK * TICK,
             (Some(price), None) | (None, Some(price)) => price,
-            (None, None) => *reference_price,
+            (None, None) => *worth,
         }
     }
 
-    /// A price for a new order: near the best of its side, and never at or through the other side.
-    pub(crate) fn price_for(&self, random: &mut Random, instrument: u16, side: Side) -> u32 {
-        let Instrument { book, reference_price, .. } = &self.instruments[usize::from(instrument)];
-        let other = book.best(side.opposite());
+    /// A price for a new order: near what the instrument is worth, and never at or through the
+    /// other side. The worth moves a tick with one order in thirty-two. As the orders on the side that
+    /// it moves to are executed or cancelled and none comes in their place, the book follows.
+    pub(crate) fn price_for(&mut self, random: &mut Random, instrument: u16, side: Side) -> u32 {
+        let Instrument { book, worth, .. } = &mut self.instruments[usize::from(instrument)];
+        if random.chance(32) {
+            *worth = if random.below(2) == 0 { *worth + TICK } else { worth.saturating_sub(TICK) }
+                .clamp(2 * TICK, PRICE_MAX - 2 * TICK);
+        }
         let behind = tables::ticks_behind(random) * TICK;
-        let price = match (book.best(side), other) {
-            (Some(best), Some(other)) => {
-                let spread = best.abs_diff(other) / TICK;
-                if spread > 1 && behind == 0 && random.chance(256) {
-                    ahead(side, best, TICK * (1 + random.below32((spread - 1).min(20))))
-                } else if spread > 20 && random.chance(512) {
-                    ahead(side, best, TICK * (spread / 2))
-                } else {
-                    away(side, best, behind)
-                }
-            }
-            (Some(best), None) => away(side, best, behind),
-            (None, Some(other)) => away(side, other, TICK + behind),
-            (None, None) => away(side, *reference_price, TICK + behind),
+        // A bid at the worth itself and an ask a tick above it are the best that are wanted. Where
+        // the best is better than that, every other order joins it all the same.
+        let wanted = match side {
+            Side::Buy => *worth,
+            Side::Sell => *worth + TICK,
         };
-        within(side, price, other)
+        let best = book.best(side).unwrap_or(wanted);
+        let better = if side == Side::Buy { best > wanted } else { best < wanted };
+        let front = if better && random.chance(512) { best } else { wanted };
+        within(side, away(side, front, behind), book.best(side.opposite()))
     }
 
     /// Puts a new order into its book. The same time or a later one than before.
@@ -126,8 +125,28 @@ impl Market {
         self.orders.remove(order);
     }
 
-    /// An order that goes: one of about the right age, more often one near the top of its book.
+    /// The first order of a level that the worth has left behind: a bid above it, or an ask at or
+    /// below it.
+    fn overtaken(&self, instrument: u16) -> Option<u32> {
+        let Instrument { book, worth, .. } = &self.instruments[usize::from(instrument)];
+        let bid = book.best(Side::Buy).filter(|price| price > worth);
+        let ask = book.best(Side::Sell).filter(|price| price <= worth);
+        match (bid, ask) {
+            (Some(_), _) => book.front(Side::Buy),
+            (None, Some(_)) => book.front(Side::Sell),
+            (None, None) => None,
+        }
+    }
+
+    /// An order that goes: every other time one that the worth has left behind, otherwise one of
+    /// about the right age, more often one near the top of its book.
     pub(crate) fn any_order(&self, random: &mut Random, now: u64) -> Option<u32> {
+        if random.chance(512) {
+            let instrument = self.any_instrument(random);
+            if let Some(order) = self.overtaken(instrument) {
+                return Some(order);
+            }
+        }
         let mut chosen = None;
         for _ in 0..4 {
             let order = self.orders.near(now.saturating_sub(tables::age(random)))?;
@@ -149,7 +168,9 @@ impl Market {
     pub(crate) fn any_front(&self, random: &mut Random, now: u64) -> Option<u32> {
         for _ in 0..8 {
             let instrument = self.any_instrument(random);
-            if let Some(order) = self.book(instrument).front(Self::any_side(random)) {
+            let overtaken = self.overtaken(instrument);
+            let front = || self.book(instrument).front(Self::any_side(random));
+            if let Some(order) = overtaken.or_else(front) {
                 return Some(order);
             }
         }
@@ -165,11 +186,6 @@ fn away(side: Side, price: u32, units: u32) -> u32 {
         Side::Buy => price.saturating_sub(units),
         Side::Sell => price.saturating_add(units),
     }
-}
-
-/// `units` ahead of `price`, towards the other side.
-fn ahead(side: Side, price: u32, units: u32) -> u32 {
-    away(side.opposite(), price, units)
 }
 
 /// The nearest price that is at least a tick, at most the highest allowed, and leaves a tick to the

@@ -7,7 +7,7 @@ use super::random::Random;
 const GAPS: [(u64, u64); 5] = [(123, 0), (512, 540), (922, 1_950), (1014, 5_600), (1024, 12_000)];
 
 /// Ages at which an order is cancelled or replaced, in nanoseconds, at every 32nd of the orders: a
-/// tenth within a millisecond, half within 0.45 s, a tenth after 45 s and up to 6 hours.
+/// tenth within a millisecond, half within 0.56 s, a tenth after 45 s and up to 6 hours.
 const AGES: [u64; 33] = [
     20_000,
     74_137,
@@ -17,23 +17,23 @@ const AGES: [u64; 33] = [
     2_844_724,
     4_507_802,
     7_143_148,
-    11_319_166,
-    17_936_562,
-    28_422_610,
-    45_038_998,
-    71_369_635,
-    113_093_654,
-    179_210_312,
-    283_980_000,
-    450_000_000,
-    600_075_238,
-    800_200_649,
-    1_067_067_991,
-    1_422_935_733,
-    1_897_485_555,
-    2_530_297_995,
-    3_374_153_721,
-    4_499_435_778,
+    14_148_957,
+    22_420_702,
+    35_528_262,
+    56_298_747,
+    89_212_043,
+    141_367_067,
+    224_012_890,
+    354_975_000,
+    562_500_000,
+    750_094_047,
+    1_000_250_811,
+    1_333_834_988,
+    1_778_669_666,
+    2_371_856_943,
+    3_162_872_493,
+    4_217_692_151,
+    5_624_294_722,
     6_000_000_000,
     10_178_306_301,
     17_266_319_860,
@@ -80,13 +80,13 @@ pub(crate) fn size(random: &mut Random) -> u32 {
     if at.is_multiple_of(2) { 1 + random.below32(99) } else { 100 * (6 + random.below32(45)) }
 }
 
-/// How many ticks behind the best price of its side an order is placed: 0 in about 45 of 100, at
+/// How many ticks behind the best price of its side an order is placed: 0 in about 36 of 100, at
 /// most 2 in 92, then ever thinner to some hundred.
 pub(crate) fn ticks_behind(random: &mut Random) -> u32 {
     match random.below32(1024) {
-        0..465 => 0,
-        465..740 => 1,
-        740..942 => 2,
+        0..370 => 0,
+        370..690 => 1,
+        690..942 => 2,
         942..990 => 3 + random.below32(5),
         990..1015 => 8 + random.below32(24),
         _ => 32 + random.below32(160),
@@ -116,12 +116,12 @@ mod tests {
     }
 
     #[test]
-    fn half_of_the_ages_lie_below_half_a_second() {
+    fn half_of_the_ages_lie_below_0_7_seconds() {
         assert!(AGES.is_sorted());
         let mut random = Random::new(3);
         let mut ages: Vec<u64> = (0..10_000).map(|_| age(&mut random)).collect();
         ages.sort_unstable();
-        assert!((350_000_000..600_000_000).contains(&ages[5_000]), "{}", ages[5_000]);
+        assert!((450_000_000..700_000_000).contains(&ages[5_000]), "{}", ages[5_000]);
     }
 
     #[test]

@@ -1,0 +1,152 @@
+//! The program as a process of its own, with the example's configuration, and clients over TCP: log
+//! in, trade, be refused, be cut off, come back; then SIGTERM, a summary and status 0.
+
+use std::io::{BufRead, BufReader, Read};
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+use spindle_engine::command::OrderSide;
+use spindle_gateway::client::{ClientEvent, Disconnect, Login, NewOrder, OuchClient};
+use spindle_gateway::ouch::outbound::Message;
+use spindle_types::{Price, Quantity, Symbol};
+
+/// A running venue, killed when a test gives it up.
+struct Venue {
+    process: Child,
+    address: SocketAddr,
+    log: BufReader<std::process::ChildStderr>,
+}
+
+impl Venue {
+    /// Starts the example's venue on a free port and waits until it says where it listens.
+    fn start() -> Self {
+        let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/venue.toml");
+        let text = std::fs::read_to_string(example).expect("the example");
+        let folder = tempfile::tempdir().expect("a folder");
+        let config = folder.path().join("venue.toml");
+        let text = text.replacen("127.0.0.1:8401", "127.0.0.1:0", 1);
+        std::fs::write(&config, text).expect("a file");
+        let mut process = Command::new(env!("CARGO_BIN_EXE_spindle"))
+            .args(["run", "--config"])
+            .arg(&config)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the program runs");
+        let mut log = BufReader::new(process.stderr.take().expect("a pipe"));
+        let address = loop {
+            let mut line = String::new();
+            assert!(log.read_line(&mut line).expect("a line") > 0, "the venue ended");
+            if let Some(address) = line.trim().strip_prefix("ouch: listening on ") {
+                break address.parse().expect("an address");
+            }
+        };
+        Self { process, address, log }
+    }
+
+    fn connect(&self, user: &str, password: &str) -> OuchClient {
+        let login = Login::new(user, password).expect("a login");
+        OuchClient::connect(self.address, login).expect("a connection")
+    }
+
+    /// Ends the venue as an operator would, and gives what it said on both pipes.
+    fn end(mut self) -> (String, String) {
+        let killed = Command::new("kill").arg(self.process.id().to_string()).status();
+        assert!(killed.expect("kill runs").success());
+        let (mut out, mut log) = (String::new(), String::new());
+        self.process.stdout.take().expect("a pipe").read_to_string(&mut out).expect("text");
+        self.log.read_to_string(&mut log).expect("text");
+        assert_eq!(self.process.wait().expect("an end").code(), Some(0), "{log}");
+        (out, log)
+    }
+}
+
+impl Drop for Venue {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+    }
+}
+
+/// Polls until the last answer is of this kind, and gives the kinds of all that came.
+fn until(client: &mut OuchClient, kind: char) -> String {
+    let mut kinds = String::new();
+    while !kinds.ends_with(kind) {
+        client.poll(&mut |event| match event {
+            ClientEvent::Message { message: Message::SystemEvent(..), .. }
+            | ClientEvent::LoggedIn { .. } => {}
+            ClientEvent::Message { message, .. } => {
+                kinds.push(char::from(message.to_owned_bytes()[0]));
+            }
+            other => panic!("{other:?}"),
+        });
+    }
+    kinds
+}
+
+fn limit(side: OrderSide, quantity: u32, symbol: &str, price: u32) -> NewOrder {
+    let symbol: Symbol = symbol.parse().expect("a symbol");
+    NewOrder::limit(side, Quantity(quantity), symbol, Price(price))
+}
+
+#[test]
+fn two_clients_trade_and_the_venue_ends_cleanly() {
+    let venue = Venue::start();
+    let mut maker = venue.connect("maker1", "quote");
+    let mut taker = venue.connect("TAKER1", "TAKE");
+    maker.enter(&limit(OrderSide::Sell, 300, "AAPL", 1_500_000)).expect("sent");
+    assert_eq!(until(&mut maker, 'A'), "A");
+    taker.enter(&limit(OrderSide::Buy, 100, "AAPL", 1_500_000)).expect("sent");
+    assert_eq!(until(&mut taker, 'E'), "AE");
+    assert_eq!(until(&mut maker, 'E'), "E");
+
+    taker.enter(&limit(OrderSide::Buy, 100, "NOSUCH", 1_500_000)).expect("sent");
+    taker.enter(&limit(OrderSide::Buy, 1_001, "AAPL", 1_500_000)).expect("sent");
+    taker.enter(&limit(OrderSide::Buy, 1, "AAPL", 1_600_000)).expect("sent");
+    let mut kinds = String::new();
+    while kinds.len() < 3 {
+        kinds.push_str(&until(&mut taker, 'J'));
+    }
+    assert_eq!(kinds, "JJJ");
+
+    let (out, log) = venue.end();
+    assert!(out.contains("orders accepted                       2"), "{out}");
+    assert!(out.contains("requests rejected                     3"), "{out}");
+    assert!(out.contains("executions                            2"), "{out}");
+    assert!(log.contains("TAKER1") || log.contains("taker1"), "{log}");
+}
+
+#[test]
+fn what_was_missed_comes_after_a_reconnect() {
+    let venue = Venue::start();
+    let mut maker = venue.connect("maker1", "quote");
+    maker.enter(&limit(OrderSide::Sell, 300, "MSFT", 4_000_000)).expect("sent");
+    assert_eq!(until(&mut maker, 'A'), "A");
+    maker.logout();
+
+    let mut taker = venue.connect("taker1", "take");
+    for _ in 0..3 {
+        taker.enter(&limit(OrderSide::Buy, 50, "MSFT", 4_000_000)).expect("sent");
+        assert_eq!(until(&mut taker, 'E'), "AE");
+    }
+    maker.reconnect();
+    let mut kinds = String::new();
+    while kinds.len() < 3 {
+        kinds.push_str(&until(&mut maker, 'E'));
+    }
+    assert_eq!(kinds, "EEE", "each once, in order, and nothing of before");
+    venue.end();
+}
+
+#[test]
+fn a_wrong_password_is_refused_and_said() {
+    let venue = Venue::start();
+    let login = Login::new("maker1", "wrong").expect("a login");
+    let refused = OuchClient::connect(venue.address, login).map(|_| ()).expect_err("a refusal");
+    assert_eq!(refused.cause, Disconnect::Refused(b'A'));
+    assert!(refused.to_string().contains("unknown user or wrong password"), "{refused}");
+    let (_, log) = venue.end();
+    let line = log.lines().find(|line| line.contains("MAKER1") || line.contains("maker1"));
+    println!("{line:?}");
+    assert!(line.is_some_and(|line| line.contains("refused")), "{log}");
+}
