@@ -1,5 +1,5 @@
 use super::{GenerateConfig, Generator};
-use crate::recording::{Batch, Format, Frame, Messages, RecordingError, Source};
+use crate::recording::{Batch, Format, Frame, Messages, Places, RecordingError, Source};
 
 /// Messages of one batch.
 const BATCH: usize = 4096;
@@ -46,11 +46,8 @@ impl Source for GeneratedDay {
 
     fn batch(&self) -> Batch<'_> {
         let first = self.generator.produced() + 1 - self.frames.len() as u64;
-        Batch::Itch(Messages::new(&self.block, &self.frames, first, self.offset))
-    }
-
-    fn position(&self) -> u64 {
-        self.offset
+        let places = Places::Piece(self.offset);
+        Batch::Itch(Messages::new(&self.block, &self.frames, first, places))
     }
 
     fn messages(&self) -> Option<u64> {

@@ -44,6 +44,24 @@ pub(crate) struct Frame {
     pub(crate) end: u32,
 }
 
+/// Where in the input the packet begins that brought a message and those after it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Origin {
+    /// Index of the first message.
+    pub(crate) first: u32,
+    /// Byte of the input at which its packet begins.
+    pub(crate) offset: u64,
+}
+
+/// How places in a block relate to places in the input.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Places<'a> {
+    /// The block is a piece of the input, which begins at this byte.
+    Piece(u64),
+    /// Each message came in some packet.
+    Packets(&'a [Origin]),
+}
+
 /// Messages of a batch: views into one block of the input, with random access, so that a consumer
 /// can look ahead.
 #[derive(Clone, Copy, Debug)]
@@ -51,19 +69,19 @@ pub struct Messages<'a> {
     block: &'a [u8],
     frames: &'a [Frame],
     first_sequence: u64,
-    block_offset: u64,
+    places: Places<'a>,
 }
 
 impl<'a> Messages<'a> {
-    /// Messages inside `block`, whose first byte lies at `block_offset` of the input. Every frame
-    /// has a two-byte length prefix before it.
+    /// Messages inside `block`. Where the block is a piece of the input, every frame has a two-byte
+    /// length prefix before it.
     pub(crate) fn new(
         block: &'a [u8],
         frames: &'a [Frame],
         first_sequence: u64,
-        block_offset: u64,
+        places: Places<'a>,
     ) -> Self {
-        Self { block, frames, first_sequence, block_offset }
+        Self { block, frames, first_sequence, places }
     }
 
     /// Messages.
@@ -96,14 +114,23 @@ impl<'a> Messages<'a> {
         self.first_sequence + index as u64
     }
 
-    /// Where the record at `index`, with its length prefix, begins in the input. Of a compressed
-    /// file, in what it unpacks to. Past the last record, where the batch ends.
+    /// Where the record at `index`, with its length prefix, begins in the input; of a capture, where
+    /// the packet with the message begins. Of a compressed file, in what it unpacks to. Past the last
+    /// record, where the batch ends, or its last packet begins.
     pub fn offset(&self, index: usize) -> u64 {
-        let within = match self.frames.get(index) {
-            Some(frame) => u64::from(frame.start) - 2,
-            None => self.frames.last().map_or(0, |frame| u64::from(frame.end)),
-        };
-        self.block_offset + within
+        match self.places {
+            Places::Piece(offset) => {
+                let within = match self.frames.get(index) {
+                    Some(frame) => u64::from(frame.start).saturating_sub(2),
+                    None => self.frames.last().map_or(0, |frame| u64::from(frame.end)),
+                };
+                offset + within
+            }
+            Places::Packets(origins) => {
+                let after = origins.partition_point(|origin| origin.first as usize <= index);
+                after.checked_sub(1).map_or(0, |at| origins[at].offset)
+            }
+        }
     }
 
     /// The messages, in order.

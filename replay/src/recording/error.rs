@@ -1,3 +1,5 @@
+use std::net::SocketAddr;
+
 use thiserror::Error;
 
 use super::Format;
@@ -5,7 +7,7 @@ use super::Format;
 /// Why a recording cannot be read, or cannot be read further.
 #[derive(Debug, Error)]
 pub enum RecordingError {
-    /// The operating system refused.
+    /// The operating system refused, or compressed data are broken.
     #[error("cannot be read: {0}")]
     Io(#[from] std::io::Error),
     /// A folder instead of a file.
@@ -17,9 +19,35 @@ pub enum RecordingError {
     /// Nothing that the first bytes could be.
     #[error("is no recording that is known here: {0}")]
     Unknown(String),
-    /// A known format that cannot be read.
-    #[error("is {0}, which cannot be read here yet")]
+    /// A format that is only described.
+    #[error(
+        "is a {0}, which is described by inspect but not read: it carries no orders one by one"
+    )]
     Unsupported(Format),
+    /// A DBN file of another schema.
+    #[error("is a DBN file of schema {0}; books are built from schema mbo, order by order")]
+    Schema(String),
+    /// A capture without a group that could be read.
+    #[error("holds no group with MoldUDP64 and ITCH 5.0; its groups: {0}")]
+    NoGroup(String),
+    /// A capture with several such groups.
+    #[error(
+        "holds several groups with ITCH 5.0; pick one, or two as lines A and B of one stream, with \
+         --group: {}", super::capture::list(.0)
+    )]
+    SeveralGroups(Vec<SocketAddr>),
+    /// Groups asked for of a capture that has no packet of them.
+    #[error("has no packet to {0}; inspect lists the groups of a capture")]
+    SilentGroup(String),
+    /// Groups asked for that no reader could take.
+    #[error("{0} groups were picked; pick one, or two as lines A and B of one stream")]
+    TooManyGroups(usize),
+    /// Groups asked for of something that is no capture.
+    #[error("is a {0}, which has no groups to pick from; only packet captures have")]
+    NotACapture(Format),
+    /// A capture from a pipe, without a group.
+    #[error("is no file that could be read twice; pick its group with --group")]
+    GroupOfPipe,
     /// The very first length prefix is 0, though bytes follow.
     #[error(
         "byte 0: the length prefix of the first record is 0, but {following} bytes or more \
@@ -53,19 +81,25 @@ pub enum RecordingError {
         /// Where the zero-length record begins.
         offset: u64,
     },
+    /// A packet, record or row that is broken or cut short, and how.
+    #[error("byte {offset}: record {record}: {reason}")]
+    Damaged {
+        /// Where it begins in the file; of a compressed file, in what it unpacks to.
+        offset: u64,
+        /// Its number, from 1; 0 is the file's own header.
+        record: u64,
+        /// What is wrong.
+        reason: String,
+    },
 }
 
 impl RecordingError {
-    /// Whether the input is a recording that is broken further on, as opposed to one that cannot
-    /// be opened at all.
-    pub fn is_damage(&self) -> bool {
-        matches!(self, Self::Truncated { .. } | Self::AfterEnd { .. })
-    }
-
     /// The byte at which the recording is broken, where that is known.
     pub fn offset(&self) -> Option<u64> {
         match self {
-            Self::Truncated { offset, .. } | Self::AfterEnd { offset } => Some(*offset),
+            Self::Truncated { offset, .. }
+            | Self::AfterEnd { offset }
+            | Self::Damaged { offset, .. } => Some(*offset),
             Self::ZeroPrefix { .. } => Some(0),
             _ => None,
         }

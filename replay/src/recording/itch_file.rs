@@ -1,6 +1,6 @@
 use std::io::{ErrorKind, Read};
 
-use super::batch::Frame;
+use super::batch::{Frame, Places};
 use super::frames::truncated;
 use super::{Batch, Format, Messages, RecordingError, Source};
 
@@ -163,10 +163,7 @@ impl<R: Read + Send> Source for ItchFile<R> {
 
     fn batch(&self) -> Batch<'_> {
         let block = &self.block[..self.filled];
-        Batch::Itch(Messages::new(block, &self.frames, self.sequence, self.block_offset))
-    }
-
-    fn position(&self) -> u64 {
-        self.block_offset + self.start as u64
+        let places = Places::Piece(self.block_offset);
+        Batch::Itch(Messages::new(block, &self.frames, self.sequence, places))
     }
 }

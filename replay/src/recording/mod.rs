@@ -22,21 +22,44 @@
 //! ```
 
 mod batch;
+mod capture;
+mod databento;
 mod detect;
 mod error;
 mod frames;
+mod input;
 mod itch_file;
+mod lobster;
+mod mold_file;
+mod window;
 
-pub(crate) use batch::Frame;
+pub(crate) use batch::{Frame, Places};
+pub(crate) use capture::{
+    Datagram, Dissected, Look, Looks, Packets, Resolution, Without, dissect, look,
+};
+pub(crate) use databento::{DbnRecords, symbols as dbn_symbols};
+pub(crate) use input::Input;
+pub(crate) use lobster::Rows;
+pub(crate) use mold_file::MoldPackets;
+
 pub use batch::{Batch, Events, Messages};
+pub use capture::{Protocol, Transport};
 pub use detect::{Format, HEAD_LENGTH, detect};
 pub use error::RecordingError;
 pub use frames::Frames;
+pub use input::Compression;
 pub use itch_file::ItchFile;
+pub use lobster::LobsterRow;
 
-use std::fs::File;
-use std::io::Read;
+use std::net::SocketAddr;
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use capture::{CaptureSource, Found, find_groups};
+use databento::DbnFile;
+use lobster::LobsterFile;
+use mold_file::MoldFile;
 
 /// Where records come from. Each format has one implementation.
 pub trait Source: Send {
@@ -54,45 +77,83 @@ pub trait Source: Send {
     /// the first one and after the end.
     fn batch(&self) -> Batch<'_>;
 
-    /// Bytes of the input taken in so far, for progress. Of a file that is the file's own bytes.
-    fn position(&self) -> u64;
-
     /// How many records there are in all, where that is known beforehand.
     fn messages(&self) -> Option<u64> {
         None
     }
+
+    /// What a reader should know of what has been read so far and is no error: messages lost in the
+    /// capture, packets passed over. One line each, with its number.
+    fn notes(&self) -> Vec<String> {
+        Vec::new()
+    }
+}
+
+/// What to read of a file that holds several things.
+#[derive(Clone, Debug, Default)]
+pub struct OpenOptions {
+    /// Groups of a capture: none where it has just one with ITCH 5.0, one, or two that carry the
+    /// same stream as lines A and B.
+    pub groups: Vec<SocketAddr>,
 }
 
 /// An opened recording.
 pub struct Recording {
     source: Box<dyn Source>,
+    compression: Vec<Compression>,
     size: Option<u64>,
+    position: Arc<AtomicU64>,
 }
 
 impl Recording {
-    /// Opens a file and tells its format from its first bytes.
+    /// Opens a file, unpacks it where it is compressed, and tells its format from its first bytes.
     ///
     /// # Errors
-    /// The file cannot be read, is empty, is of a format that this program does not know, or its
-    /// framing is broken in the first record.
+    /// See [`open_with`](Self::open_with).
     pub fn open(path: impl AsRef<Path>) -> Result<Self, RecordingError> {
-        let mut file = File::open(path.as_ref())?;
-        let metadata = file.metadata()?;
-        if metadata.is_dir() {
-            return Err(RecordingError::Directory);
+        Self::open_with(path, &OpenOptions::default())
+    }
+
+    /// Opens a file and reads of it what the options say.
+    ///
+    /// # Errors
+    /// The file cannot be read, is empty, is of a format that this program does not read, its
+    /// framing is broken in the first record, or it does not hold what the options ask for.
+    pub fn open_with(
+        path: impl AsRef<Path>,
+        options: &OpenOptions,
+    ) -> Result<Self, RecordingError> {
+        let path = path.as_ref();
+        let input = Input::open(path)?;
+        let format = detect(&input.head)?;
+        if !options.groups.is_empty() && !matches!(format, Format::Pcap | Format::Pcapng) {
+            return Err(RecordingError::NotACapture(format));
         }
-        let head = read_head(&mut file)?;
-        let source: Box<dyn Source> = match detect(&head)? {
-            Format::ItchFile => Box::new(ItchFile::new(std::io::Cursor::new(head).chain(file))),
-            format => return Err(RecordingError::Unsupported(format)),
+        let Input { head, reader, compression, position, size } = input;
+        let source: Box<dyn Source> = match format {
+            Format::ItchFile => Box::new(ItchFile::new(reader)),
+            Format::Mold => Box::new(MoldFile::new(reader)),
+            Format::Pcap | Format::Pcapng => {
+                let groups = groups(path, &options.groups, size.is_some())?;
+                Box::new(CaptureSource::new(reader, format, groups)?)
+            }
+            Format::Dbn => Box::new(DbnFile::new(reader, &head)?),
+            Format::Lobster => {
+                let name = path.file_name().map(|name| name.to_string_lossy().into_owned());
+                let symbol = lobster::symbol_of(&name.unwrap_or_default());
+                Box::new(LobsterFile::new(reader, symbol))
+            }
+            Format::LobsterBook | Format::PitchText | Format::JsonLines | Format::Generated => {
+                return Err(RecordingError::Unsupported(format));
+            }
         };
-        let size = metadata.is_file().then_some(metadata.len());
-        Ok(Self { source, size })
+        Ok(Self { source, compression, size, position })
     }
 
     /// A recording from any source, for example one in memory or a generator.
     pub fn new(source: impl Source + 'static) -> Self {
-        Self { source: Box::new(source), size: None }
+        let (compression, position) = (Vec::new(), Arc::default());
+        Self { source: Box::new(source), compression, size: None, position }
     }
 
     /// The format.
@@ -100,7 +161,12 @@ impl Recording {
         self.source.format()
     }
 
-    /// Bytes in the file, where there is a file.
+    /// What the file is compressed with, the outermost first.
+    pub fn compression(&self) -> &[Compression] {
+        &self.compression
+    }
+
+    /// Bytes in the file as it lies there, where there is a file.
     pub fn size(&self) -> Option<u64> {
         self.size
     }
@@ -110,10 +176,16 @@ impl Recording {
         self.source.messages()
     }
 
-    /// Bytes of the file taken in so far. Reading runs ahead of what has been handed out by at most
-    /// a block.
+    /// Bytes of the file read so far; 0 where there is no file. Reading runs ahead of what has been
+    /// handed out by a block or two.
     pub fn position(&self) -> u64 {
-        self.source.position()
+        self.position.load(Ordering::Relaxed)
+    }
+
+    /// What a reader should know of what has been read so far and is no error: see
+    /// [`Source::notes`].
+    pub fn notes(&self) -> Vec<String> {
+        self.source.notes()
     }
 
     /// The next records, at least one, or `None` at the end and after an error.
@@ -140,9 +212,26 @@ impl Recording {
     }
 }
 
-/// The first bytes of an input: [`HEAD_LENGTH`], or fewer where it is shorter.
-fn read_head(input: &mut impl Read) -> Result<Vec<u8>, RecordingError> {
-    let mut head = Vec::with_capacity(HEAD_LENGTH);
-    input.take(HEAD_LENGTH as u64).read_to_end(&mut head)?;
-    Ok(head)
+/// The groups of a capture to read: those asked for, or the only one with ITCH 5.0.
+fn groups(
+    path: &Path,
+    asked: &[SocketAddr],
+    again: bool,
+) -> Result<Vec<SocketAddr>, RecordingError> {
+    match asked.len() {
+        0 if !again => return Err(RecordingError::GroupOfPipe),
+        0 => {}
+        1 | 2 => return Ok(asked.to_vec()),
+        more => return Err(RecordingError::TooManyGroups(more)),
+    }
+    let Found { itch, others } = find_groups(Input::open(path)?.reader)?;
+    match itch.as_slice() {
+        [] if others.is_empty() => Err(RecordingError::NoGroup("none".to_owned())),
+        [] => {
+            let shown = others.iter().take(8).map(|(to, what)| format!("{to} ({what})"));
+            Err(RecordingError::NoGroup(shown.collect::<Vec<_>>().join(", ")))
+        }
+        [only] => Ok(vec![*only]),
+        _ => Err(RecordingError::SeveralGroups(itch)),
+    }
 }
