@@ -126,6 +126,10 @@ struct FeedTable {
     #[serde(default)]
     receive: ReceivePath,
     session: Option<String>,
+    #[serde(default)]
+    request: Vec<String>,
+    #[serde(default)]
+    join: JoinAt,
     #[serde(default = "default_receive_buffer")]
     receive_buffer_bytes: usize,
 }
@@ -147,6 +151,17 @@ pub enum ReceivePath {
     Recvmmsg,
     /// `recvmsg`, spinning.
     Recv,
+}
+
+/// Where a feed begins when its first packet is not the first of the session.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum JoinAt {
+    /// Message 1: what was sent before is asked for, and lost where nobody gives it.
+    #[default]
+    First,
+    /// The first packet: what was sent before is lost, and every book stale.
+    Here,
 }
 
 #[derive(Debug, Deserialize)]
@@ -226,6 +241,10 @@ pub struct FeedConfig {
     pub receive: ReceivePath,
     /// The MoldUDP64 session; `None` takes the first that is seen.
     pub session: Option<[u8; 10]>,
+    /// Request servers, asked in turn for what both lines miss.
+    pub request: Vec<SocketAddr>,
+    /// Where to begin.
+    pub join: JoinAt,
     /// What is asked of the kernel for each socket.
     pub receive_buffer_bytes: usize,
 }
@@ -372,6 +391,12 @@ impl Checker<'_> {
             lines: table.lines.iter().map(|line| self.line(line)).collect::<Result<_, _>>()?,
             receive: table.receive,
             session,
+            request: table
+                .request
+                .iter()
+                .map(|text| self.address(text, "[feed] request"))
+                .collect::<Result<_, _>>()?,
+            join: table.join,
             receive_buffer_bytes: table.receive_buffer_bytes,
         })
     }

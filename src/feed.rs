@@ -1,17 +1,21 @@
 //! An outside feed put together: a receiver's packets through a stream's arbitration.
 
-use std::net::SocketAddr;
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 
 use quanta::Clock;
 use spindle_engine::agent::{MarketFeed, MarketSink};
 use spindle_feed::receive::{
     LineConfig, OpenError, Path, PathChoice, ReceiveConfig, ReceiveStats, Receiver,
 };
-use spindle_feed::stream::{ConfigError, Counters, Delivery, Origin, Stream, StreamConfig};
+use spindle_feed::stream::{
+    ConfigError, Counters, Delivery, Join, Origin, Request, RequestLimits, Stream, StreamConfig,
+};
 use spindle_types::Sequence;
 use thiserror::Error;
+use zerocopy::IntoBytes;
 
-use crate::config::{FeedConfig, ReceivePath};
+use crate::config::{FeedConfig, JoinAt, ReceivePath};
 
 /// Why a feed does not start.
 #[derive(Debug, Error)]
@@ -19,6 +23,9 @@ pub enum FeedError {
     /// A socket, a group or the receive path.
     #[error("{0}")]
     Open(#[from] OpenError),
+    /// The socket for requests.
+    #[error("cannot open a socket for requests: {0}")]
+    Requests(#[from] io::Error),
     /// A value of the stream.
     #[error("{0}")]
     Stream(#[from] ConfigError),
@@ -36,8 +43,55 @@ pub enum AnyFeed {
 pub struct LiveFeed {
     receiver: Receiver,
     stream: Stream,
+    requests: Option<Requests>,
     clock: Clock,
     addresses: Vec<SocketAddr>,
+}
+
+/// Where what both lines miss is asked for.
+struct Requests {
+    socket: UdpSocket,
+    servers: Vec<SocketAddr>,
+    answer: Box<[u8; ANSWER_MAX]>,
+}
+
+/// The longest answer: the largest UDP payload.
+const ANSWER_MAX: usize = 65_507;
+
+/// Answers taken in one turn at most.
+const ANSWERS_PER_TURN: usize = 32;
+
+impl Requests {
+    fn open(servers: &[SocketAddr]) -> io::Result<Option<Self>> {
+        let Some(first) = servers.first() else {
+            return Ok(None);
+        };
+        let local: SocketAddr = match first.ip() {
+            ip if ip.is_loopback() => (ip, 0).into(),
+            IpAddr::V4(_) => (Ipv4Addr::UNSPECIFIED, 0).into(),
+            IpAddr::V6(_) => (Ipv6Addr::UNSPECIFIED, 0).into(),
+        };
+        let socket = UdpSocket::bind(local)?;
+        socket.set_nonblocking(true)?;
+        let servers = servers.to_vec();
+        Ok(Some(Self { socket, servers, answer: Box::new([0; ANSWER_MAX]) }))
+    }
+
+    /// Sends a request. One that the socket does not take is as one that is lost on the way: it is
+    /// asked again after its time.
+    fn send(&self, request: &Request) {
+        let _ = self.socket.send_to(request.header.as_bytes(), self.servers[request.server]);
+    }
+
+    /// The next answer, from a configured server alone.
+    fn receive(&mut self) -> Option<&[u8]> {
+        loop {
+            let (length, from) = self.socket.recv_from(&mut self.answer[..]).ok()?;
+            if self.servers.contains(&from) {
+                return Some(&self.answer[..length]);
+            }
+        }
+    }
 }
 
 impl AnyFeed {
@@ -112,11 +166,21 @@ impl LiveFeed {
         let stream = StreamConfig {
             lines: config.lines.len(),
             session: config.session,
+            join: match config.join {
+                JoinAt::First => Join::First,
+                JoinAt::Here => Join::Here,
+            },
+            requests: RequestLimits {
+                servers: config.request.len(),
+                ..StreamConfig::default().requests
+            },
             ..StreamConfig::default()
         };
+        let requests = Requests::open(&config.request)?;
         let receiver = Receiver::open(&receive)?;
         let addresses = (0..config.lines.len()).filter_map(|line| receiver.address(line)).collect();
-        Ok(Self { receiver, stream: Stream::new(stream)?, clock: Clock::new(), addresses })
+        let (stream, clock) = (Stream::new(stream)?, Clock::new());
+        Ok(Self { receiver, stream, requests, clock, addresses })
     }
 }
 
@@ -132,7 +196,7 @@ impl MarketFeed for AnyFeed {
 impl LiveFeed {
     #[inline]
     fn poll<S: MarketSink>(&mut self, sink: &mut S) -> usize {
-        let Self { receiver, stream, clock, .. } = self;
+        let Self { receiver, stream, requests, clock, .. } = self;
         let now = clock.delta_as_nanos(0, clock.raw());
         let packets = receiver.poll(|datagram| {
             sink.packet(datagram.received);
@@ -142,8 +206,32 @@ impl LiveFeed {
             });
         });
         stream.on_timer(now, &mut |delivery| deliver(sink, delivery));
+        if stream.is_gap_open()
+            && let Some(requests) = requests
+        {
+            return packets + recover(requests, stream, now, sink);
+        }
         packets
     }
+}
+
+/// Asks for what is missing, and takes the answers that have come.
+fn recover<S: MarketSink>(
+    requests: &mut Requests,
+    stream: &mut Stream,
+    now: u64,
+    sink: &mut S,
+) -> usize {
+    while let Some(request) = stream.poll_request(now) {
+        requests.send(&request);
+    }
+    for taken in 0..ANSWERS_PER_TURN {
+        let Some(answer) = requests.receive() else {
+            return taken;
+        };
+        stream.on_datagram(Origin::Server, answer, now, &mut |delivery| deliver(sink, delivery));
+    }
+    ANSWERS_PER_TURN
 }
 
 #[inline]
@@ -152,8 +240,8 @@ fn deliver<S: MarketSink>(sink: &mut S, delivery: Delivery<'_>) {
         Delivery::Message { sequence, bytes } => sink.message(Sequence(sequence), bytes),
         Delivery::Lost { first, count } => sink.lost(Sequence(first), count),
         Delivery::EndOfSession { .. } => sink.end_of_session(),
-        Delivery::SessionStarted { .. }
-        | Delivery::GapOpened { .. }
-        | Delivery::GapClosed { .. } => {}
+        Delivery::SessionStarted { .. } => sink.session_started(),
+        Delivery::GapOpened { .. } => sink.gap_opened(),
+        Delivery::GapClosed { .. } => sink.gap_closed(),
     }
 }

@@ -2,7 +2,7 @@
 //! book, nothing unknown, nothing crossed. Publisher and engine are stepped by hand in one thread.
 
 use rtrb::RingBuffer;
-use spindle::config::{FeedConfig, FeedLine, ReceivePath};
+use spindle::config::{FeedConfig, FeedLine, JoinAt, ReceivePath};
 use spindle::feed::AnyFeed;
 use spindle::tops::write_tops;
 use spindle_engine::agent::{EngineAgent, TimeSource};

@@ -39,6 +39,12 @@ pub trait MarketSink {
     fn packet(&mut self, received: ReceiveTime);
     /// A message, in the order of its stream.
     fn message(&mut self, sequence: Sequence, bytes: &[u8]);
+    /// A new session of the stream begins, from its first message.
+    fn session_started(&mut self);
+    /// Messages are missing and awaited: what was delivered so far is not up to date.
+    fn gap_opened(&mut self);
+    /// Nothing is missing any more: each message up to here was delivered or is lost.
+    fn gap_closed(&mut self);
     /// Messages that will never come.
     fn lost(&mut self, first: Sequence, count: u64);
     /// The stream is over.
@@ -272,6 +278,18 @@ impl MarketSink for Core {
         if !self.engine.outbox().is_empty() {
             self.hand_on();
         }
+    }
+
+    fn session_started(&mut self) {
+        self.engine.on_session_start();
+    }
+
+    fn gap_opened(&mut self) {
+        self.engine.on_gap(true);
+    }
+
+    fn gap_closed(&mut self) {
+        self.engine.on_gap(false);
     }
 
     fn lost(&mut self, first: Sequence, count: u64) {

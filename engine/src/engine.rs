@@ -99,6 +99,8 @@ pub struct Engine {
     pub(crate) time: EventTime,
     pub(crate) market_sequence: Sequence,
     pub(crate) phase: Option<Phase>,
+    /// Whether market messages are missing and awaited.
+    pub(crate) gap_open: bool,
     sequence: u64,
     next_reference: u64,
     next_match: u64,
@@ -132,6 +134,7 @@ impl Engine {
             time: EventTime(0),
             market_sequence: Sequence(0),
             phase: None,
+            gap_open: false,
             sequence: 0,
             next_reference: config.first_number,
             next_match: config.first_number,

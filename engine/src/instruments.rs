@@ -49,6 +49,13 @@ impl Instruments {
         }
     }
 
+    /// Forgets all instruments.
+    pub(crate) fn clear(&mut self) {
+        self.instruments.fill(Instrument::default());
+        self.by_symbol.fill(0);
+        self.known = 0;
+    }
+
     /// How many are known.
     pub fn known(&self) -> usize {
         self.known

@@ -124,7 +124,7 @@ impl Engine {
             return Err(RejectReason::Closed.into());
         }
         let known = self.instruments.get(instrument);
-        if known.stale {
+        if known.stale || self.gap_open {
             return Err(RejectReason::Stale.into());
         }
         if known.trading != TradingState::Trading {

@@ -68,6 +68,28 @@ impl Engine {
         }
     }
 
+    /// Messages are missing and awaited, or no longer: while they are, no book is up to date, every
+    /// top of book says so, and no order is taken.
+    pub fn on_gap(&mut self, is_open: bool) {
+        self.gap_open = is_open;
+        self.tops.set_table_state(if is_open { TopState::Stale } else { TopState::Good });
+    }
+
+    /// A new session of the market's stream begins: what was known of the market is void. Strategies'
+    /// orders of the session before are cancelled. Takes as long as writing all tables once, which
+    /// nothing else on this thread does.
+    pub fn on_session_start(&mut self) {
+        if self.market_sequence == Sequence(0) {
+            return;
+        }
+        self.cancel_all(CancelReason::EndOfDay);
+        self.books.clear();
+        self.instruments.clear();
+        self.phase = None;
+        self.market_sequence = Sequence(0);
+        self.tops.set_all_states(TopState::Stale);
+    }
+
     /// Messages were lost: no book is known to be the market's any more, until the day's directory
     /// comes again in a new session.
     pub fn on_loss(&mut self) {

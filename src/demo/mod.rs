@@ -22,7 +22,7 @@ use spindle_types::{AccountId, Agent, InstrumentId, Notional, Quantity, SessionI
 use thiserror::Error;
 
 use crate::config::{
-    AccountConfig, Config, FeedConfig, FeedLine, ReceivePath, SessionConfig, ThreadsTable,
+    AccountConfig, Config, FeedConfig, FeedLine, JoinAt, ReceivePath, SessionConfig, ThreadsTable,
 };
 use crate::feed::AnyFeed;
 use crate::runner::{Layout, Place, Stop, run as run_agents, spawn};
@@ -199,6 +199,8 @@ fn config(options: &DemoOptions) -> Config {
             lines: vec![line],
             receive: options.receive,
             session: None,
+            request: Vec::new(),
+            join: JoinAt::First,
             receive_buffer_bytes: 4 << 20,
         }),
         instruments: Vec::new(),

@@ -167,6 +167,15 @@ impl Books {
         self.arena.warm_up();
     }
 
+    /// Empties all books. Takes as long as writing the tables once.
+    pub fn clear(&mut self) {
+        self.orders.clear();
+        self.levels.clear();
+        self.arena.clear();
+        self.books.fill(Book::EMPTY);
+        self.taken_orders = 0;
+    }
+
     /// Instruments that the books can hold; the highest number is one less.
     pub fn instruments(&self) -> usize {
         self.books.len()

@@ -82,6 +82,12 @@ impl Arena {
         Self { entries: vec![0; entries_max].into(), free: [NONE; CLASSES], untouched: 0 }
     }
 
+    /// Forgets everything.
+    pub(super) fn clear(&mut self) {
+        self.free = [NONE; CLASSES];
+        self.untouched = 0;
+    }
+
     /// Writes to every page. Only while nothing is stored.
     pub(super) fn warm_up(&mut self) {
         std::hint::black_box(&mut self.entries).fill(0);

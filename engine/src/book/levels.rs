@@ -68,6 +68,14 @@ impl Levels {
         Self { levels: vec![Level::VACANT; levels_max].into(), vacant: NONE, untouched: 0, live: 0 }
     }
 
+    /// Forgets everything.
+    pub(super) fn clear(&mut self) {
+        self.vacant = NONE;
+        self.untouched = 0;
+        self.live = 0;
+        self.levels.fill(Level::VACANT);
+    }
+
     /// Writes to every page. Only while nothing is stored.
     pub(super) fn warm_up(&mut self) {
         std::hint::black_box(&mut self.levels).fill(Level::VACANT);

@@ -153,6 +153,12 @@ impl OrderTable {
         Self { orders: vec![Order::VACANT; slots].into(), mask: slots - 1, live: 0, live_max }
     }
 
+    /// Forgets everything.
+    pub(super) fn clear(&mut self) {
+        self.orders.fill(Order::VACANT);
+        self.live = 0;
+    }
+
     /// Writes to every page. Only while nothing is stored.
     pub(super) fn warm_up(&mut self) {
         std::hint::black_box(&mut self.orders).fill(Order::VACANT);
