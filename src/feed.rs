@@ -199,7 +199,7 @@ impl LiveFeed {
         let Self { receiver, stream, requests, clock, .. } = self;
         let now = clock.delta_as_nanos(0, clock.raw());
         let packets = receiver.poll(|datagram| {
-            sink.packet(datagram.received);
+            sink.packet(datagram.received, datagram.bytes);
             let origin = Origin::Line(datagram.line);
             stream.on_datagram(origin, datagram.bytes, now, &mut |delivery| {
                 deliver(sink, delivery);

@@ -63,8 +63,14 @@ fn from_file() -> String {
 fn from_feed(receive: ReceivePath) -> Option<String> {
     let address = "127.0.0.1:0".parse().expect("an address");
     let line = FeedLine { address, interface: None, source: None };
-    let config =
-        FeedConfig { lines: vec![line], receive, session: None, receive_buffer_bytes: 4 << 20 };
+    let config = FeedConfig {
+        lines: vec![line],
+        receive,
+        session: None,
+        request: Vec::new(),
+        join: JoinAt::First,
+        receive_buffer_bytes: 4 << 20,
+    };
     let feed = match AnyFeed::open(Some(&config)) {
         Ok(feed) => feed,
         Err(error) if receive == ReceivePath::IoUring => {

@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use quanta::Clock;
 use rtrb::{Consumer, Producer};
 use spindle_feed::itch::{self, DecodeError, Message};
+use spindle_feed::moldudp64;
 use spindle_types::{Agent, EventTime, ReceiveTime, Sequence};
 
 use crate::command::Command;
@@ -35,8 +36,9 @@ pub trait MarketFeed: Send {
 
 /// What a feed tells the engine.
 pub trait MarketSink {
-    /// A packet begins; the kernel received it at this time.
-    fn packet(&mut self, received: ReceiveTime);
+    /// A packet has come; the kernel received it at this time. Its messages, as far as they are new,
+    /// follow one by one.
+    fn packet(&mut self, received: ReceiveTime, datagram: &[u8]);
     /// A message, in the order of its stream.
     fn message(&mut self, sequence: Sequence, bytes: &[u8]);
     /// A new session of the stream begins, from its first message.
@@ -149,6 +151,11 @@ impl<F: MarketFeed> EngineAgent<F> {
         Arc::clone(&self.core.position)
     }
 
+    /// The engine, when nobody polls it any more.
+    pub fn into_engine(self) -> Engine {
+        self.core.engine
+    }
+
     /// The feed.
     pub fn feed(&self) -> &F {
         &self.feed
@@ -248,7 +255,7 @@ impl Core {
 }
 
 impl MarketSink for Core {
-    fn packet(&mut self, received: ReceiveTime) {
+    fn packet(&mut self, received: ReceiveTime, datagram: &[u8]) {
         self.feed.packets += 1;
         if self.measure {
             if received.0 != 0 {
@@ -257,6 +264,7 @@ impl MarketSink for Core {
             }
             self.last = self.clock.raw();
         }
+        self.engine.look_ahead(moldudp64::blocks(datagram));
     }
 
     #[inline]

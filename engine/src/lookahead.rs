@@ -80,6 +80,18 @@ impl Engine {
         }
     }
 
+    /// Looks at messages that will be applied one by one soon: asks for all that they will need
+    /// first, and then for what that leads to.
+    #[inline]
+    pub fn look_ahead<'a>(&self, messages: impl Iterator<Item = &'a [u8]> + Clone) {
+        for message in messages.clone() {
+            self.look_first(message);
+        }
+        for message in messages {
+            self.look_third(&mut self.look_second(message));
+        }
+    }
+
     /// Asks for the record that the reference leads to, and for the head of the book. Both fields
     /// are at the same place in every message that names an order; what stands there in others is
     /// harmless.

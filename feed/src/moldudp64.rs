@@ -180,6 +180,13 @@ impl<'a> Iterator for Messages<'a> {
     }
 }
 
+/// The blocks of a datagram that nobody has checked, as far as they are whole: for looking at what is
+/// coming, not for using it.
+#[inline]
+pub fn blocks(datagram: &[u8]) -> Messages<'_> {
+    Messages { rest: datagram.get(HEADER_LENGTH..).unwrap_or_default() }
+}
+
 #[inline]
 fn split_block(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     let (length, rest) = bytes.split_first_chunk::<2>()?;

@@ -2,24 +2,34 @@
 
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use clap::Args;
+use rtrb::RingBuffer;
 use serde::Serialize;
+use signal_hook::consts::{SIGINT, SIGTERM};
+use spindle_engine::agent::{EngineAgent, TimeSource};
 use spindle_engine::{Capacity, Counters, Engine, EngineConfig};
+use spindle_feed::stream::Counters as StreamCounters;
 use spindle_replay::recording::{Batch, Messages, Recording};
 use spindle_risk::Gate;
-use spindle_types::{Sequence, Side};
+use spindle_types::{Agent, Sequence, Side};
 
+use crate::config::{FeedConfig, FeedLine, JoinAt, ReceivePath};
 use crate::exit::Exit;
+use crate::feed::AnyFeed;
+use crate::runner::Stop;
 use crate::tops::write_tops;
 
-/// Build all books from a recording, check them, time it.
+/// Build all books from a recording or a live feed, check them, time it.
 #[derive(Args)]
 pub(crate) struct Book {
-    /// The recording.
-    file: PathBuf,
+    /// The recording; or `udp://A` or `udp://A,B`, the addresses of a live feed's lines, which is
+    /// followed until its session ends.
+    #[arg(value_name = "FILE|udp://A[,B]")]
+    source: String,
     /// Write the best prices of every instrument to this CSV file ("-" is standard output).
     #[arg(long, value_name = "OUT.csv")]
     tops: Option<PathBuf>,
@@ -29,6 +39,15 @@ pub(crate) struct Book {
     /// Orders that live at once; by default what the size of the file allows, at most 2,000,000.
     #[arg(long, value_name = "N")]
     orders: Option<usize>,
+    /// Of a live feed: a server that is asked for what both lines miss. May be given several times.
+    #[arg(long, value_name = "ADDR:PORT")]
+    request: Vec<SocketAddr>,
+    /// Of a live feed: the interface that groups are joined on, by name.
+    #[arg(long, value_name = "NAME")]
+    interface: Option<String>,
+    /// Of a live feed: how packets are received.
+    #[arg(long, value_enum, default_value = "auto")]
+    receive: ReceivePath,
 }
 
 /// What building the books showed.
@@ -48,30 +67,122 @@ pub(crate) struct BookReport {
     pub(crate) crossed_books: usize,
     pub(crate) locked_books: usize,
     pub(crate) memory_bytes: usize,
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    gaps: Option<Gaps>,
 }
 
 impl Book {
     /// Runs the command.
     pub(crate) fn run(self) -> Result<(), Exit> {
-        let name = self.file.display();
-        let mut recording =
-            Recording::open(&self.file).map_err(|error| Exit::usage(format!("{name}: {error}")))?;
-        let config = engine_config(self.orders, recording.size());
-        let mut builder = Builder::new(&config);
-        builder.build(&mut recording).map_err(|error| Exit::failed(format!("{name}: {error}")))?;
-        let report = builder.report(config.bytes());
+        let (report, engine) = match self.source.strip_prefix("udp://") {
+            Some(lines) => self.follow_feed(lines)?,
+            None => self.follow_file()?,
+        };
         if let Some(path) = &self.tops {
-            write_tops_to(path, &builder.engine)
+            write_tops_to(path, &engine)
                 .map_err(|error| Exit::failed(format!("{}: {error}", path.display())))?;
         }
         print(&report, self.json).map_err(Exit::failed)?;
         if report.beyond_capacity > 0 {
             return Err(Exit::failed(format!(
-                "{} messages found the books full; give --orders a number above {}",
-                report.beyond_capacity, config.capacity.orders
+                "{} messages found the books full; give --orders a higher number",
+                report.beyond_capacity
             )));
         }
         Ok(())
+    }
+
+    fn follow_file(&self) -> Result<(BookReport, Engine), Exit> {
+        let name = &self.source;
+        let mut recording =
+            Recording::open(name).map_err(|error| Exit::usage(format!("{name}: {error}")))?;
+        let config = engine_config(self.orders, recording.size());
+        let mut builder = Builder::new(&config);
+        builder.build(&mut recording).map_err(|error| Exit::failed(format!("{name}: {error}")))?;
+        Ok((builder.report(config.bytes()), builder.engine))
+    }
+
+    /// Follows a live feed until its session ends.
+    fn follow_feed(&self, lines: &str) -> Result<(BookReport, Engine), Exit> {
+        let feed_config = self.feed_config(lines)?;
+        let config = engine_config(self.orders, None);
+        let mut engine = Engine::new(&config, Gate::new(0)).0;
+        engine.warm_up();
+        // Opened when all else is ready: from here on packets wait in its buffers.
+        let feed = AnyFeed::open(Some(&feed_config)).map_err(Exit::usage)?;
+        let (_to_engine, commands) = RingBuffer::new(1);
+        let (events, _from_engine) = RingBuffer::new(1);
+        let mut agent = EngineAgent::new(engine, feed, commands, events, TimeSource::Tape, false);
+        if let Some(line) = agent.feed().describe() {
+            eprintln!("feed: {line}");
+        }
+        let quit = Stop::default();
+        for signal in [SIGINT, SIGTERM] {
+            signal_hook::flag::register(signal, quit.flag()).map_err(Exit::failed)?;
+        }
+        let mut first = None;
+        while !agent.feed_counters().ended && !quit.is_stopped() {
+            if agent.poll() > 0 {
+                first.get_or_insert_with(Instant::now);
+            } else {
+                std::hint::spin_loop();
+            }
+        }
+        let elapsed = first.map_or(0, |first| first.elapsed().as_nanos());
+        let elapsed_ns = u64::try_from(elapsed).unwrap_or(u64::MAX);
+        let counters = *agent.feed_counters();
+        let gaps = agent.feed().stream_counters().map(Gaps::of);
+        let engine = agent.into_engine();
+        let builder = Builder {
+            engine,
+            elapsed_ns,
+            undecodable: counters.unknown_types + counters.short_messages,
+        };
+        let report = BookReport { gaps, ..builder.report(config.bytes()) };
+        Ok((report, builder.engine))
+    }
+
+    fn feed_config(&self, lines: &str) -> Result<FeedConfig, Exit> {
+        let line = |text: &str| match text.parse() {
+            Ok(address) => {
+                Ok(FeedLine { address, interface: self.interface.clone(), source: None })
+            }
+            Err(_) => Err(Exit::usage(format!(
+                "udp://{lines}: '{text}' is no address and port; give one such as 127.0.0.1:26400"
+            ))),
+        };
+        let lines = lines.split(',').map(line).collect::<Result<Vec<_>, _>>()?;
+        Ok(FeedConfig {
+            lines,
+            receive: self.receive,
+            session: None,
+            request: self.request.clone(),
+            join: JoinAt::First,
+            receive_buffer_bytes: 8 << 20,
+        })
+    }
+}
+
+/// What became of the gaps of a live feed, in messages.
+#[derive(Clone, Copy, Debug, Serialize)]
+struct Gaps {
+    opened: u64,
+    filled_by_other_line: u64,
+    filled_late: u64,
+    filled_by_request: u64,
+    lost: u64,
+}
+
+impl Gaps {
+    fn of(counters: &StreamCounters) -> Self {
+        let gaps = counters.gaps;
+        Self {
+            opened: gaps.opened,
+            filled_by_other_line: gaps.filled_by_other_line,
+            filled_late: gaps.filled_late,
+            filled_by_request: gaps.filled_by_request,
+            lost: gaps.lost,
+        }
     }
 }
 
@@ -166,6 +277,7 @@ impl Builder {
             crossed_books: crossed,
             locked_books: locked,
             memory_bytes,
+            gaps: None,
         }
     }
 }
@@ -195,7 +307,15 @@ fn print(report: &BookReport, json: bool) -> io::Result<()> {
     writeln!(out, "locked books         {}", report.locked_books)?;
     writeln!(out, "unknown references   {}", report.unknown_references)?;
     writeln!(out, "other broken         {}", broken(report))?;
-    writeln!(out, "memory for the books {} MiB", report.memory_bytes >> 20)
+    writeln!(out, "memory for the books {} MiB", report.memory_bytes >> 20)?;
+    let Some(gaps) = &report.gaps else {
+        return Ok(());
+    };
+    writeln!(out, "messages missed      {}", gaps.opened)?;
+    writeln!(out, "  from other line    {}", gaps.filled_by_other_line)?;
+    writeln!(out, "  late               {}", gaps.filled_late)?;
+    writeln!(out, "  by request         {}", gaps.filled_by_request)?;
+    writeln!(out, "  lost               {}", gaps.lost)
 }
 
 /// Messages that no intact feed has, besides unknown references.

@@ -1,0 +1,221 @@
+//! Gaps, losses, full tables, repeated references, halts, the end of the day and a new session: who
+//! reads a top of book is told, who sends an order is refused with the reason, and what stands is
+//! neither filled nor lost.
+
+use spindle_engine::command::{Action, Attributes, Cancel, Command, Enter, OrderSide, TimeInForce};
+use spindle_engine::event::{CancelReason, Outcome, RejectReason};
+use spindle_engine::{Capacity, Engine, EngineConfig};
+use spindle_feed::event::{MarketAction, MarketEvent, Phase, TradingState};
+use spindle_feed::top::{TopReader, TopState};
+use spindle_risk::{Gate, Limits};
+use spindle_types::{
+    AccountId, EventTime, InstrumentId, Notional, OrderReference, OrderToken, Price, Quantity,
+    Sequence, SessionId, Side, Symbol,
+};
+
+const X: InstrumentId = InstrumentId(1);
+const Y: InstrumentId = InstrumentId(2);
+
+struct World {
+    engine: Engine,
+    tops: TopReader,
+    sequence: u64,
+    token: u32,
+}
+
+impl World {
+    fn new(orders: usize) -> Self {
+        let limits = Limits {
+            order_size_max: Quantity(1_000),
+            order_value_max: Notional(u64::MAX),
+            collar_basis_points: 10_000,
+            open_orders_max: 100,
+        };
+        let mut gate = Gate::new(1);
+        gate.set_limits(AccountId(0), limits).expect("limits");
+        let capacity = Capacity { instruments: 3, orders, levels: 64 };
+        let config = EngineConfig { capacity, own_orders: 8, first_number: 1 << 62 };
+        let (engine, tops) = Engine::new(&config, gate);
+        let mut world = Self { engine, tops, sequence: 0, token: 0 };
+        for (instrument, symbol) in [(X, "X"), (Y, "Y")] {
+            world.market(
+                instrument,
+                MarketAction::Directory {
+                    symbol: symbol.parse().expect("a symbol"),
+                    round_lot: 100,
+                },
+            );
+        }
+        world
+    }
+
+    fn market(&mut self, instrument: InstrumentId, action: MarketAction) {
+        self.sequence += 1;
+        let event = MarketEvent { time: EventTime(self.sequence), instrument, action };
+        self.engine.on_market(&event, Sequence(self.sequence));
+    }
+
+    fn add(&mut self, instrument: InstrumentId, reference: u64, side: Side, price: u32) {
+        self.market(
+            instrument,
+            MarketAction::Add {
+                reference: OrderReference(reference),
+                side,
+                quantity: Quantity(100),
+                price: Price(price),
+                symbol: Symbol::BLANK,
+            },
+        );
+    }
+
+    fn send(&mut self, action: Action) -> Vec<Outcome> {
+        let (session, account) = (SessionId(0), AccountId(0));
+        let time = EventTime(self.sequence);
+        let command = Command { time, session, account, received: 0, queued: 0, action };
+        self.engine.on_command(&command, &mut ());
+        self.told()
+    }
+
+    fn buy(&mut self, symbol: &str, price: u32) -> Vec<Outcome> {
+        self.token += 1;
+        self.send(Action::Enter(Enter {
+            token: OrderToken(self.token),
+            symbol: symbol.parse().expect("a symbol"),
+            side: OrderSide::Buy,
+            quantity: Quantity(100),
+            limit: Some(Price(price)),
+            time_in_force: TimeInForce::Day,
+            attributes: Attributes::default(),
+        }))
+    }
+
+    fn told(&mut self) -> Vec<Outcome> {
+        let told = self.engine.outbox().iter().map(|event| event.outcome).collect();
+        self.engine.clear_outbox();
+        told
+    }
+
+    fn states(&self) -> [TopState; 2] {
+        [X, Y].map(|instrument| self.tops.read(instrument).state)
+    }
+}
+
+fn refused(outcomes: &[Outcome]) -> RejectReason {
+    match outcomes {
+        [Outcome::Rejected { reason, .. }] => *reason,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn accepted(outcomes: &[Outcome]) -> bool {
+    matches!(outcomes, [Outcome::Accepted { .. }])
+}
+
+#[test]
+fn while_messages_are_awaited_nothing_is_up_to_date() {
+    let mut world = World::new(64);
+    assert_eq!(world.states(), [TopState::Good; 2]);
+    assert!(accepted(&world.buy("X", 100)));
+    world.engine.on_gap(true);
+    assert_eq!(world.states(), [TopState::Stale; 2]);
+    assert_eq!(refused(&world.buy("X", 100)), RejectReason::Stale);
+    // What stands can still be cancelled.
+    let cancel = Cancel { token: OrderToken(1), quantity: Quantity(0) };
+    let told = world.send(Action::Cancel(cancel));
+    assert!(matches!(told[..], [Outcome::Canceled { reason: CancelReason::UserRequest, .. }]));
+    world.engine.on_gap(false);
+    assert_eq!(world.states(), [TopState::Good; 2]);
+    assert!(accepted(&world.buy("X", 100)));
+}
+
+#[test]
+fn after_a_loss_orders_are_kept_and_not_filled() {
+    let mut world = World::new(64);
+    assert!(accepted(&world.buy("X", 100)));
+    world.engine.on_loss();
+    assert_eq!(world.states(), [TopState::Stale; 2]);
+    assert_eq!(refused(&world.buy("X", 100)), RejectReason::Stale);
+    world.add(X, 7, Side::Sell, 90);
+    assert_eq!(world.told(), [], "the tape cannot fill on a book that is not the market's");
+    assert_eq!(world.engine.own_orders(), 1);
+    assert_eq!(world.states(), [TopState::Stale; 2], "a change of the book proves nothing");
+}
+
+#[test]
+fn a_repeated_reference_and_a_full_table_make_their_own_book_stale() {
+    let mut world = World::new(16);
+    world.add(X, 7, Side::Sell, 200);
+    world.add(X, 7, Side::Sell, 201);
+    assert_eq!(world.states(), [TopState::Stale, TopState::Good]);
+    assert_eq!(world.engine.counters().duplicate_references, 1);
+    assert_eq!(refused(&world.buy("X", 100)), RejectReason::Stale);
+
+    for reference in 100..120 {
+        world.add(Y, reference, Side::Sell, 300);
+    }
+    assert_eq!(world.engine.counters().beyond_capacity, 5);
+    assert_eq!(world.engine.books().live_orders(), 16);
+    assert_eq!(world.states(), [TopState::Stale, TopState::Stale]);
+}
+
+#[test]
+fn a_full_table_refuses_an_order_and_goes_on() {
+    let mut world = World::new(64);
+    for _ in 0..8 {
+        assert!(accepted(&world.buy("X", 100)));
+    }
+    assert_eq!(refused(&world.buy("X", 100)), RejectReason::Capacity);
+    let cancel = Cancel { token: OrderToken(3), quantity: Quantity(0) };
+    world.send(Action::Cancel(cancel));
+    assert!(accepted(&world.buy("X", 100)));
+}
+
+#[test]
+fn a_halt_refuses_and_fills_nothing() {
+    let mut world = World::new(64);
+    assert!(accepted(&world.buy("X", 100)));
+    for state in [TradingState::Halted, TradingState::Paused, TradingState::QuotationOnly] {
+        world.market(X, MarketAction::Status { state });
+        assert_eq!(world.states(), [TopState::Halted, TopState::Good]);
+        assert_eq!(refused(&world.buy("X", 100)), RejectReason::Halted);
+    }
+    world.add(X, 7, Side::Sell, 90);
+    assert_eq!(world.told(), []);
+    world.market(X, MarketAction::Status { state: TradingState::Trading });
+    assert_eq!(world.states(), [TopState::Good; 2]);
+}
+
+#[test]
+fn the_end_of_the_day_cancels_and_closes() {
+    let mut world = World::new(64);
+    assert!(accepted(&world.buy("X", 100)));
+    world.add(Y, 7, Side::Sell, 200);
+    world.market(InstrumentId(0), MarketAction::Phase { phase: Phase::EndOfSystemHours });
+    let told = world.told();
+    assert!(matches!(told[..], [Outcome::Canceled { reason: CancelReason::EndOfDay, .. }]));
+    assert_eq!(refused(&world.buy("X", 100)), RejectReason::Closed);
+    world.market(Y, MarketAction::Delete { reference: OrderReference(7) });
+    assert_eq!(world.states(), [TopState::Closed; 2]);
+    assert_eq!(world.tops.read(Y).ask(), None);
+}
+
+#[test]
+fn a_new_session_begins_with_nothing() {
+    let mut world = World::new(64);
+    world.add(X, 7, Side::Sell, 200);
+    assert!(accepted(&world.buy("X", 100)));
+    world.engine.on_session_start();
+    let told = world.told();
+    assert!(matches!(told[..], [Outcome::Canceled { reason: CancelReason::EndOfDay, .. }]));
+    assert_eq!(world.engine.books().live_orders(), 0);
+    assert_eq!(world.engine.books().live_levels(), 0);
+    assert_eq!(world.engine.instruments().known(), 0);
+    assert_eq!(world.states(), [TopState::Stale; 2]);
+    assert_eq!(refused(&world.buy("X", 100)), RejectReason::UnknownInstrument);
+    // The same numbers and references serve again.
+    let symbol = "Z".parse().expect("a symbol");
+    world.market(X, MarketAction::Directory { symbol, round_lot: 100 });
+    world.add(X, 7, Side::Buy, 50);
+    assert_eq!(world.states(), [TopState::Good, TopState::Stale]);
+    assert!(accepted(&world.buy("Z", 40)));
+}
