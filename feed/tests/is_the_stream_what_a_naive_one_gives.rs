@@ -3,7 +3,8 @@
 //! and short. Both are fed loss, duplication, reordering, jumps, heartbeats, ends and changes of
 //! session on two lines.
 //!
-//! `SPINDLE_PACKETS` sets how many packets the long walk has, `SPINDLE_SEED` its seed.
+//! `SPINDLE_PACKETS` sets how many packets the long walk has, `SPINDLE_SEED` its seed, and
+//! `SPINDLE_LOSS_A` and `SPINDLE_LOSS_B` how many of 1,000 each line loses.
 
 #![allow(clippy::cast_possible_truncation, reason = "numbers here are small")]
 
@@ -301,7 +302,8 @@ fn a_long_walk_gives_the_same() {
         queue: Vec::new(),
         outage: 0,
     };
-    let mut lines = [line(50, 0, seed + 1), line(80, 3, seed + 2)];
+    let losses = [number("SPINDLE_LOSS_A", 50), number("SPINDLE_LOSS_B", 80)];
+    let mut lines = [line(losses[0], 0, seed + 1), line(losses[1], 3, seed + 2)];
     let mut pair = Pair::new();
     let (mut next, mut letter, mut stepped) = (1, 'a', 0);
     while stepped < packets {
