@@ -340,24 +340,40 @@ fn a_long_walk_gives_the_same() {
     assert!(counters.sessions > packets / 50_000, "{}", counters.sessions);
 }
 
+fn small() -> StreamConfig {
+    let hold = HoldLimits { messages: 32, bytes: 300, packets: 6 };
+    let requests = RequestLimits {
+        servers: 3,
+        timeout_ns: 40,
+        attempts: 2,
+        outstanding: 4,
+        messages: 5,
+        per_second: 100_000_000,
+        silence_ns: 2_000,
+    };
+    StreamConfig { hold, requests, jump_max: 500, ..config() }
+}
+
+/// What a server says to a request: nothing, of another session, of other numbers, or the truth, in
+/// any length.
+fn answer(random: &mut Random, first: u64, count: u64) -> Option<Vec<u8>> {
+    let (letter, first) = match random.below(10) {
+        0..3 => return None,
+        3 => ('y', first),
+        4 => ('x', first + random.below(9)),
+        5 => ('x', first.saturating_sub(random.below(9)).max(1)),
+        _ => ('x', first),
+    };
+    Some(packet(letter, first, 1 + random.below(count + 2)))
+}
+
 /// With small bounds and servers that lie: nothing to compare with step by step, but what must hold
 /// of every delivery holds, no more waits than may, and what came in time is never called lost.
 #[test]
 fn small_bounds_and_lying_servers_break_no_promise() {
     let mut sums = [0; 4];
     for seed in 1..=20 {
-        let limits = HoldLimits { messages: 32, bytes: 300, packets: 6 };
-        let requests = RequestLimits {
-            servers: 3,
-            timeout_ns: 40,
-            attempts: 2,
-            outstanding: 4,
-            messages: 5,
-            per_second: 100_000_000,
-            silence_ns: 2_000,
-        };
-        let config = StreamConfig { hold: limits, requests, jump_max: 500, ..config() };
-        let mut stream = Stream::new(config).expect("a configuration within its ranges");
+        let mut stream = Stream::new(small()).expect("a configuration within its ranges");
         let (mut random, mut checker) = (Random(seed), Checker::default());
         let (mut next, mut now) = (if seed % 4 == 0 { 200_u64 } else { 1 }, 0);
         for _ in 0..20_000 {
@@ -379,16 +395,9 @@ fn small_bounds_and_lying_servers_break_no_promise() {
                 assert!(request.server < 3);
                 let (first, count) = (request.header.sequence.get(), request.header.count.get());
                 assert!((1..=5).contains(&count));
-                let (letter, first) = match random.below(10) {
-                    0..3 => continue,
-                    3 => ('y', first),
-                    4 => ('x', first + random.below(9)),
-                    5 => ('x', first.saturating_sub(random.below(9)).max(1)),
-                    _ => ('x', first),
-                };
-                let count = 1 + random.below(u64::from(count) + 2);
+                let Some(bytes) = answer(&mut random, first, count.into()) else { continue };
                 let each = &mut |delivery: Delivery<'_>| checker.take(delivery);
-                stream.on_datagram(Origin::Server, &packet(letter, first, count), now, each);
+                stream.on_datagram(Origin::Server, &bytes, now, each);
             }
             stream.on_timer(now, &mut |delivery| checker.take(delivery));
             checker.check(&stream);

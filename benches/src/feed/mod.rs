@@ -91,7 +91,8 @@ enum Scenario {
     Opening,
     /// Packets of one message as fast as they can be sent.
     Flood,
-    /// The same into a ring of 8 buffers, and batches of 8.
+    /// The same into a ring of 8 buffers, batches of 8 and a small socket buffer, to a consumer
+    /// that takes longer over a message than the sender.
     SmallRing,
 }
 
@@ -102,6 +103,9 @@ const SMALL_RING: usize = 20_000;
 /// The socket buffer for all but the bursts that are to overflow it.
 const SOCKET_BUFFER: usize = 32 << 20;
 
+/// What the slow consumer takes over a message, in nanoseconds: several times the sender's pace.
+const SLOW: u64 = 10_000;
+
 /// The socket buffer behind the small ring: a few hundred packets.
 const SMALL_BUFFER: usize = 256 << 10;
 
@@ -111,7 +115,7 @@ impl Scenario {
             Self::Rate(rate) => format!("{} messages/s", crate::summary::thousands(rate)),
             Self::Opening => "opening second".to_owned(),
             Self::Flood => "flood".to_owned(),
-            Self::SmallRing => "burst into 8 buffers".to_owned(),
+            Self::SmallRing => "burst into 8 buffers, slow consumer".to_owned(),
         }
     }
 
@@ -132,7 +136,8 @@ impl Scenario {
             Self::SmallRing => (8, 8, SMALL_BUFFER),
             Self::Rate(_) | Self::Opening | Self::Flood => (1_024, 64, SOCKET_BUFFER),
         };
-        Setup { subject, buffers, batch, socket_buffer, cores }
+        let work = if self == Self::SmallRing { SLOW } else { 0 };
+        Setup { subject, buffers, batch, socket_buffer, work, cores }
     }
 }
 
