@@ -53,16 +53,7 @@ fn serve(server: &UdpSocket, random: &mut Random) {
     }
 }
 
-#[test]
-fn every_message_comes_once_in_order() {
-    let local: SocketAddr = "127.0.0.1:0".parse().expect("an address");
-    let servers: Vec<_> = (0..2)
-        .map(|_| {
-            let server = UdpSocket::bind(local).expect("a socket");
-            server.set_nonblocking(true).expect("set");
-            server
-        })
-        .collect();
+fn open(servers: &[UdpSocket]) -> MoldFeed {
     let addresses: Vec<_> = servers.iter().map(|s| s.local_addr().expect("bound")).collect();
     let requests = RequestLimits {
         timeout_ns: 400_000,
@@ -71,12 +62,43 @@ fn every_message_comes_once_in_order() {
         ..StreamConfig::default().requests
     };
     let config = StreamConfig { gap_wait_ns: 50_000, requests, ..StreamConfig::default() };
-    let receive = ReceiveConfig::new(vec![LineConfig::new(local); 2]);
-    let mut feed = MoldFeed::open(&receive, &addresses, config).expect("it opens");
+    let receive = ReceiveConfig::new(vec![LineConfig::new(local()); 2]);
+    MoldFeed::open(&receive, &addresses, config).expect("it opens")
+}
+
+fn local() -> SocketAddr {
+    "127.0.0.1:0".parse().expect("an address")
+}
+
+fn check_counters(feed: &MoldFeed) {
+    let counters = feed.stream().counters();
+    let gaps = counters.gaps;
+    assert_eq!(
+        gaps.opened,
+        gaps.filled_by_other_line + gaps.filled_late + gaps.filled_by_request + gaps.lost
+    );
+    assert!(gaps.filled_by_other_line > 500 && gaps.filled_by_request > 500, "{gaps:?}");
+    assert_eq!((counters.delivered, gaps.lost), (MESSAGES, 0));
+    assert!(counters.requests.timed_out > 10, "{:?}", counters.requests);
+    let stats = feed.requests().expect("servers").stats();
+    assert_eq!((stats.sent, stats.strangers), (counters.requests.sent, 0));
+    assert_eq!(stats.answers, counters.requests.answers);
+}
+
+#[test]
+fn every_message_comes_once_in_order() {
+    let servers: Vec<_> = (0..2)
+        .map(|_| {
+            let server = UdpSocket::bind(local()).expect("a socket");
+            server.set_nonblocking(true).expect("set");
+            server
+        })
+        .collect();
+    let mut feed = open(&servers);
     println!("{}", feed.receiver().chosen());
     let lines = [0, 1].map(|line| feed.receiver().address(line).expect("bound"));
 
-    let sender = UdpSocket::bind(local).expect("a socket");
+    let sender = UdpSocket::bind(local()).expect("a socket");
     let (mut random, mut next, mut ended, mut now) = (Random(3), 1, false, 0);
     let mut check = |delivery: Delivery<'_>| match delivery {
         Delivery::Message { sequence, bytes } => {
@@ -123,16 +145,5 @@ fn every_message_comes_once_in_order() {
         }
     }
     assert_eq!((next, ended), (MESSAGES + 1, true));
-    let counters = feed.stream().counters();
-    let gaps = counters.gaps;
-    assert_eq!(
-        gaps.opened,
-        gaps.filled_by_other_line + gaps.filled_late + gaps.filled_by_request + gaps.lost
-    );
-    assert!(gaps.filled_by_other_line > 500 && gaps.filled_by_request > 500, "{gaps:?}");
-    assert_eq!((counters.delivered, gaps.lost), (MESSAGES, 0));
-    assert!(counters.requests.timed_out > 10, "{:?}", counters.requests);
-    let stats = feed.requests().expect("servers").stats();
-    assert_eq!((stats.sent, stats.strangers), (counters.requests.sent, 0));
-    assert_eq!(stats.answers, counters.requests.answers);
+    check_counters(&feed);
 }

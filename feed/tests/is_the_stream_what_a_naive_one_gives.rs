@@ -3,7 +3,8 @@
 //! and short. Both are fed loss, duplication, reordering, jumps, heartbeats, ends and changes of
 //! session on two lines.
 //!
-//! `SPINDLE_PACKETS` sets how many packets the long walk has, `SPINDLE_SEED` its seed.
+//! `SPINDLE_PACKETS` sets how many packets the long walk has, `SPINDLE_SEED` its seed, and
+//! `SPINDLE_LOSS_A` and `SPINDLE_LOSS_B` how many of 1,000 each line loses.
 
 #![allow(clippy::cast_possible_truncation, reason = "numbers here are small")]
 
@@ -301,7 +302,8 @@ fn a_long_walk_gives_the_same() {
         queue: Vec::new(),
         outage: 0,
     };
-    let mut lines = [line(50, 0, seed + 1), line(80, 3, seed + 2)];
+    let losses = [number("SPINDLE_LOSS_A", 50), number("SPINDLE_LOSS_B", 80)];
+    let mut lines = [line(losses[0], 0, seed + 1), line(losses[1], 3, seed + 2)];
     let mut pair = Pair::new();
     let (mut next, mut letter, mut stepped) = (1, 'a', 0);
     while stepped < packets {
@@ -338,24 +340,40 @@ fn a_long_walk_gives_the_same() {
     assert!(counters.sessions > packets / 50_000, "{}", counters.sessions);
 }
 
+fn small() -> StreamConfig {
+    let hold = HoldLimits { messages: 32, bytes: 300, packets: 6 };
+    let requests = RequestLimits {
+        servers: 3,
+        timeout_ns: 40,
+        attempts: 2,
+        outstanding: 4,
+        messages: 5,
+        per_second: 100_000_000,
+        silence_ns: 2_000,
+    };
+    StreamConfig { hold, requests, jump_max: 500, ..config() }
+}
+
+/// What a server says to a request: nothing, of another session, of other numbers, or the truth, in
+/// any length.
+fn answer(random: &mut Random, first: u64, count: u64) -> Option<Vec<u8>> {
+    let (letter, first) = match random.below(10) {
+        0..3 => return None,
+        3 => ('y', first),
+        4 => ('x', first + random.below(9)),
+        5 => ('x', first.saturating_sub(random.below(9)).max(1)),
+        _ => ('x', first),
+    };
+    Some(packet(letter, first, 1 + random.below(count + 2)))
+}
+
 /// With small bounds and servers that lie: nothing to compare with step by step, but what must hold
 /// of every delivery holds, no more waits than may, and what came in time is never called lost.
 #[test]
 fn small_bounds_and_lying_servers_break_no_promise() {
     let mut sums = [0; 4];
     for seed in 1..=20 {
-        let limits = HoldLimits { messages: 32, bytes: 300, packets: 6 };
-        let requests = RequestLimits {
-            servers: 3,
-            timeout_ns: 40,
-            attempts: 2,
-            outstanding: 4,
-            messages: 5,
-            per_second: 100_000_000,
-            silence_ns: 2_000,
-        };
-        let config = StreamConfig { hold: limits, requests, jump_max: 500, ..config() };
-        let mut stream = Stream::new(config).expect("a configuration within its ranges");
+        let mut stream = Stream::new(small()).expect("a configuration within its ranges");
         let (mut random, mut checker) = (Random(seed), Checker::default());
         let (mut next, mut now) = (if seed % 4 == 0 { 200_u64 } else { 1 }, 0);
         for _ in 0..20_000 {
@@ -377,16 +395,9 @@ fn small_bounds_and_lying_servers_break_no_promise() {
                 assert!(request.server < 3);
                 let (first, count) = (request.header.sequence.get(), request.header.count.get());
                 assert!((1..=5).contains(&count));
-                let (letter, first) = match random.below(10) {
-                    0..3 => continue,
-                    3 => ('y', first),
-                    4 => ('x', first + random.below(9)),
-                    5 => ('x', first.saturating_sub(random.below(9)).max(1)),
-                    _ => ('x', first),
-                };
-                let count = 1 + random.below(u64::from(count) + 2);
+                let Some(bytes) = answer(&mut random, first, count.into()) else { continue };
                 let each = &mut |delivery: Delivery<'_>| checker.take(delivery);
-                stream.on_datagram(Origin::Server, &packet(letter, first, count), now, each);
+                stream.on_datagram(Origin::Server, &bytes, now, each);
             }
             stream.on_timer(now, &mut |delivery| checker.take(delivery));
             checker.check(&stream);

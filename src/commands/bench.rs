@@ -4,7 +4,7 @@ use std::io::{IsTerminal, stderr};
 
 use clap::{Args, Subcommand, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
-use spindle_benches::feed::{FeedBench, Subject};
+use spindle_benches::feed::{FeedBench, Part, Subject};
 
 use crate::exit::Exit;
 
@@ -46,6 +46,9 @@ struct Feed {
     #[arg(long, value_name = "N", value_delimiter = ',', default_values_t = [10_000, 100_000, 500_000],
         value_parser = clap::value_parser!(u64).range(1..=10_000_000))]
     rates: Vec<u64>,
+    /// The parts to measure: all of them unless named
+    #[arg(long, value_enum, value_delimiter = ',', value_name = "PART")]
+    only: Vec<PartName>,
     /// Print JSON instead of the table
     #[arg(long)]
     json: bool,
@@ -60,6 +63,32 @@ enum PathName {
     IoUringCooperative,
     /// io_uring, completions made in an interrupt
     IoUringInterrupt,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum PartName {
+    /// Latency at the steady rates
+    Rates,
+    /// The opening second of a real day
+    Opening,
+    /// Packets of one message as fast as they can be sent
+    Flood,
+    /// The same into a ring of 8 buffers, to a slow consumer
+    Burst,
+    /// The highest rate without loss
+    Held,
+}
+
+impl PartName {
+    const fn part(self) -> Part {
+        match self {
+            Self::Rates => Part::Rates,
+            Self::Opening => Part::Opening,
+            Self::Flood => Part::Flood,
+            Self::Burst => Part::Burst,
+            Self::Held => Part::Held,
+        }
+    }
 }
 
 impl PathName {
@@ -81,6 +110,10 @@ impl Feed {
             runs: self.runs.into(),
             milliseconds: self.milliseconds,
             rates: self.rates,
+            parts: match self.only.as_slice() {
+                [] => Part::ALL.to_vec(),
+                only => only.iter().map(|part| part.part()).collect(),
+            },
         };
         let progress = progress();
         let report = bench

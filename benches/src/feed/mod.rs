@@ -69,6 +69,28 @@ pub struct FeedBench {
     pub milliseconds: u64,
     /// Steady rates, in messages a second.
     pub rates: Vec<u64>,
+    /// The parts to measure.
+    pub parts: Vec<Part>,
+}
+
+/// A part of the measurement.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// Latency at the steady rates.
+    Rates,
+    /// The opening second.
+    Opening,
+    /// Packets of one message as fast as they can be sent.
+    Flood,
+    /// The same into a ring of 8 buffers, to a slow consumer.
+    Burst,
+    /// The highest rate without loss.
+    Held,
+}
+
+impl Part {
+    /// All of them.
+    pub const ALL: [Self; 5] = [Self::Rates, Self::Opening, Self::Flood, Self::Burst, Self::Held];
 }
 
 impl Default for FeedBench {
@@ -78,6 +100,7 @@ impl Default for FeedBench {
             runs: 5,
             milliseconds: 1_000,
             rates: vec![10_000, 100_000, 500_000],
+            parts: Part::ALL.to_vec(),
         }
     }
 }
@@ -91,7 +114,8 @@ enum Scenario {
     Opening,
     /// Packets of one message as fast as they can be sent.
     Flood,
-    /// The same into a ring of 8 buffers, and batches of 8.
+    /// The same into a ring of 8 buffers, batches of 8 and a small socket buffer, to a consumer
+    /// that takes longer over a message than the sender.
     SmallRing,
 }
 
@@ -102,6 +126,9 @@ const SMALL_RING: usize = 20_000;
 /// The socket buffer for all but the bursts that are to overflow it.
 const SOCKET_BUFFER: usize = 32 << 20;
 
+/// What the slow consumer takes over a message, in nanoseconds: several times the sender's pace.
+const SLOW: u64 = 10_000;
+
 /// The socket buffer behind the small ring: a few hundred packets.
 const SMALL_BUFFER: usize = 256 << 10;
 
@@ -111,7 +138,7 @@ impl Scenario {
             Self::Rate(rate) => format!("{} messages/s", crate::summary::thousands(rate)),
             Self::Opening => "opening second".to_owned(),
             Self::Flood => "flood".to_owned(),
-            Self::SmallRing => "burst into 8 buffers".to_owned(),
+            Self::SmallRing => "burst into 8 buffers, slow consumer".to_owned(),
         }
     }
 
@@ -132,7 +159,8 @@ impl Scenario {
             Self::SmallRing => (8, 8, SMALL_BUFFER),
             Self::Rate(_) | Self::Opening | Self::Flood => (1_024, 64, SOCKET_BUFFER),
         };
-        Setup { subject, buffers, batch, socket_buffer, cores }
+        let work = if self == Self::SmallRing { SLOW } else { 0 };
+        Setup { subject, buffers, batch, socket_buffer, work, cores }
     }
 }
 
@@ -144,10 +172,8 @@ impl FeedBench {
     pub fn run(&self, mut progress: impl FnMut(&str)) -> Result<FeedReport, RunError> {
         let cores = cores_for::<2>();
         let mut report = FeedReport::new(Machine::here(), cores.is_some(), self.runs);
-        let rates = self.rates.iter().map(|&rate| Scenario::Rate(rate));
-        let others = [Scenario::Opening, Scenario::Flood, Scenario::SmallRing];
         let mut subjects = self.subjects.clone();
-        for scenario in rates.chain(others) {
+        for scenario in self.scenarios() {
             let plan = scenario.plan(self.milliseconds);
             let mut runs: Vec<Vec<Run>> = vec![Vec::new(); subjects.len()];
             for number in 1..=self.runs {
@@ -167,11 +193,23 @@ impl FeedBench {
             }
             subjects.retain(|&subject| !report.is_refused(subject));
         }
+        subjects.retain(|_| self.parts.contains(&Part::Held));
         for &subject in &subjects {
             progress(&format!("highest rate without loss: {}", subject.name()));
             report.held.push(self.held(subject, cores)?);
         }
         Ok(report)
+    }
+
+    fn scenarios(&self) -> Vec<Scenario> {
+        let rates = self.rates.iter().map(|&rate| (Part::Rates, Scenario::Rate(rate)));
+        let others = [
+            (Part::Opening, Scenario::Opening),
+            (Part::Flood, Scenario::Flood),
+            (Part::Burst, Scenario::SmallRing),
+        ];
+        let chosen = rates.chain(others).filter(|(part, _)| self.parts.contains(part));
+        chosen.map(|(_, scenario)| scenario).collect()
     }
 
     /// The highest rate, in steps of a tenth, at which a quarter of a second of single-message

@@ -181,6 +181,9 @@ impl fmt::Display for FeedReport {
             }
             measurement.fmt(f)?;
         }
+        if self.held.is_empty() {
+            return Ok(());
+        }
         writeln!(f, "\npackets of one message held without loss for a quarter of a second")?;
         for held in &self.held {
             let rate = thousands(held.packets_per_second);

@@ -65,6 +65,8 @@ pub(super) struct Setup {
     pub(super) buffers: u16,
     pub(super) batch: u16,
     pub(super) socket_buffer: usize,
+    /// What the receiver spins over each message, in nanoseconds: a consumer that cannot keep up.
+    pub(super) work: u64,
     /// Cores of sender and receiver.
     pub(super) cores: Option<[CoreId; 2]>,
 }
@@ -102,7 +104,7 @@ pub(super) fn run(setup: &Setup, plan: &Plan) -> Result<Run, RunError> {
         });
         let receiver = scope.spawn(|| {
             pin(setup.cores, 1);
-            let received = receive_all(feed, plan, &ticks, start, &over);
+            let received = receive_all(feed, setup.work, plan, &ticks, start, &over);
             over.received.store(true, Ordering::Release);
             received
         });
@@ -134,6 +136,7 @@ fn pin(cores: Option<[CoreId; 2]>, thread: usize) {
 /// Polls until the session is over and the socket is empty.
 fn receive_all(
     mut feed: MoldFeed,
+    work: u64,
     plan: &Plan,
     ticks: &Ticks,
     start: u64,
@@ -147,7 +150,12 @@ fn receive_all(
             let fault = feed.receiver().fault().map(|fault| fault.to_string());
             return Err(RunError::Stuck(fault.unwrap_or_else(|| "time is up".to_owned())));
         }
-        feed.poll(now, &mut |_, delivery| run.take(delivery, plan, ticks, start));
+        feed.poll(now, &mut |_, delivery| {
+            run.take(delivery, plan, ticks, start);
+            if work > 0 {
+                ticks.wait(work, || false);
+            }
+        });
     }
     over.received.store(true, Ordering::Release);
     let mut idle = 0;

@@ -338,3 +338,77 @@ fn accept<'a>(index: usize, line: &mut Line, raw: Raw<'a>) -> Option<Datagram<'a
     line.stats.bytes += raw.payload.len() as u64;
     Some(Datagram { line: index as u8, received: control.received, bytes: raw.payload })
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::UdpSocket;
+
+    use super::*;
+
+    /// The kernel drops completions only when it has no memory left, so this test says that it did.
+    #[test]
+    fn a_ring_that_dropped_completions_is_built_again_and_goes_on() {
+        let line = LineConfig::new("127.0.0.1:0".parse().expect("an address"));
+        let config = ReceiveConfig {
+            path: PathChoice::Only(Path::IoUring),
+            buffers: 8,
+            ..ReceiveConfig::new(vec![line; 2])
+        };
+        let Ok(mut receiver) = Receiver::open(&config) else {
+            println!("skipped: no io_uring here");
+            return;
+        };
+        let to = [0, 1].map(|line| receiver.address(line).expect("bound"));
+        let sender = UdpSocket::bind("127.0.0.1:0").expect("a socket");
+        let mut seen = 0;
+        for _ in 0..100 {
+            for _ in 0..20 {
+                for to in to {
+                    sender.send_to(b"packet", to).expect("sent");
+                }
+            }
+            // What was completed before the ring went is gone with it; the rest waits in the sockets.
+            receiver.poll(|_| seen += 1);
+            if let Way::Ring(ring) = &mut receiver.way {
+                ring.pretend_dropped();
+            }
+            for _ in 0..100 {
+                receiver.poll(|_| seen += 1);
+            }
+            assert_eq!(receiver.fault(), None);
+        }
+        let stats = receiver.stats();
+        assert_eq!(stats.ring.rebuilt, 100);
+        assert!(seen > 2_000, "{seen} of 4,000");
+        let before = seen;
+        sender.send_to(b"packet", to[0]).expect("sent");
+        for _ in 0..100 {
+            receiver.poll(|_| seen += 1);
+        }
+        assert_eq!(seen, before + 1);
+    }
+
+    #[test]
+    fn a_ring_polled_by_two_threads_stops_with_the_reason() {
+        let line = LineConfig::new("127.0.0.1:0".parse().expect("an address"));
+        let config = ReceiveConfig {
+            path: PathChoice::Only(Path::IoUring),
+            ..ReceiveConfig::new(vec![line])
+        };
+        let Ok(mut receiver) = Receiver::open(&config) else {
+            println!("skipped: no io_uring here");
+            return;
+        };
+        receiver.poll(|_| ());
+        let to = receiver.address(0).expect("bound");
+        let sender = UdpSocket::bind("127.0.0.1:0").expect("a socket");
+        sender.send_to(b"packet", to).expect("sent");
+        let fault = std::thread::spawn(move || {
+            for _ in 0..100 {
+                receiver.poll(|_| ());
+            }
+            receiver.fault()
+        });
+        assert_eq!(fault.join().expect("no panic"), Some(Fault::Thread));
+    }
+}

@@ -147,6 +147,12 @@ impl Ring {
         self.dropped != 0
     }
 
+    /// As if the kernel had dropped completions.
+    #[cfg(test)]
+    pub(super) fn pretend_dropped(&mut self) {
+        self.dropped = 1;
+    }
+
     fn start(&mut self, stats: &mut RingStats) -> Result<(), Fault> {
         self.uring
             .submitter()

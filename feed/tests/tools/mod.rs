@@ -4,6 +4,8 @@
 #![allow(dead_code, reason = "each test uses its part")]
 #![allow(clippy::cast_possible_truncation, reason = "numbers here are small")]
 
+pub(crate) mod scenario;
+
 use spindle_feed::moldudp64::{PacketBuilder, Session};
 use spindle_feed::stream::{Counters, Delivery, Stream};
 
