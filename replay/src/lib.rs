@@ -7,5 +7,6 @@
 pub mod generate;
 pub mod inspect;
 pub mod publish;
+pub mod record;
 
 pub mod recording;
