@@ -8,5 +8,6 @@ pub mod generate;
 pub mod inspect;
 pub mod publish;
 pub mod record;
-
 pub mod recording;
+
+mod random;
