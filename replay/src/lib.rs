@@ -7,5 +7,7 @@
 pub mod generate;
 pub mod inspect;
 pub mod publish;
-
+pub mod record;
 pub mod recording;
+
+mod random;

@@ -62,7 +62,7 @@ fn at_full_speed_packets_are_full_and_all_messages_come_in_order() {
         let mut now = 0;
         while !outgoing.is_done() {
             now += 1;
-            let Some(packet) = outgoing.packet(now) else {
+            let Some(packet) = outgoing.packet(0, now) else {
                 now += outgoing.wait(now);
                 continue;
             };
@@ -80,7 +80,7 @@ fn at_full_speed_packets_are_full_and_all_messages_come_in_order() {
                 Kind::EndOfSession => ends += 1,
                 Kind::Heartbeat => panic!("no silence at full speed"),
             }
-            outgoing.sent(now);
+            outgoing.sent(0, now);
         }
         assert_eq!(ends, 5);
         assert!(received == expected);
@@ -92,11 +92,11 @@ fn at_full_speed_packets_are_full_and_all_messages_come_in_order() {
 fn run(outgoing: &mut Outgoing, start: u64) -> Vec<(u64, Kind, u64, usize)> {
     let (mut now, mut packets) = (start, Vec::new());
     while !outgoing.is_done() {
-        match outgoing.packet(now) {
+        match outgoing.packet(0, now) {
             Some(packet) => {
                 let (kind, sequence, messages) = read(packet);
                 packets.push((now - start, kind, sequence, messages.len()));
-                outgoing.sent(now);
+                outgoing.sent(0, now);
             }
             None => now += outgoing.wait(now).max(1),
         }
@@ -144,12 +144,12 @@ fn messages_come_when_their_time_has_come() {
 fn what_is_late_goes_out_together() {
     let times: Vec<u64> = (0..100).map(|n| n * 1_000).collect();
     let mut outgoing = Outgoing::new(tape(&times), config(Speed::REAL));
-    assert_eq!(read(outgoing.packet(0).expect("the first")).2.len(), 1);
-    outgoing.sent(0);
-    assert_eq!(read(outgoing.packet(50_500).expect("late")).2.len(), 50);
-    let again = read(outgoing.packet(90_000).expect("not sent yet"));
+    assert_eq!(read(outgoing.packet(0, 0).expect("the first")).2.len(), 1);
+    outgoing.sent(0, 0);
+    assert_eq!(read(outgoing.packet(0, 50_500).expect("late")).2.len(), 50);
+    let again = read(outgoing.packet(0, 90_000).expect("not sent yet"));
     assert_eq!((again.1, again.2.len()), (2, 50), "a packet stays as it is until it is out");
-    outgoing.sent(90_000);
+    outgoing.sent(0, 90_000);
     assert_eq!(outgoing.next_sequence(), 52);
 }
 
@@ -168,14 +168,14 @@ fn limits_hold_whatever_the_speed() {
     outgoing.set_window(Arc::clone(&consumed), 100);
     let mut sent = 0;
     for now in 0..1_000 {
-        while outgoing.packet(now).is_some() {
-            sent += u64::from(outgoing.sent(now));
+        while outgoing.packet(0, now).is_some() {
+            sent += u64::from(outgoing.sent(0, now));
         }
         let in_flight = sent - consumed.load(Ordering::Relaxed);
         assert_eq!(in_flight, 100.min(10_000 - consumed.load(Ordering::Relaxed)));
         consumed.fetch_add(7, Ordering::Relaxed);
     }
-    assert!(outgoing.packet(SECOND * 2).is_some(), "heartbeats go on while the window is shut");
+    assert!(outgoing.packet(0, SECOND * 2).is_some(), "heartbeats go on while the window is shut");
 }
 
 #[test]
@@ -209,7 +209,7 @@ fn a_broken_recording_is_sent_up_to_the_break_and_ended() {
 fn stopping_ends_the_session_after_what_is_out() {
     let recording = Recording::new(GeneratedDay::new(day(10_000)));
     let mut outgoing = Outgoing::new(recording, config(Speed::Max));
-    let first = read(outgoing.packet(0).expect("a packet")).2.len() as u64;
+    let first = read(outgoing.packet(0, 0).expect("a packet")).2.len() as u64;
     outgoing.stop(0);
     let packets = run(&mut outgoing, 0);
     assert_eq!(packets[0].3 as u64, first, "the packet that was made goes out");
@@ -227,7 +227,7 @@ fn a_publisher_sends_over_loopback() {
     let recording = Recording::new(GeneratedDay::new(day(2_000)));
     let mut publisher = Publisher::with_clock(
         Outgoing::new(recording, config(Speed::Max)),
-        target,
+        &[target],
         Box::new(move || clock.load(Ordering::Relaxed)),
     )
     .expect("a socket");
@@ -274,7 +274,8 @@ fn groups_are_reached_through_loopback_by_default() {
     let port = receiver.local_addr().expect("an address").port();
     let target = Target { address: (group, port).into(), interface: None };
     let outgoing = Outgoing::new(tape(&[1, 2, 3]), config(Speed::Max));
-    let mut publisher = Publisher::with_clock(outgoing, target, Box::new(|| 0)).expect("a socket");
+    let mut publisher =
+        Publisher::with_clock(outgoing, &[target], Box::new(|| 0)).expect("a socket");
     assert!(publisher.poll() > 0);
     let mut packet = [0; 2048];
     let (length, source) = receiver.recv_from(&mut packet).expect("a packet");

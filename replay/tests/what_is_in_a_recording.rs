@@ -90,5 +90,6 @@ fn zero_prefixes_are_a_fault_of_a_recording() {
         .expect("written");
     let zero = inspect(&path);
     assert_eq!(zero.faults[0].kind, FaultKind::ZeroPrefix);
-    assert_eq!((zero.faults[0].first_byte, zero.messages), (0, 0));
+    assert_eq!((zero.faults[0].first_byte, zero.messages), (0, 2));
+    assert!(zero.remark.is_some_and(|remark| remark.contains("by their types alone")));
 }

@@ -5,8 +5,8 @@ use spindle_types::{Side, Symbol};
 
 use super::book::Book;
 use super::orders::{Order, Orders};
-use super::random::Random;
 use super::tables;
+use crate::random::Random;
 
 /// One cent, in price units.
 pub(crate) const TICK: u32 = 100;

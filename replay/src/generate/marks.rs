@@ -91,8 +91,8 @@ impl Marks {
 mod tests {
     use std::collections::BTreeSet;
 
-    use super::super::random::Random;
     use super::*;
+    use crate::random::Random;
 
     #[test]
     fn neighbours_are_those_of_a_sorted_set() {

@@ -12,7 +12,6 @@ mod market;
 mod marks;
 mod orders;
 mod plan;
-mod random;
 mod script;
 mod source;
 mod tables;
@@ -28,9 +27,9 @@ use spindle_types::Side;
 use self::market::{Market, TICK};
 use self::orders::Order;
 use self::plan::{Kind, Period};
-use self::random::Random;
 use self::script::{Script, Step};
 use self::wire::Wire;
+use crate::random::Random;
 
 /// Makes up a day, message by message. Memory follows the number of live orders and instruments.
 pub struct Generator {

@@ -4,8 +4,8 @@ use spindle_types::EventTime;
 
 use super::config::GenerateConfig;
 use super::plan::{self, KINDS, Kind, OPEN_GAP, Period, Segment};
-use super::random::Random;
 use super::tables;
+use crate::random::Random;
 
 /// What comes next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

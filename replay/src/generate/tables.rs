@@ -1,6 +1,6 @@
 //! The distributions, as integer tables. Where a figure is from is in `docs/generate.md`.
 
-use super::random::Random;
+use crate::random::Random;
 
 /// Gaps between messages in 1/1,024 of their mean: at so many 1,024ths, so much, straight lines
 /// between. 12 % have none; the median is about half the mean, the 99th percentile about 5.5 times.

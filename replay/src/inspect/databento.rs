@@ -41,6 +41,9 @@ pub(super) fn inspect(
             let header = record.header();
             span.note(header.ts_event);
             numbers.insert(header.instrument_id);
+            if record.has::<MboMsg>() {
+                record.try_get::<MboMsg>().map_err(|error| error.to_string())?;
+            }
             if let Some(action) = action(record) {
                 *actions.entry(action).or_default() += 1;
             }
@@ -84,12 +87,13 @@ pub(super) fn inspect(
 /// What a record does, where its kind has that field.
 fn action(record: &RecordRef<'_>) -> Option<u8> {
     let action = record
-        .get::<MboMsg>()
+        .try_get::<MboMsg>()
         .map(|record| record.action)
-        .or_else(|| record.get::<TradeMsg>().map(|record| record.action))
-        .or_else(|| record.get::<Mbp1Msg>().map(|record| record.action))
-        .or_else(|| record.get::<Mbp10Msg>().map(|record| record.action))
-        .or_else(|| record.get::<Cmbp1Msg>().map(|record| record.action))?;
+        .or_else(|_| record.try_get::<TradeMsg>().map(|record| record.action))
+        .or_else(|_| record.try_get::<Mbp1Msg>().map(|record| record.action))
+        .or_else(|_| record.try_get::<Mbp10Msg>().map(|record| record.action))
+        .or_else(|_| record.try_get::<Cmbp1Msg>().map(|record| record.action))
+        .ok()?;
     Some(action.to_ne_bytes()[0])
 }
 

@@ -88,7 +88,7 @@ fn lobster_facts(file_name: &str) -> Vec<Fact> {
 }
 
 /// LOBSTER messages.
-pub(super) fn lobster(reader: impl Read, file_name: String, tick: &mut Tick<'_>) -> Inspection {
+pub(super) fn lobster(reader: impl Read, file_name: &str, tick: &mut Tick<'_>) -> Inspection {
     let mut rows = Rows::new(reader);
     let (mut span, mut kinds, mut count) = (Span::default(), [0_u64; 8], 0);
     let mut report = report(Format::Lobster, true, None);
@@ -122,17 +122,13 @@ pub(super) fn lobster(reader: impl Read, file_name: String, tick: &mut Tick<'_>)
     report.types = sorted(counted);
     report.messages = count;
     report.instruments = Instruments { directory_entries: 0, numbers: 1, symbols: 1 };
-    report.facts = lobster_facts(&file_name);
+    report.facts = lobster_facts(file_name);
     (report.first_time, report.last_time) = span.show(|time| EventTime(time).to_string());
     report
 }
 
 /// LOBSTER order book: levels after each event.
-pub(super) fn lobster_book(
-    reader: impl Read,
-    file_name: String,
-    tick: &mut Tick<'_>,
-) -> Inspection {
+pub(super) fn lobster_book(reader: impl Read, file_name: &str, tick: &mut Tick<'_>) -> Inspection {
     let remark = "it holds levels, not orders, and is not read; the message file beside it is";
     let mut report = report(Format::LobsterBook, false, Some(remark));
     let mut fields = 0;
@@ -147,7 +143,7 @@ pub(super) fn lobster_book(
         Ok(())
     });
     report.messages = rows;
-    report.facts = lobster_facts(&file_name);
+    report.facts = lobster_facts(file_name);
     report.facts.push(Fact { name: "levels", value: (fields / 4).to_string() });
     report.instruments = Instruments { directory_entries: 0, numbers: 1, symbols: 1 };
     report

@@ -32,10 +32,29 @@ use tally::Tally;
 /// is no error: that is among the faults.
 pub fn inspect_file(
     path: impl AsRef<Path>,
-    mut progress: impl FnMut(u64, u64),
+    progress: impl FnMut(u64, u64),
 ) -> Result<Inspection, RecordingError> {
     let path = path.as_ref();
-    let input = Input::open(path)?;
+    let name = path.file_name().map(|name| name.to_string_lossy().into_owned());
+    describe(Input::open(path)?, name.unwrap_or_default(), progress)
+}
+
+/// Reads an input through and says what is in it.
+///
+/// # Errors
+/// As [`inspect_file`].
+pub fn inspect_reader(
+    reader: impl Read + Send + 'static,
+    progress: impl FnMut(u64, u64),
+) -> Result<Inspection, RecordingError> {
+    describe(Input::new(reader)?, String::new(), progress)
+}
+
+fn describe(
+    input: Input,
+    name: String,
+    mut progress: impl FnMut(u64, u64),
+) -> Result<Inspection, RecordingError> {
     let format = match detect(&input.head) {
         Err(RecordingError::ZeroPrefix { .. }) => None,
         format => Some(format?),
@@ -52,8 +71,8 @@ pub fn inspect_file(
             capture::inspect(reader, format, &mut tick)
         }
         Some(Format::Dbn) => databento::inspect(reader, &head, &mut tick)?,
-        Some(Format::Lobster) => lines::lobster(reader, file_name(path), &mut tick),
-        Some(Format::LobsterBook) => lines::lobster_book(reader, file_name(path), &mut tick),
+        Some(Format::Lobster) => lines::lobster(reader, &name, &mut tick),
+        Some(Format::LobsterBook) => lines::lobster_book(reader, &name, &mut tick),
         Some(Format::PitchText) => lines::pitch(reader, &mut tick),
         Some(Format::JsonLines) => lines::json(reader, &mut tick),
         // Nothing in a file is taken for a day that is still to be made up.
@@ -64,10 +83,6 @@ pub fn inspect_file(
     report.bytes = size.unwrap_or(unpacked);
     report.unpacked_bytes = (!compression.is_empty()).then_some(unpacked);
     Ok(report)
-}
-
-fn file_name(path: &Path) -> String {
-    path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
 }
 
 /// Counts the bytes of the content.

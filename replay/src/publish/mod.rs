@@ -1,16 +1,28 @@
-//! The sending side of a feed: a recording as a MoldUDP64 stream.
+//! The sending side of a feed: a recording as a MoldUDP64 stream on one or two lines.
 //!
-//! [`Outgoing`] decides, without socket or clock, which packet is due at a given time: it paces by
-//! the tape's time, fills packets, sends heartbeats into silence and ends the session. A
-//! [`Publisher`] is the agent around it with a UDP socket and a clock.
+//! [`Outgoing`] decides, without sockets or clock, which packet is due on which line at a given time:
+//! it paces by the tape's time, fills packets, sends heartbeats into silence, ends the session,
+//! answers requests for missed messages, and does to packets what a bad network does. A
+//! [`Publisher`] is the agent around it with UDP sockets and a clock.
 
+mod encode;
+mod impair;
 mod limit;
+mod line;
 mod outgoing;
 mod pace;
 mod publisher;
+mod requests;
 mod socket;
+mod stats;
+mod store;
+mod tape;
 
-pub use outgoing::{Outgoing, OutgoingConfig, PublishError};
+pub use impair::{Impairments, Share, ShareError};
+pub use line::{LineConfig, LineCounters};
+pub use outgoing::{Control, LINES_MAX, Outgoing, OutgoingConfig, PublishError};
 pub use pace::{Pacer, Speed, SpeedError};
-pub use publisher::{PublishStats, Publisher};
+pub use publisher::Publisher;
+pub use requests::RequestCounters;
 pub use socket::{Target, open as open_socket};
+pub use stats::PublishStats;

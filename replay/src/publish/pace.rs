@@ -89,13 +89,17 @@ impl Pacer {
     /// When `time` comes or came. A moment before the first one asked about came with it. At full
     /// speed every moment has come: 0.
     pub fn due(&mut self, time: EventTime, now: u64) -> u64 {
-        let Speed::Times { thousandths } = self.speed else {
-            self.anchor.get_or_insert((time.0, now));
-            return 0;
-        };
-        let (tape, wall) = *self.anchor.get_or_insert((time.0, now));
+        self.anchor.get_or_insert((time.0, now));
+        self.when(time).unwrap_or(0)
+    }
+
+    /// When `time` comes or came; `None` before the first [`due`](Self::due), and at full speed,
+    /// where nothing is due at a time.
+    pub fn when(&self, time: EventTime) -> Option<u64> {
+        let Speed::Times { thousandths } = self.speed else { return None };
+        let (tape, wall) = self.anchor?;
         let distance = u128::from(time.0.saturating_sub(tape)) * 1_000 / u128::from(thousandths);
-        wall.saturating_add(u64::try_from(distance).unwrap_or(u64::MAX))
+        Some(wall.saturating_add(u64::try_from(distance).unwrap_or(u64::MAX)))
     }
 
     /// The moment of the tape that is now; `None` before the first [`due`](Self::due), and at full
@@ -153,7 +157,7 @@ mod tests {
         {
             let mut pacer = Pacer::new(speed(text));
             let open = EventTime::at(9, 30, 0);
-            assert_eq!(pacer.tape_time(5), None);
+            assert_eq!((pacer.tape_time(5), pacer.when(open)), (None, None));
             assert_eq!(pacer.due(open, 1_000), 1_000, "{text}");
             assert_eq!(pacer.due(EventTime::at(10, 30, 0), 2_000), 1_000 + wall, "{text}");
             assert_eq!(
@@ -170,6 +174,7 @@ mod tests {
         let mut pacer = Pacer::new(Speed::Max);
         assert_eq!(pacer.due(EventTime::at(9, 30, 0), 77), 0);
         assert_eq!(pacer.due(EventTime(u64::MAX), 78), 0);
+        assert_eq!(pacer.when(EventTime::at(9, 30, 0)), None);
         assert_eq!(pacer.tape_time(78), None);
     }
 

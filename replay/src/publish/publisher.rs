@@ -1,66 +1,56 @@
 //! The agent that sends.
 
-use std::io::ErrorKind;
-use std::net::UdpSocket;
+use std::io::{self, ErrorKind};
+use std::net::{SocketAddr, UdpSocket};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::AtomicU64;
 
 use spindle_types::Agent;
 
-use super::outgoing::{Outgoing, PublishError};
+use super::outgoing::{Control, Outgoing, PublishError};
 use super::socket::{self, Target};
+use super::stats::PublishStats;
 
-/// Packets sent in one poll at most.
+/// Packets sent in one poll at most, on each line.
 const PACKETS_PER_POLL: usize = 16;
 
-/// What has been sent: counters that any thread may read at any time. Each is exact by itself; two
-/// read one after the other may be of different moments.
-#[derive(Debug, Default)]
-pub struct PublishStats {
-    /// Messages.
-    pub messages: AtomicU64,
-    /// Packets of all kinds.
-    pub packets: AtomicU64,
-    /// UDP payload bytes.
-    pub bytes: AtomicU64,
-    /// Packets without messages while the tape was silent.
-    pub heartbeats: AtomicU64,
-    /// Times that the socket could take no more, and the packet was kept for the next poll.
-    pub retries: AtomicU64,
-    /// The tape's time of the last message, in nanoseconds since midnight.
-    pub tape_time: AtomicU64,
-    /// Bytes of the recording taken in.
-    pub position: AtomicU64,
-}
+/// Requests answered in one poll at most.
+const REQUESTS_PER_POLL: usize = 16;
 
 type Clock = Box<dyn FnMut() -> u64 + Send>;
 
-/// Sends a recording to one target. As an agent it never blocks: what the socket does not take now
-/// is sent on a later poll, in order. It is done when the end of the session is out, or when sending
-/// failed: see [`take_error`](Self::take_error).
+/// Sends a recording to one target for each line, and answers requests. As an agent it never blocks:
+/// what a socket does not take now is sent on a later poll, in order. It is done when the end of the
+/// session is out, or when sending failed: see [`take_error`](Self::take_error).
 pub struct Publisher {
     outgoing: Outgoing,
-    socket: UdpSocket,
-    target: Target,
+    lines: Vec<(UdpSocket, Target)>,
+    requests: Option<UdpSocket>,
     clock: Clock,
     stats: Arc<PublishStats>,
+    retries: u64,
     failure: Option<PublishError>,
     failed: bool,
 }
 
 impl Publisher {
-    /// A publisher with a socket of its own, on this machine's monotonic clock.
+    /// A publisher of a stream with one line, on this machine's monotonic clock.
     ///
     /// # Errors
     /// The socket cannot be opened: the interface is not there, or is of the other kind of address.
     pub fn new(outgoing: Outgoing, target: Target) -> Result<Self, PublishError> {
+        Self::with_targets(outgoing, &[target])
+    }
+
+    /// A publisher of a stream with as many lines as targets, on this machine's monotonic clock.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn with_targets(outgoing: Outgoing, targets: &[Target]) -> Result<Self, PublishError> {
         let clock = quanta::Clock::new();
         let start = clock.raw();
-        Self::with_clock(
-            outgoing,
-            target,
-            Box::new(move || clock.delta_as_nanos(start, clock.raw())),
-        )
+        let clock = move || clock.delta_as_nanos(start, clock.raw());
+        Self::with_clock(outgoing, targets, Box::new(clock))
     }
 
     /// A publisher on a clock of the caller's, which counts nanoseconds and never goes back.
@@ -69,13 +59,42 @@ impl Publisher {
     /// As [`new`](Self::new).
     pub fn with_clock(
         outgoing: Outgoing,
-        target: Target,
+        targets: &[Target],
         clock: Clock,
     ) -> Result<Self, PublishError> {
-        let socket = socket::open(target)
-            .map_err(|error| PublishError::Socket { target: target.address, error })?;
+        let mut lines = Vec::new();
+        for &target in targets.iter().take(outgoing.lines()) {
+            let socket = socket::open(target)
+                .map_err(|error| PublishError::Socket { target: target.address, error })?;
+            lines.push((socket, target));
+        }
         let stats = Arc::default();
-        Ok(Self { outgoing, socket, target, clock, stats, failure: None, failed: false })
+        Ok(Self {
+            outgoing,
+            lines,
+            requests: None,
+            clock,
+            stats,
+            retries: 0,
+            failure: None,
+            failed: false,
+        })
+    }
+
+    /// Answers requests that come to this address, and says which one that is: port 0 lets the
+    /// operating system choose.
+    ///
+    /// # Errors
+    /// The address is not of this machine, or the port is in use.
+    pub fn serve_requests(&mut self, address: SocketAddr) -> Result<SocketAddr, PublishError> {
+        let opened = UdpSocket::bind(address).and_then(|socket| {
+            socket.set_nonblocking(true)?;
+            let bound = socket.local_addr()?;
+            Ok((socket, bound))
+        });
+        let (socket, bound) = opened.map_err(|error| PublishError::Requests { address, error })?;
+        self.requests = Some(socket);
+        Ok(bound)
     }
 
     /// Bounds what is in flight: see [`Outgoing::set_window`].
@@ -93,10 +112,15 @@ impl Publisher {
         &self.outgoing
     }
 
+    /// Does something to the running feed.
+    pub fn control(&mut self, control: Control) {
+        let now = (self.clock)();
+        self.outgoing.control(control, now);
+    }
+
     /// Ends the session after what is out by now.
     pub fn stop(&mut self) {
-        let now = (self.clock)();
-        self.outgoing.stop(now);
+        self.control(Control::Stop);
     }
 
     /// Nanoseconds until a packet may be due, after a poll that did nothing.
@@ -110,50 +134,53 @@ impl Publisher {
         self.failure.take().or_else(|| self.outgoing.take_error())
     }
 
-    /// Sends the packet that is due, and says whether there was one and it went out.
-    fn send_one(&mut self) -> bool {
+    /// Sends the packet that is due on a line, and says whether there was one and it went out.
+    fn send_one(&mut self, line: usize) -> bool {
+        let Some((socket, target)) = self.lines.get(line) else { return false };
         let now = (self.clock)();
-        let Some(packet) = self.outgoing.packet(now) else { return false };
-        let length = packet.len() as u64;
-        match self.socket.send_to(packet, self.target.address) {
+        let Some(packet) = self.outgoing.packet(line, now) else { return false };
+        match socket.send_to(packet, target.address) {
             Ok(_) => {}
             // The kernel has no room now. The packet stays what it is.
-            Err(error)
-                if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted)
-                    || error.raw_os_error() == Some(ENOBUFS) =>
-            {
-                self.stats.retries.fetch_add(1, Ordering::Relaxed);
+            Err(error) if is_full(&error) => {
+                self.retries += 1;
                 return false;
             }
             // Nobody listens yet at a receiver on this machine: UDP does not mind.
             Err(error) if error.kind() == ErrorKind::ConnectionRefused => {}
             Err(error) => {
-                let target = self.target.address;
-                self.failure = Some(PublishError::Socket { target, error });
+                self.failure = Some(PublishError::Socket { target: target.address, error });
                 self.failed = true;
                 return false;
             }
         }
-        let messages = u64::from(self.outgoing.sent(now));
-        self.count(messages, length);
+        let now = (self.clock)();
+        self.outgoing.sent(line, now);
         true
     }
 
-    fn count(&self, messages: u64, bytes: u64) {
-        let stats = &self.stats;
-        stats.messages.fetch_add(messages, Ordering::Relaxed);
-        stats.packets.fetch_add(1, Ordering::Relaxed);
-        stats.bytes.fetch_add(bytes, Ordering::Relaxed);
-        if messages == 0 && !self.outgoing.is_ending() {
-            stats.heartbeats.fetch_add(1, Ordering::Relaxed);
+    /// Answers a request, and says whether there was one.
+    fn answer_one(&mut self) -> bool {
+        let Some(socket) = &self.requests else { return false };
+        let mut request = [0; 64];
+        let Ok((length, from)) = socket.recv_from(&mut request) else { return false };
+        let now = (self.clock)();
+        if let Some(answer) = self.outgoing.answer(&request[..length], from, now) {
+            // An answer that the kernel has no room for is lost, as on any network; who needs it
+            // asks again.
+            let _ = socket.send_to(answer, from);
         }
-        stats.tape_time.store(self.outgoing.tape_time().0, Ordering::Relaxed);
-        stats.position.store(self.outgoing.recording().position(), Ordering::Relaxed);
+        true
     }
 }
 
 /// Linux: no room for the packet in a queue of the device.
 const ENOBUFS: i32 = 105;
+
+fn is_full(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted)
+        || error.raw_os_error() == Some(ENOBUFS)
+}
 
 impl Agent for Publisher {
     fn name(&self) -> &str {
@@ -161,10 +188,21 @@ impl Agent for Publisher {
     }
 
     fn poll(&mut self) -> usize {
-        if self.failed {
-            return 0;
+        let mut work = 0;
+        for _ in 0..PACKETS_PER_POLL {
+            // The lines take turns, so that none runs ahead.
+            let sent = (0..self.lines.len()).filter(|&line| !self.failed && self.send_one(line));
+            let sent = sent.count();
+            work += sent;
+            if sent == 0 {
+                break;
+            }
         }
-        (0..PACKETS_PER_POLL).take_while(|_| self.send_one()).count()
+        work += (0..REQUESTS_PER_POLL).take_while(|_| self.answer_one()).count();
+        if work > 0 {
+            self.stats.store(&self.outgoing, self.retries);
+        }
+        work
     }
 
     fn is_done(&self) -> bool {

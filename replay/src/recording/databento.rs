@@ -357,12 +357,13 @@ impl<R: Read + Send> Source for DbnFile<R> {
         self.events.clear();
         let Self { records, converter, events, others, .. } = self;
         while events.len() < BATCH && !self.done {
-            let step = records.next(|record| match record.get::<MboMsg>() {
-                Some(record) => converter.convert(record, events),
-                None => {
+            let step = records.next(|record| {
+                if !record.has::<MboMsg>() {
                     *others += 1;
-                    Ok(())
+                    return Ok(());
                 }
+                let record = record.try_get::<MboMsg>().map_err(|error| error.to_string())?;
+                converter.convert(record, events)
             });
             match step {
                 Ok(more) => self.done = !more,
@@ -390,5 +391,244 @@ impl<R: Read + Send> Source for DbnFile<R> {
             0 => vec![],
             others => vec![format!("{others} records of other kinds than market by order")],
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+    use std::fs::File;
+
+    use dbn::RecordHeader;
+
+    use super::*;
+
+    /// A book of orders as Databento describes it: A, C, M and R change it, F and T do not.
+    #[derive(Default)]
+    struct Theirs(HashMap<u64, (u8, i64, u32)>);
+
+    impl Theirs {
+        fn apply(&mut self, record: &MboMsg) {
+            let (id, side) = (record.order_id, code(record.side));
+            match code(record.action) {
+                b'A' | b'M' => {
+                    self.0.insert(id, (side, record.price, record.size));
+                }
+                b'C' => {
+                    if let Some(order) = self.0.get_mut(&id) {
+                        order.2 = order.2.saturating_sub(record.size);
+                        if order.2 == 0 {
+                            self.0.remove(&id);
+                        }
+                    }
+                }
+                b'R' => self.0.clear(),
+                _ => {}
+            }
+        }
+    }
+
+    /// A book of orders as the engine keeps it.
+    #[derive(Default)]
+    struct Ours {
+        orders: HashMap<u64, (u8, i64, u32)>,
+        executed: u64,
+        strange: u64,
+    }
+
+    impl Ours {
+        fn take(&mut self, reference: OrderReference, quantity: u32) {
+            let Some(order) = self.orders.get_mut(&reference.0) else {
+                self.strange += 1;
+                return;
+            };
+            self.strange += u64::from(quantity > order.2);
+            order.2 = order.2.saturating_sub(quantity);
+            if order.2 == 0 {
+                self.orders.remove(&reference.0);
+            }
+        }
+
+        fn apply(&mut self, event: &MarketEvent) {
+            let units = |price: Price| i64::from(price.0) * 100_000;
+            match event.action {
+                MarketAction::Add { reference, side, quantity, price, .. } => {
+                    let side = if side == Side::Buy { b'B' } else { b'A' };
+                    let order = (side, units(price), quantity.0);
+                    self.strange += u64::from(self.orders.insert(reference.0, order).is_some());
+                }
+                MarketAction::Execute { reference, quantity, .. }
+                | MarketAction::ExecuteAt { reference, quantity, .. } => {
+                    self.executed += u64::from(quantity.0);
+                    self.take(reference, quantity.0);
+                }
+                MarketAction::Reduce { reference, quantity } => self.take(reference, quantity.0),
+                MarketAction::Delete { reference } => {
+                    self.strange += u64::from(self.orders.remove(&reference.0).is_none());
+                }
+                MarketAction::Replace { reference, new_reference, quantity, price } => {
+                    match self.orders.remove(&reference.0) {
+                        Some((side, ..)) => {
+                            let order = (side, units(price), quantity.0);
+                            self.orders.insert(new_reference.0, order);
+                        }
+                        None => self.strange += 1,
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+
+    #[test]
+    fn the_books_of_a_real_day_are_databentos_own() {
+        const FILE: &str = concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/../../shared/data/dbn/glbx_ESH4_20231225.mbo.dbn.zst"
+        );
+        let Ok(file) = File::open(FILE) else {
+            println!("skipped: {FILE} is not here");
+            return;
+        };
+        let mut decoder = Decoder::new(zstd::Decoder::new(file).expect("zstd")).expect("DBN");
+        let mut converter = Converter::new(decoder.metadata());
+        assert_eq!(
+            converter.symbols.values().next().map(ToString::to_string).as_deref(),
+            Some("ESH4")
+        );
+        let (mut theirs, mut ours) = (Theirs::default(), Ours::default());
+        let (mut events, mut compared, mut fills) = (Vec::new(), 0, 0);
+        let mut touched = Vec::new();
+        while let Some(record) = decoder.decode_record_ref().expect("a record") {
+            let record = record.get::<MboMsg>().expect("market by order");
+            events.clear();
+            converter.convert(record, &mut events).expect("convertible");
+            assert!(!events.is_empty());
+            events.iter().for_each(|event| ours.apply(event));
+            theirs.apply(record);
+            fills += u64::from(code(record.action) == b'F') * u64::from(record.size);
+            touched.push(record.order_id);
+            if record.flags.is_last() {
+                for id in touched.drain(..) {
+                    assert_eq!(ours.orders.get(&id), theirs.0.get(&id), "order {id}");
+                    compared += 1;
+                }
+            }
+        }
+        assert!(compared > 60_000, "{compared}");
+        assert_eq!(ours.orders, theirs.0);
+        assert_eq!(ours.strange, 0);
+        assert!(
+            ours.executed > fills * 9 / 10 && ours.executed <= fills,
+            "{} of {fills}",
+            ours.executed
+        );
+    }
+
+    fn record(action: u8, id: u64, side: u8, price: i64, size: u32) -> MboMsg {
+        MboMsg {
+            hd: RecordHeader::new::<MboMsg>(0xa0, 1, 7, 1_700_000_000_000_000_000),
+            order_id: id,
+            price: price * 1_000_000_000,
+            size,
+            action: std::ffi::c_char::from_ne_bytes([action]),
+            side: std::ffi::c_char::from_ne_bytes([side]),
+            ..MboMsg::default()
+        }
+    }
+
+    fn run(records: &[MboMsg]) -> Vec<MarketAction> {
+        let metadata = Metadata::builder()
+            .dataset("TEST")
+            .schema(Some(Schema::Mbo))
+            .start(0)
+            .stype_in(None)
+            .stype_out(dbn::SType::InstrumentId)
+            .build();
+        let mut converter = Converter::new(&metadata);
+        let mut events = Vec::new();
+        for record in records {
+            converter.convert(record, &mut events).expect("convertible");
+        }
+        events.iter().map(|event| event.action).collect()
+    }
+
+    #[test]
+    fn fills_execute_and_what_follows_only_corrects() {
+        let reference = OrderReference(1);
+        let add = MarketAction::Add {
+            reference,
+            side: Side::Buy,
+            quantity: Quantity(10),
+            price: Price(1_000_000),
+            symbol: Symbol::BLANK,
+        };
+        let execute = |shares, number| MarketAction::Execute {
+            reference,
+            quantity: Quantity(shares),
+            match_number: MatchNumber(number),
+        };
+        let replace = |shares, price| MarketAction::Replace {
+            reference,
+            new_reference: reference,
+            quantity: Quantity(shares),
+            price: Price(price),
+        };
+        // Filled in part, and the rest confirmed; then filled whole and gone.
+        let partly = [
+            record(b'A', 1, b'B', 100, 10),
+            record(b'F', 1, b'B', 100, 4),
+            record(b'M', 1, b'B', 100, 6),
+            record(b'F', 1, b'B', 100, 6),
+            record(b'C', 1, b'B', 100, 6),
+        ];
+        let other = MarketAction::Other;
+        assert_eq!(run(&partly), [add, execute(4, 1), other, execute(6, 2), other]);
+        // A filled iceberg comes again, behind all others.
+        let iceberg = [
+            record(b'A', 1, b'B', 100, 10),
+            record(b'F', 1, b'B', 100, 10),
+            record(b'M', 1, b'B', 100, 10),
+        ];
+        assert_eq!(run(&iceberg), [add, execute(10, 1), add]);
+        // Less keeps its place, more or another price does not.
+        let moved = [
+            record(b'A', 1, b'B', 100, 10),
+            record(b'M', 1, b'B', 100, 7),
+            record(b'M', 1, b'B', 100, 8),
+            record(b'M', 1, b'B', 99, 8),
+            record(b'C', 1, b'B', 99, 3),
+            record(b'R', 0, b'N', 0, 0),
+        ];
+        let reduce = MarketAction::Reduce { reference, quantity: Quantity(3) };
+        let delete = MarketAction::Delete { reference };
+        assert_eq!(
+            run(&moved),
+            [add, reduce, replace(8, 1_000_000), replace(8, 990_000), reduce, delete]
+        );
+        // A fill at another price than the order's, and one more than stands.
+        let crossing = [
+            record(b'A', 1, b'B', 100, 10),
+            record(b'F', 1, b'B', 99, 4),
+            record(b'F', 1, b'B', 100, 40),
+            record(b'F', 2, b'B', 100, 1),
+            record(b'T', 0, b'A', 100, 4),
+        ];
+        let at = MarketAction::ExecuteAt {
+            reference,
+            quantity: Quantity(4),
+            match_number: MatchNumber(1),
+            price: Price(990_000),
+            printable: true,
+        };
+        assert_eq!(run(&crossing), [add, at, execute(6, 2), other, other]);
+    }
+
+    #[test]
+    fn prices_that_books_cannot_hold_are_refused() {
+        assert_eq!(price(4_800_250_000_000), Ok(Price(48_002_500)));
+        assert!(price(-37_630_000_000).is_err_and(|reason| reason.contains("not between 0 and")));
+        assert!(price(3_906_250).is_err_and(|reason| reason.contains("finer than 1/10,000")));
+        assert!(price(i64::MAX).is_err());
     }
 }

@@ -212,3 +212,79 @@ impl<R: Read + Send> Source for LobsterFile<R> {
 pub(crate) fn symbol_of(file_name: &str) -> Symbol {
     file_name.split('_').next().and_then(|text| text.parse().ok()).unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_are_read_and_say_what_they_do() {
+        let row = LobsterRow::parse("34200.05990197,4,15818974,300,5794000,1").expect("a row");
+        assert_eq!(row.time, EventTime(34_200_059_901_970));
+        assert_eq!((row.kind, row.order, row.size), (4, 15_818_974, 300));
+        assert_eq!((row.price, row.side), (5_794_000, Side::Buy));
+        let action = |text: &str| {
+            LobsterRow::parse(text).and_then(|row| row.action(9, Symbol::BLANK)).expect(text)
+        };
+        let reference = OrderReference(5);
+        let (quantity, price) = (Quantity(7), Price(100));
+        let match_number = MatchNumber(9);
+        let symbol = Symbol::BLANK;
+        let halted = TradingState::Halted;
+        for (text, wanted) in [
+            (
+                "1,1,5,7,100,-1",
+                MarketAction::Add { reference, side: Side::Sell, quantity, price, symbol },
+            ),
+            ("1,2,5,7,100,-1", MarketAction::Reduce { reference, quantity }),
+            ("1,3,5,7,100,-1", MarketAction::Delete { reference }),
+            ("1,4,5,7,100,-1", MarketAction::Execute { reference, quantity, match_number }),
+            ("1,5,5,7,100,-1", MarketAction::Trade { quantity, price, match_number }),
+            (
+                "1,6,5,7,100,-1",
+                MarketAction::Cross { quantity: 7, price, kind: Cross::Other, match_number },
+            ),
+            ("1,7,0,0,-1,-1", MarketAction::Status { state: halted }),
+            ("1,7,0,0,1,-1", MarketAction::Status { state: TradingState::Trading }),
+        ] {
+            assert_eq!(action(text), wanted, "{text}");
+        }
+    }
+
+    #[test]
+    fn rows_that_are_none_say_what_is_wrong() {
+        for (text, wanted) in [
+            ("", "time ''"),
+            ("1,2", "the row has no order"),
+            ("1.1234567890,1,1,1,1,1", "time '1.1234567890'"),
+            ("-1,1,1,1,1,1", "time '-1'"),
+            ("1,8,1,1,1,1", "type 8 is none of 1 to 7"),
+            ("1,1,x,1,1,1", "order 'x'"),
+            ("1,1,1,4294967296,1,1", "size '4294967296'"),
+            ("1,1,1,1,1,0", "direction '0'"),
+            ("1,1,1,1,1,\u{1b}[2J", "direction '\\u{1b}[2J'"),
+        ] {
+            let error = LobsterRow::parse(text).expect_err(text);
+            assert!(error.contains(wanted), "{text}: {error}");
+        }
+        let row = LobsterRow::parse("1,1,1,1,-5,1").expect("a row");
+        assert!(row.action(1, Symbol::BLANK).is_err());
+    }
+
+    #[test]
+    fn a_broken_row_ends_the_file_with_its_byte() {
+        let text = "1.5,1,5,7,100,1\r\n2,2,5,7,100,1\n2,9,5,7,100,1\n3,3,5,7,100,1\n";
+        let mut file = LobsterFile::new(text.as_bytes(), symbol_of("GOOG_2012-06-21_x.csv"));
+        assert!(file.advance().expect("rows"));
+        let Batch::Events(events) = file.batch() else { panic!("events") };
+        assert_eq!(events.events.len(), 2);
+        let MarketAction::Add { symbol, .. } = events.events[0].action else { panic!("an add") };
+        assert_eq!(symbol.to_string(), "GOOG");
+        let error = file.advance().expect_err("the third row");
+        assert_eq!(error.to_string(), "byte 31: record 3: type 9 is none of 1 to 7");
+        assert!(!file.advance().expect("the end"));
+        let mut empty = LobsterFile::new(&b"1,1,5,7,100,1\n\n  \n"[..], Symbol::BLANK);
+        assert!(empty.advance().expect("a row"));
+        assert!(!empty.advance().expect("blank lines end it"));
+    }
+}

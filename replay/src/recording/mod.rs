@@ -51,6 +51,7 @@ pub use input::Compression;
 pub use itch_file::ItchFile;
 pub use lobster::LobsterRow;
 
+use std::io::Read;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
@@ -124,7 +125,31 @@ impl Recording {
         options: &OpenOptions,
     ) -> Result<Self, RecordingError> {
         let path = path.as_ref();
+        let name = path.file_name().map(|name| name.to_string_lossy().into_owned());
         let input = Input::open(path)?;
+        let again = input.size.is_some().then_some(path);
+        Self::of(input, &name.unwrap_or_default(), options, again)
+    }
+
+    /// A recording from a reader instead of a file. Of a capture the groups must be picked, since it
+    /// can be read but once.
+    ///
+    /// # Errors
+    /// As [`open_with`](Self::open_with).
+    pub fn from_reader(
+        reader: impl Read + Send + 'static,
+        options: &OpenOptions,
+    ) -> Result<Self, RecordingError> {
+        Self::of(Input::new(reader)?, "", options, None)
+    }
+
+    /// `again` is where the same input can be opened once more.
+    fn of(
+        input: Input,
+        name: &str,
+        options: &OpenOptions,
+        again: Option<&Path>,
+    ) -> Result<Self, RecordingError> {
         let format = detect(&input.head)?;
         if !options.groups.is_empty() && !matches!(format, Format::Pcap | Format::Pcapng) {
             return Err(RecordingError::NotACapture(format));
@@ -134,15 +159,11 @@ impl Recording {
             Format::ItchFile => Box::new(ItchFile::new(reader)),
             Format::Mold => Box::new(MoldFile::new(reader)),
             Format::Pcap | Format::Pcapng => {
-                let groups = groups(path, &options.groups, size.is_some())?;
+                let groups = groups(again, &options.groups)?;
                 Box::new(CaptureSource::new(reader, format, groups)?)
             }
             Format::Dbn => Box::new(DbnFile::new(reader, &head)?),
-            Format::Lobster => {
-                let name = path.file_name().map(|name| name.to_string_lossy().into_owned());
-                let symbol = lobster::symbol_of(&name.unwrap_or_default());
-                Box::new(LobsterFile::new(reader, symbol))
-            }
+            Format::Lobster => Box::new(LobsterFile::new(reader, lobster::symbol_of(name))),
             Format::LobsterBook | Format::PitchText | Format::JsonLines | Format::Generated => {
                 return Err(RecordingError::Unsupported(format));
             }
@@ -213,17 +234,13 @@ impl Recording {
 }
 
 /// The groups of a capture to read: those asked for, or the only one with ITCH 5.0.
-fn groups(
-    path: &Path,
-    asked: &[SocketAddr],
-    again: bool,
-) -> Result<Vec<SocketAddr>, RecordingError> {
-    match asked.len() {
-        0 if !again => return Err(RecordingError::GroupOfPipe),
-        0 => {}
-        1 | 2 => return Ok(asked.to_vec()),
-        more => return Err(RecordingError::TooManyGroups(more)),
-    }
+fn groups(again: Option<&Path>, asked: &[SocketAddr]) -> Result<Vec<SocketAddr>, RecordingError> {
+    let path = match (asked.len(), again) {
+        (0, None) => return Err(RecordingError::GroupOfPipe),
+        (0, Some(path)) => path,
+        (1 | 2, _) => return Ok(asked.to_vec()),
+        (more, _) => return Err(RecordingError::TooManyGroups(more)),
+    };
     let Found { itch, others } = find_groups(Input::open(path)?.reader)?;
     match itch.as_slice() {
         [] if others.is_empty() => Err(RecordingError::NoGroup("none".to_owned())),

@@ -1,7 +1,7 @@
 use rand_core::{Rng, SeedableRng};
 use rand_xoshiro::Xoshiro256PlusPlus;
 
-/// The generator's source of chance: xoshiro256++, seeded from 64 bits through SplitMix64 (which is
+/// The source of chance of generated days and of injected faults: xoshiro256++, seeded from 64 bits through SplitMix64 (which is
 /// what `seed_from_u64` of that type is). Every draw is one 64-bit output scaled with integers, so
 /// that the same seed gives the same day on every machine.
 #[derive(Clone, Debug)]
