@@ -281,6 +281,40 @@ fn multicast_on_a_named_interface_comes_from_the_joined_group_alone() {
     }
 }
 
+/// Loopback carries no IPv6 multicast. On a machine, or in a network namespace, with an interface that
+/// does, `SPINDLE_MULTICAST_INTERFACE` names it.
+#[test]
+fn multicast_works_with_ipv6_too() {
+    let Ok(interface) = std::env::var("SPINDLE_MULTICAST_INTERFACE") else {
+        println!("skipped: SPINDLE_MULTICAST_INTERFACE is not set");
+        return;
+    };
+    let index = std::fs::read_to_string(format!("/sys/class/net/{interface}/ifindex"))
+        .expect("an interface that exists");
+    let index = index.trim().parse().expect("a number");
+    let groups = ["ff01::77:1", "ff01::77:2"].map(|text| text.parse::<IpAddr>().expect("v6"));
+    for path in Path::ALL {
+        let mut config = config(path, 1);
+        config.lines[0] = LineConfig {
+            address: SocketAddr::new(groups[0], 0),
+            interface: Some(interface.clone()),
+            source: None,
+        };
+        let Some(mut receiver) = open(&config) else { continue };
+        let port = receiver.address(0).expect("bound").port();
+        let sender = UdpSocket::bind("[::]:0").expect("a socket");
+        socket2::SockRef::from(&sender).set_multicast_if_v6(index).expect("set");
+        for _ in 0..5 {
+            for group in groups {
+                sender.send_to(group.to_string().as_bytes(), (group, port)).expect("sent");
+            }
+        }
+        let wanted = groups[0].to_string();
+        let taken = drain(&mut receiver, |_, bytes| assert_eq!(bytes, wanted.as_bytes()));
+        assert_eq!(taken, 5, "{path:?}");
+    }
+}
+
 #[test]
 fn both_families_are_received() {
     for path in Path::ALL {

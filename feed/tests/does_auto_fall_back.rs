@@ -45,7 +45,8 @@ fn a_refused_ring_becomes_recvmmsg_and_the_reason_is_told() {
         let test = move || {
             refuse_io_uring(errno.unsigned_abs());
             let line = LineConfig::new("127.0.0.1:0".parse().expect("an address"));
-            let mut config = ReceiveConfig::new(vec![line]);
+            let mut config =
+                ReceiveConfig { path: PathChoice::Auto, ..ReceiveConfig::new(vec![line]) };
             let mut receiver = Receiver::open(&config).expect("it falls back");
             let chosen = receiver.chosen();
             assert_eq!(chosen.path, Path::Recvmmsg);
