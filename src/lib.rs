@@ -33,6 +33,7 @@ enum Command {
     Demo(commands::Demo),
     Inspect(commands::Inspect),
     Replay(commands::Replay),
+    Record(commands::Record),
 }
 
 /// Runs the program on the process's own arguments.
@@ -45,6 +46,7 @@ pub fn run() -> ExitCode {
         Command::Demo(command) => command.run(),
         Command::Inspect(command) => command.run(),
         Command::Replay(command) => command.run(),
+        Command::Record(command) => command.run(),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -2,13 +2,14 @@
 
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use clap::Args;
 use serde::Serialize;
 use spindle_engine::{Capacity, Counters, Engine, EngineConfig};
-use spindle_replay::recording::{Batch, Messages, Recording};
+use spindle_replay::recording::{Batch, Messages, OpenOptions, Recording};
 use spindle_risk::Gate;
 use spindle_types::{Sequence, Side};
 
@@ -26,6 +27,9 @@ pub(crate) struct Book {
     /// Print the result as JSON.
     #[arg(long)]
     json: bool,
+    /// Of a capture, the group to read; twice for lines A and B of one stream.
+    #[arg(long, value_name = "ADDR:PORT")]
+    group: Vec<SocketAddr>,
     /// Orders that live at once; by default what the size of the file allows, at most 2,000,000.
     #[arg(long, value_name = "N")]
     orders: Option<usize>,
@@ -54,11 +58,17 @@ impl Book {
     /// Runs the command.
     pub(crate) fn run(self) -> Result<(), Exit> {
         let name = self.file.display();
-        let mut recording =
-            Recording::open(&self.file).map_err(|error| Exit::usage(format!("{name}: {error}")))?;
-        let config = engine_config(self.orders, recording.size());
+        let options = OpenOptions { groups: self.group.clone() };
+        let mut recording = Recording::open_with(&self.file, &options)
+            .map_err(|error| Exit::usage(format!("{name}: {error}")))?;
+        // The size of a compressed file says little of what is in it.
+        let size = recording.size().filter(|_| recording.compression().is_empty());
+        let config = engine_config(self.orders, size);
         let mut builder = Builder::new(&config);
         builder.build(&mut recording).map_err(|error| Exit::failed(format!("{name}: {error}")))?;
+        for note in recording.notes() {
+            eprintln!("{name}: {note}");
+        }
         let report = builder.report(config.bytes());
         if let Some(path) = &self.tops {
             write_tops_to(path, &builder.engine)

@@ -4,6 +4,7 @@ mod book;
 mod demo;
 mod generate;
 mod inspect;
+mod record;
 mod replay;
 mod run;
 
@@ -11,5 +12,6 @@ pub(crate) use book::Book;
 pub(crate) use demo::Demo;
 pub(crate) use generate::Generate;
 pub(crate) use inspect::Inspect;
+pub(crate) use record::Record;
 pub(crate) use replay::Replay;
 pub(crate) use run::Run;
