@@ -34,6 +34,7 @@ enum Command {
     Inspect(commands::Inspect),
     Replay(commands::Replay),
     Bench(commands::Bench),
+    Record(commands::Record),
 }
 
 /// Runs the program on the process's own arguments.
@@ -47,6 +48,7 @@ pub fn run() -> ExitCode {
         Command::Inspect(command) => command.run(),
         Command::Replay(command) => command.run(),
         Command::Bench(command) => command.run(),
+        Command::Record(command) => command.run(),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -13,7 +13,7 @@ use signal_hook::consts::{SIGINT, SIGTERM};
 use spindle_engine::agent::{EngineAgent, TimeSource};
 use spindle_engine::{Capacity, Counters, Engine, EngineConfig};
 use spindle_feed::stream::Counters as StreamCounters;
-use spindle_replay::recording::{Batch, Messages, Recording};
+use spindle_replay::recording::{Batch, Messages, OpenOptions, Recording};
 use spindle_risk::Gate;
 use spindle_types::{Agent, Sequence, Side};
 
@@ -36,6 +36,9 @@ pub(crate) struct Book {
     /// Print the result as JSON.
     #[arg(long)]
     json: bool,
+    /// Of a capture, the group to read; twice for lines A and B of one stream.
+    #[arg(long, value_name = "ADDR:PORT")]
+    group: Vec<SocketAddr>,
     /// Orders that live at once; by default what the size of the file allows, at most 2,000,000.
     #[arg(long, value_name = "N")]
     orders: Option<usize>,
@@ -94,11 +97,17 @@ impl Book {
 
     fn follow_file(&self) -> Result<(BookReport, Engine), Exit> {
         let name = &self.source;
-        let mut recording =
-            Recording::open(name).map_err(|error| Exit::usage(format!("{name}: {error}")))?;
-        let config = engine_config(self.orders, recording.size());
+        let options = OpenOptions { groups: self.group.clone() };
+        let mut recording = Recording::open_with(name, &options)
+            .map_err(|error| Exit::usage(format!("{name}: {error}")))?;
+        // The size of a compressed file says little of what is in it.
+        let size = recording.size().filter(|_| recording.compression().is_empty());
+        let config = engine_config(self.orders, size);
         let mut builder = Builder::new(&config);
         builder.build(&mut recording).map_err(|error| Exit::failed(format!("{name}: {error}")))?;
+        for note in recording.notes() {
+            eprintln!("{name}: {note}");
+        }
         Ok((builder.report(config.bytes()), builder.engine))
     }
 

@@ -5,6 +5,7 @@ mod book;
 mod demo;
 mod generate;
 mod inspect;
+mod record;
 mod replay;
 mod run;
 
@@ -13,5 +14,6 @@ pub(crate) use book::Book;
 pub(crate) use demo::Demo;
 pub(crate) use generate::Generate;
 pub(crate) use inspect::Inspect;
+pub(crate) use record::Record;
 pub(crate) use replay::Replay;
 pub(crate) use run::Run;

@@ -5,6 +5,7 @@
 //! answers requests for missed messages, and does to packets what a bad network does. A
 //! [`Publisher`] is the agent around it with UDP sockets and a clock.
 
+mod control;
 mod encode;
 mod impair;
 mod limit;
@@ -18,9 +19,10 @@ mod stats;
 mod store;
 mod tape;
 
+pub use control::{Control, ControlError};
 pub use impair::{Impairments, Share, ShareError};
 pub use line::{LineConfig, LineCounters};
-pub use outgoing::{Control, LINES_MAX, Outgoing, OutgoingConfig, PublishError};
+pub use outgoing::{LINES_MAX, Outgoing, OutgoingConfig, PublishError};
 pub use pace::{Pacer, Speed, SpeedError};
 pub use publisher::Publisher;
 pub use requests::RequestCounters;

@@ -9,6 +9,7 @@ use spindle_feed::moldudp64::{PAYLOAD_MAX, Session};
 use spindle_types::EventTime;
 use thiserror::Error;
 
+use super::control::Control;
 use super::impair::Impairments;
 use super::line::{Line, LineConfig, LineCounters, View};
 use super::pace::Speed;
@@ -108,21 +109,6 @@ pub enum PublishError {
         /// Why not.
         error: std::io::Error,
     },
-}
-
-/// What can be done to a feed while it runs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Control {
-    /// The tape stands still; heartbeats and requests go on.
-    Pause,
-    /// It goes on from where it stands.
-    Resume,
-    /// So many messages come while it stands still; ignored while it runs.
-    Step(u64),
-    /// It runs at another speed from now on.
-    Speed(Speed),
-    /// The session ends after what is out by now, and no pass follows.
-    Stop,
 }
 
 /// Turns a recording into packets on one or two lines, each when it is due. Pure: the time comes with
@@ -296,6 +282,11 @@ impl Outgoing {
     /// Whether the recording is over and only the end of the session is still said.
     pub fn is_ending(&self) -> bool {
         self.lines.iter().all(Line::is_ending)
+    }
+
+    /// Whether the feed was asked to end before the recording did.
+    pub fn is_stopped(&self) -> bool {
+        self.stopped.is_some()
     }
 
     /// Whether the tape stands still.

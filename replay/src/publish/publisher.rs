@@ -7,7 +7,8 @@ use std::sync::atomic::AtomicU64;
 
 use spindle_types::Agent;
 
-use super::outgoing::{Control, Outgoing, PublishError};
+use super::control::Control;
+use super::outgoing::{Outgoing, PublishError};
 use super::socket::{self, Target};
 use super::stats::PublishStats;
 
