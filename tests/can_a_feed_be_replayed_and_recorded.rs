@@ -129,7 +129,10 @@ fn a_recorded_replay_gives_the_books_of_the_file() {
     assert_eq!(tops(&capture, &lines), books, "both lines");
     assert_eq!(tops(&capture, &lines[..1]), books, "line A alone");
     let described = json(&spindle(&["inspect", text(&capture), "--json"]).stdout);
-    assert_eq!(described["capture"]["groups"][0]["address"], lines[0].as_str());
+    let groups = described["capture"]["groups"].as_array().expect("groups");
+    for line in &lines {
+        assert!(groups.iter().any(|group| group["address"] == line.as_str()), "{groups:?}");
+    }
 }
 
 #[test]
