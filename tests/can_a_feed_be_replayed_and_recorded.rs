@@ -99,8 +99,6 @@ fn a_recorded_replay_gives_the_books_of_the_file() {
         "700",
         "--speed",
         "max",
-        "--rate",
-        "100000",
         "--duplicate",
         "0.02",
         "--reorder",
