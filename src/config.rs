@@ -141,8 +141,8 @@ const fn default_receive_buffer() -> usize {
 
 /// Which receive path the feed takes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, ValueEnum)]
-#[serde(rename_all = "lowercase")]
-#[value(rename_all = "lower")]
+#[serde(rename_all = "snake_case")]
+#[value(rename_all = "snake_case")]
 pub enum ReceivePath {
     /// io_uring where the kernel allows it, otherwise `recvmmsg`.
     #[default]
