@@ -9,7 +9,8 @@ use spindle_feed::receive::{
     LineConfig, OpenError, Path, PathChoice, ReceiveConfig, ReceiveStats, Receiver,
 };
 use spindle_feed::stream::{
-    ConfigError, Counters, Delivery, Join, Origin, Request, RequestLimits, Stream, StreamConfig,
+    ConfigError, Counters, Delivery, Join, Origin, Phase, Request, RequestLimits, Stream,
+    StreamConfig,
 };
 use spindle_types::Sequence;
 use thiserror::Error;
@@ -46,6 +47,9 @@ pub struct LiveFeed {
     requests: Option<Requests>,
     clock: Clock,
     addresses: Vec<SocketAddr>,
+    /// After how long without a sign that all is delivered the feed counts as silent.
+    silence_ns: u64,
+    is_silent: bool,
 }
 
 /// Where what both lines miss is asked for.
@@ -180,7 +184,8 @@ impl LiveFeed {
         let receiver = Receiver::open(&receive)?;
         let addresses = (0..config.lines.len()).filter_map(|line| receiver.address(line)).collect();
         let (stream, clock) = (Stream::new(stream)?, Clock::new());
-        Ok(Self { receiver, stream, requests, clock, addresses })
+        let silence_ns = config.silence_ms.saturating_mul(1_000_000);
+        Ok(Self { receiver, stream, requests, clock, addresses, silence_ns, is_silent: false })
     }
 }
 
@@ -196,7 +201,7 @@ impl MarketFeed for AnyFeed {
 impl LiveFeed {
     #[inline]
     fn poll<S: MarketSink>(&mut self, sink: &mut S) -> usize {
-        let Self { receiver, stream, requests, clock, .. } = self;
+        let Self { receiver, stream, requests, clock, silence_ns, is_silent, .. } = self;
         let now = clock.delta_as_nanos(0, clock.raw());
         let packets = receiver.poll(|datagram| {
             sink.packet(datagram.received, datagram.bytes);
@@ -206,6 +211,12 @@ impl LiveFeed {
             });
         });
         stream.on_timer(now, &mut |delivery| deliver(sink, delivery));
+        let is_running = !matches!(stream.phase(), Phase::Waiting | Phase::Ended);
+        let old = is_running && stream.age_ns(now).is_some_and(|age| age > *silence_ns);
+        if old != *is_silent {
+            *is_silent = old;
+            sink.silent(old);
+        }
         if stream.is_gap_open()
             && let Some(requests) = requests
         {

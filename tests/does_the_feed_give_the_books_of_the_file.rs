@@ -70,6 +70,8 @@ fn from_feed(receive: ReceivePath) -> Option<String> {
         request: Vec::new(),
         join: JoinAt::First,
         receive_buffer_bytes: 4 << 20,
+        silence_ms: 3_000,
+        quarantine_basis_points: None,
     };
     let feed = match AnyFeed::open(Some(&config)) {
         Ok(feed) => feed,

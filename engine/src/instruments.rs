@@ -13,6 +13,8 @@ pub struct Instrument {
     pub known: bool,
     /// Whether messages were lost that may have concerned it: its book is then not the market's.
     pub stale: bool,
+    /// Whether its market is absurd: crossed, or far from where it was. Nothing is priced from it.
+    pub quarantined: bool,
     /// Its trading state.
     pub trading: TradingState,
 }
@@ -20,7 +22,7 @@ pub struct Instrument {
 impl Instrument {
     /// What readers of its top of book are told.
     pub const fn top_state(&self) -> TopState {
-        match (self.stale, self.trading) {
+        match (self.stale || self.quarantined, self.trading) {
             (true, _) => TopState::Stale,
             (false, TradingState::Trading) => TopState::Good,
             (false, TradingState::Halted | TradingState::Paused | TradingState::QuotationOnly) => {

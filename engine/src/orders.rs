@@ -124,8 +124,11 @@ impl Engine {
             return Err(RejectReason::Closed.into());
         }
         let known = self.instruments.get(instrument);
-        if known.stale || self.gap_open {
+        if known.stale || self.gap_open || self.feed_silent {
             return Err(RejectReason::Stale.into());
+        }
+        if known.quarantined {
+            return Err(RejectReason::Quarantined.into());
         }
         if known.trading != TradingState::Trading {
             return Err(RejectReason::Halted.into());

@@ -61,7 +61,7 @@ impl Engine {
             MarketAction::Trade { quantity, price, .. } => {
                 self.on_trade(instrument, quantity, price);
             }
-            MarketAction::Directory { symbol, .. } => self.learn(instrument, symbol),
+            MarketAction::Directory { symbol, .. } => self.on_directory(instrument, symbol),
             MarketAction::Status { state } => self.on_status(instrument, state),
             MarketAction::Phase { phase } => self.on_phase(phase),
             MarketAction::Cross { .. } | MarketAction::Other => {}
@@ -72,7 +72,19 @@ impl Engine {
     /// top of book says so, and no order is taken.
     pub fn on_gap(&mut self, is_open: bool) {
         self.gap_open = is_open;
-        self.tops.set_table_state(if is_open { TopState::Stale } else { TopState::Good });
+        self.set_table_state();
+    }
+
+    /// Nothing has come from the market for too long, not even a heartbeat, or it speaks again:
+    /// while it is silent, every top of book is stale and no order is taken.
+    pub fn on_silence(&mut self, is_silent: bool) {
+        self.feed_silent = is_silent;
+        self.set_table_state();
+    }
+
+    fn set_table_state(&mut self) {
+        let stale = self.gap_open || self.feed_silent;
+        self.tops.set_table_state(if stale { TopState::Stale } else { TopState::Good });
     }
 
     /// A new session of the market's stream begins: what was known of the market is void. Strategies'
@@ -85,18 +97,32 @@ impl Engine {
         self.cancel_all(CancelReason::EndOfDay);
         self.books.clear();
         self.instruments.clear();
+        self.forget_anchors();
         self.phase = None;
         self.market_sequence = Sequence(0);
         self.tops.set_all_states(TopState::Stale);
     }
 
-    /// Messages were lost: no book is known to be the market's any more, until the day's directory
-    /// comes again in a new session.
+    /// Messages were lost: no book is known to be the market's any more. One is again when the
+    /// session's first word of its instrument is its directory message, before which no order of
+    /// it can have been; all are in a new session.
     pub fn on_loss(&mut self) {
         for number in 0..self.books.instruments() {
             #[allow(clippy::cast_possible_truncation, reason = "at most 65,536 instruments")]
             self.mark_stale(InstrumentId(number as u16));
         }
+    }
+
+    /// The day's directory names every instrument before its first order: the book of one that
+    /// nothing was heard of before is empty for certain, whatever was lost.
+    #[cold]
+    fn on_directory(&mut self, instrument: InstrumentId, symbol: Symbol) {
+        if let Some(known) = self.instruments.get_mut(instrument)
+            && !known.known
+        {
+            known.stale = false;
+        }
+        self.learn(instrument, symbol);
     }
 
     #[cold]
@@ -132,6 +158,8 @@ impl Engine {
         let mut best_changed = placed.best_changed;
         let opposite = side.opposite();
         if taken > 0 || self.books.own_orders(instrument, opposite) > 0 {
+            // An absurd order must not fill anybody before it is seen to be one.
+            self.watch_market(instrument);
             let taken = taken.min(quantity.0);
             let met = self.fill_reached(instrument, opposite, price, Quantity(quantity.0 - taken));
             self.books.take(placed.slot, Quantity(taken + met.0));
@@ -201,6 +229,7 @@ impl Engine {
         if instrument.index() >= self.books.instruments() {
             return;
         }
+        self.watch_trade(instrument, price);
         for side in [Side::Buy, Side::Sell] {
             if self.books.own_orders(instrument, side) > 0 {
                 let filled = self.fill_reached(instrument, side, price, quantity);
@@ -212,6 +241,7 @@ impl Engine {
     }
 
     fn on_status(&mut self, instrument: InstrumentId, state: TradingState) {
+        self.forget_anchor(instrument);
         if let Some(known) = self.instruments.get_mut(instrument) {
             known.trading = state;
             self.tops.set_state(instrument, self.top_state(instrument));
@@ -274,7 +304,7 @@ impl Engine {
     /// Whether what the tape does to this instrument may fill strategies' orders.
     fn fills(&self, instrument: InstrumentId) -> bool {
         let known = self.instruments.get(instrument);
-        !known.stale && known.trading == TradingState::Trading
+        !known.stale && !known.quarantined && known.trading == TradingState::Trading
     }
 
     /// Fills strategies' orders of `side` that an order at `price` on the other side reaches, best

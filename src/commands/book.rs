@@ -168,6 +168,8 @@ impl Book {
             request: self.request.clone(),
             join: JoinAt::First,
             receive_buffer_bytes: 8 << 20,
+            silence_ms: 3_000,
+            quarantine_basis_points: None,
         })
     }
 }
