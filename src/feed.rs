@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+use std::sync::Arc;
 
 use quanta::Clock;
 use spindle_engine::agent::{MarketFeed, MarketSink};
@@ -17,6 +18,7 @@ use thiserror::Error;
 use zerocopy::IntoBytes;
 
 use crate::config::{FeedConfig, JoinAt, ReceivePath};
+use crate::health::{FeedHealth, FeedWatch};
 
 /// Why a feed does not start.
 #[derive(Debug, Error)]
@@ -50,6 +52,8 @@ pub struct LiveFeed {
     /// After how long without a sign that all is delivered the feed counts as silent.
     silence_ns: u64,
     is_silent: bool,
+    packets: u64,
+    health: Arc<FeedHealth>,
 }
 
 /// Where what both lines miss is asked for.
@@ -129,6 +133,17 @@ impl AnyFeed {
         }
     }
 
+    /// A watch over the feed's condition, for another thread; `None` where there is no feed.
+    pub fn watch(&self) -> Option<FeedWatch> {
+        match self {
+            Self::None => None,
+            Self::Live(feed) => {
+                let lines: Vec<_> = feed.addresses.iter().map(ToString::to_string).collect();
+                Some(FeedWatch::new(Arc::clone(&feed.health), lines.join(" and ")))
+            }
+        }
+    }
+
     /// What the stream has counted.
     pub fn stream_counters(&self) -> Option<&Counters> {
         match self {
@@ -185,7 +200,17 @@ impl LiveFeed {
         let addresses = (0..config.lines.len()).filter_map(|line| receiver.address(line)).collect();
         let (stream, clock) = (Stream::new(stream)?, Clock::new());
         let silence_ns = config.silence_ms.saturating_mul(1_000_000);
-        Ok(Self { receiver, stream, requests, clock, addresses, silence_ns, is_silent: false })
+        Ok(Self {
+            receiver,
+            stream,
+            requests,
+            clock,
+            addresses,
+            silence_ns,
+            is_silent: false,
+            packets: 0,
+            health: Arc::default(),
+        })
     }
 }
 
@@ -201,7 +226,7 @@ impl MarketFeed for AnyFeed {
 impl LiveFeed {
     #[inline]
     fn poll<S: MarketSink>(&mut self, sink: &mut S) -> usize {
-        let Self { receiver, stream, requests, clock, silence_ns, is_silent, .. } = self;
+        let Self { receiver, stream, requests, clock, silence_ns, is_silent, health, .. } = self;
         let now = clock.delta_as_nanos(0, clock.raw());
         let packets = receiver.poll(|datagram| {
             sink.packet(datagram.received, datagram.bytes);
@@ -216,11 +241,18 @@ impl LiveFeed {
         if old != *is_silent {
             *is_silent = old;
             sink.silent(old);
+            health.set_silent(old);
+        }
+        if packets > 0 {
+            self.packets += packets as u64;
+            health.store(self.packets, stream.counters());
         }
         if stream.is_gap_open()
             && let Some(requests) = requests
         {
-            return packets + recover(requests, stream, now, sink);
+            let answers = recover(requests, stream, now, sink);
+            health.store(self.packets, stream.counters());
+            return packets + answers;
         }
         packets
     }
