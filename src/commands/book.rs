@@ -50,7 +50,7 @@ pub(crate) struct Book {
     #[arg(long, value_name = "NAME")]
     interface: Option<String>,
     /// Of a live feed: how packets are received.
-    #[arg(long, value_enum, default_value = "auto")]
+    #[arg(long, value_enum, default_value = "recvmmsg")]
     receive: ReceivePath,
 }
 
