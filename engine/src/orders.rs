@@ -47,6 +47,7 @@ impl Engine {
             Action::Enter(enter) => self.enter(to(enter.token), enter, probe),
             Action::Replace(replace) => self.replace(to(replace.token), replace, probe),
             Action::Cancel(cancel) => self.cancel(to(cancel.token), cancel),
+            Action::MassCancel(mass) => self.emit(to(mass.token), Outcome::CancelRejected),
             Action::Refuse(refuse) => self.refuse(to(refuse.token), refuse),
         }
         probe.passed(Step::Match);
@@ -153,10 +154,10 @@ impl Engine {
         };
         match (order.limit, order.time_in_force) {
             _ if open.is_zero() => {}
-            (Some(limit), TimeInForce::Day) => self.rest(to, order, open, limit),
             (Some(_), TimeInForce::ImmediateOrCancel) => {
                 self.cancel_remainder(to, open, CancelReason::ImmediateOrCancel);
             }
+            (Some(limit), _) => self.rest(to, order, open, limit),
             (None, _) => self.cancel_remainder(to, open, CancelReason::Protection),
         }
         self.publish(instrument);
@@ -235,6 +236,7 @@ impl Engine {
         };
         let original = *self.own.get(index);
         let attributes = replace.attributes.or(original.attributes);
+        let time_in_force = replace.time_in_force.unwrap_or(original.time_in_force);
         let open = replace.quantity.0.saturating_sub(original.executed.0);
         if open == 0 || replace.limit == Some(Price(0)) {
             probe.passed(Step::Risk);
@@ -249,7 +251,7 @@ impl Engine {
         let order = OwnOrder {
             token: to.token,
             limit: replace.limit,
-            time_in_force: replace.time_in_force,
+            time_in_force,
             reference: self.next_reference(),
             attributes,
             ..original
@@ -270,7 +272,7 @@ impl Engine {
         );
         let before = self.books.order(slot).quantity();
         let keeps_place = replace.priority == Priority::KeepWhenReduced
-            && replace.time_in_force == TimeInForce::Day
+            && time_in_force == TimeInForce::Day
             && order.limit == original.limit
             && open.0 <= before;
         if keeps_place {
