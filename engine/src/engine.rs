@@ -10,8 +10,11 @@ use spindle_types::{
 };
 
 use crate::book::{Best, Books, Capacity};
+use crate::command::TradingPhase;
+use crate::command::{AccountSettings, InstrumentSettings};
 use crate::event::{Event, Outcome};
 use crate::instruments::Instruments;
+use crate::matching::Extras;
 use crate::own::OwnOrders;
 
 /// What an engine is made for.
@@ -35,14 +38,14 @@ impl EngineConfig {
         let instruments = self.capacity.clamped().instruments;
         self.capacity.bytes()
             + self.own_orders * size_of::<crate::own::OwnOrder>()
+            + Extras::bytes(self.own_orders, instruments)
             + self.outbox() * size_of::<Event>()
             + instruments * (size_of::<crate::instruments::Instrument>() + 8 + 64)
     }
 
-    /// Events for which there is room: more than one input can cause. Each open order is told at
-    /// most two things by one input, and the order that comes at most one more than those it meets.
+    /// Events for which there is room: more than one input can cause, see [`Engine::has_room`].
     pub(crate) fn outbox(&self) -> usize {
-        4 * self.own_orders + 64
+        8 * self.own_orders + 64
     }
 }
 
@@ -92,6 +95,7 @@ pub struct Divergence {
 pub struct Engine {
     pub(crate) books: Books,
     pub(crate) own: OwnOrders,
+    pub(crate) extras: Extras,
     pub(crate) instruments: Instruments,
     pub(crate) gate: Gate,
     pub(crate) tops: TopWriter,
@@ -121,6 +125,16 @@ pub(crate) struct Address {
     pub(crate) received: u64,
 }
 
+impl Address {
+    /// Everybody.
+    pub(crate) const NOBODY: Self = Self {
+        session: SessionId(u16::MAX),
+        account: AccountId(u16::MAX),
+        token: OrderToken(0),
+        received: 0,
+    };
+}
+
 impl Engine {
     /// An engine whose accounts and limits are those of `gate`, and a reader of its tops of book.
     pub fn new(config: &EngineConfig, gate: Gate) -> (Self, TopReader) {
@@ -130,6 +144,7 @@ impl Engine {
         let engine = Self {
             books: Books::new(capacity),
             own: OwnOrders::new(config.own_orders),
+            extras: Extras::new(config.own_orders, capacity.instruments, gate.accounts()),
             instruments: Instruments::new(capacity.instruments),
             gate,
             tops,
@@ -173,6 +188,34 @@ impl Engine {
         learnt
     }
 
+    /// Sets the steps of an instrument's prices and quantities, for orders that come from now on.
+    /// They stay until a new session of the feed begins, without a feed for good. False where the
+    /// instrument is unknown.
+    pub fn set_instrument(
+        &mut self,
+        instrument: InstrumentId,
+        settings: InstrumentSettings,
+    ) -> bool {
+        match self.instruments.get_mut(instrument) {
+            Some(known) if known.known => known.steps = settings,
+            _ => return false,
+        }
+        self.refresh(instrument);
+        true
+    }
+
+    /// Sets how an account's orders behave from now on. False where the account lies outside the
+    /// gate's table.
+    pub fn set_account(&mut self, account: AccountId, settings: AccountSettings) -> bool {
+        match self.extras.accounts.get_mut(account.index()) {
+            Some(known) => {
+                *known = settings;
+                true
+            }
+            None => false,
+        }
+    }
+
     /// The events since the outbox was last cleared, in order.
     #[inline]
     pub fn outbox(&self) -> &[Event] {
@@ -191,10 +234,14 @@ impl Engine {
         self.outbox.drain(..count);
     }
 
-    /// Whether there is room for every event that one more input can cause.
+    /// Whether there is room for every event that one more input can cause. Each trade uses up an
+    /// order or what an iceberg shows of it, and is told to two; besides that an order is told at
+    /// most that it was triggered and that it is cancelled, and each instrument that an order was
+    /// in what an auction would give. Icebergs can be refilled as often as there is room for orders.
     #[inline]
     pub fn has_room(&self) -> bool {
-        self.outbox.len() + 2 * self.own.live() + 32 <= self.outbox_max
+        let most = 6 * self.own.live() + 2 * self.own.capacity() + 32;
+        self.outbox.len() + most <= self.outbox_max
     }
 
     /// The books.
@@ -263,6 +310,10 @@ impl Engine {
     /// Looks at the best prices of a market.
     #[inline]
     pub(crate) fn watch_market(&mut self, instrument: InstrumentId) {
+        // Orders that an auction collects may well stand crossed.
+        if self.instruments.get(instrument).phase != TradingPhase::Continuous {
+            return;
+        }
         if let Some(quarantine) = &mut self.quarantine {
             let price = |side| self.books.best(instrument, side).map(|best| best.price);
             let verdict = quarantine.observe(instrument, price(Side::Buy), price(Side::Sell));

@@ -2,7 +2,9 @@
 //! reads a top of book is told, who sends an order is refused with the reason, and what stands is
 //! neither filled nor lost.
 
-use spindle_engine::command::{Action, Attributes, Cancel, Command, Enter, OrderSide, TimeInForce};
+use spindle_engine::command::{
+    Action, Attributes, Cancel, Command, Enter, Modifiers, OrderKind, OrderSide, TimeInForce,
+};
 use spindle_engine::event::{CancelReason, Outcome, RejectReason};
 use spindle_engine::{Capacity, Engine, EngineConfig};
 use spindle_feed::event::{MarketAction, MarketEvent, Phase, TradingState};
@@ -93,6 +95,8 @@ impl World {
             side,
             quantity: Quantity(100),
             limit: Some(Price(price)),
+            kind: OrderKind::Plain,
+            modifiers: Modifiers::NONE,
             time_in_force: TimeInForce::Day,
             attributes: Attributes::default(),
         }))
