@@ -4,14 +4,15 @@ use spindle_feed::event::Phase;
 use spindle_feed::top::{TopOfBook, TopReader, TopState, TopWriter, top_table};
 use spindle_risk::Gate;
 use spindle_types::{
-    AccountId, EventTime, InstrumentId, MatchNumber, OrderReference, OrderToken, Price, Sequence,
+    AccountId, EventTime, InstrumentId, MatchNumber, OrderReference, OrderToken, Sequence,
     SessionId, Side, Symbol,
 };
 
 use crate::book::{Best, Books, Capacity};
-use crate::command::{AccountSettings, InstrumentSettings, TradingPhase};
+use crate::command::{AccountSettings, InstrumentSettings};
 use crate::event::{Event, Outcome};
 use crate::instruments::Instruments;
+use crate::matching::Extras;
 use crate::own::OwnOrders;
 
 /// What an engine is made for.
@@ -35,14 +36,14 @@ impl EngineConfig {
         let instruments = self.capacity.clamped().instruments;
         self.capacity.bytes()
             + self.own_orders * size_of::<crate::own::OwnOrder>()
+            + Extras::bytes(self.own_orders, instruments)
             + self.outbox() * size_of::<Event>()
             + instruments * (size_of::<crate::instruments::Instrument>() + 8 + 64)
     }
 
-    /// Events for which there is room: more than one input can cause. Each open order is told at
-    /// most two things by one input, and the order that comes at most one more than those it meets.
+    /// Events for which there is room: more than one input can cause, see [`Engine::has_room`].
     pub(crate) fn outbox(&self) -> usize {
-        4 * self.own_orders + 64
+        8 * self.own_orders + 64
     }
 }
 
@@ -90,6 +91,7 @@ pub struct Divergence {
 pub struct Engine {
     pub(crate) books: Books,
     pub(crate) own: OwnOrders,
+    pub(crate) extras: Extras,
     pub(crate) instruments: Instruments,
     pub(crate) gate: Gate,
     pub(crate) tops: TopWriter,
@@ -116,6 +118,16 @@ pub(crate) struct Address {
     pub(crate) received: u64,
 }
 
+impl Address {
+    /// Everybody.
+    pub(crate) const NOBODY: Self = Self {
+        session: SessionId(u16::MAX),
+        account: AccountId(u16::MAX),
+        token: OrderToken(0),
+        received: 0,
+    };
+}
+
 impl Engine {
     /// An engine whose accounts and limits are those of `gate`, and a reader of its tops of book.
     pub fn new(config: &EngineConfig, gate: Gate) -> (Self, TopReader) {
@@ -125,6 +137,7 @@ impl Engine {
         let engine = Self {
             books: Books::new(capacity),
             own: OwnOrders::new(config.own_orders),
+            extras: Extras::new(config.own_orders, capacity.instruments, gate.accounts()),
             instruments: Instruments::new(capacity.instruments),
             gate,
             tops,
@@ -159,39 +172,32 @@ impl Engine {
         learnt
     }
 
-    /// Sets the steps of an instrument's prices and quantities; they stay for the session of the
-    /// feed, or without one for good. False where the instrument is unknown.
+    /// Sets the steps of an instrument's prices and quantities, for orders that come from now on.
+    /// They stay until a new session of the feed begins, without a feed for good. False where the
+    /// instrument is unknown.
     pub fn set_instrument(
         &mut self,
         instrument: InstrumentId,
-        _settings: InstrumentSettings,
+        settings: InstrumentSettings,
     ) -> bool {
-        self.instruments.get(instrument).known
+        match self.instruments.get_mut(instrument) {
+            Some(known) if known.known => known.steps = settings,
+            _ => return false,
+        }
+        self.refresh(instrument);
+        true
     }
 
-    /// Sets how an account's orders behave. False where the account lies outside the gate's table.
-    pub fn set_account(&mut self, _account: AccountId, _settings: AccountSettings) -> bool {
-        false
-    }
-
-    /// The instrument enters another phase. Orders that this cancels or trades are told. The
-    /// reference is what an auction's price shall be near, `None` for the last print. False where
-    /// the instrument is unknown or has this phase already.
-    pub fn on_phase_change(
-        &mut self,
-        time: EventTime,
-        instrument: InstrumentId,
-        _phase: TradingPhase,
-        _reference: Option<Price>,
-    ) -> bool {
-        self.time = time;
-        self.instruments.get(instrument).known
-    }
-
-    /// It is now this time: orders whose time has come are cancelled. Every other input with a time
-    /// does the same before anything else.
-    pub fn on_time(&mut self, time: EventTime) {
-        self.time = time;
+    /// Sets how an account's orders behave from now on. False where the account lies outside the
+    /// gate's table.
+    pub fn set_account(&mut self, account: AccountId, settings: AccountSettings) -> bool {
+        match self.extras.accounts.get_mut(account.index()) {
+            Some(known) => {
+                *known = settings;
+                true
+            }
+            None => false,
+        }
     }
 
     /// The events since the outbox was last cleared, in order.
@@ -212,10 +218,14 @@ impl Engine {
         self.outbox.drain(..count);
     }
 
-    /// Whether there is room for every event that one more input can cause.
+    /// Whether there is room for every event that one more input can cause. Each trade uses up an
+    /// order or what an iceberg shows of it, and is told to two; besides that an order is told at
+    /// most that it was triggered and that it is cancelled, and each instrument that an order was
+    /// in what an auction would give. Icebergs can be refilled as often as there is room for orders.
     #[inline]
     pub fn has_room(&self) -> bool {
-        self.outbox.len() + 2 * self.own.live() + 32 <= self.outbox_max
+        let most = 6 * self.own.live() + 2 * self.own.capacity() + 32;
+        self.outbox.len() + most <= self.outbox_max
     }
 
     /// The books.

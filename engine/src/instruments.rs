@@ -4,6 +4,8 @@ use spindle_feed::event::TradingState;
 use spindle_feed::top::TopState;
 use spindle_types::{InstrumentId, Symbol};
 
+use crate::command::{InstrumentSettings, TradingPhase};
+
 /// What the engine knows of an instrument.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Instrument {
@@ -13,19 +15,26 @@ pub struct Instrument {
     pub known: bool,
     /// Whether messages were lost that may have concerned it: its book is then not the market's.
     pub stale: bool,
-    /// Its trading state.
+    /// Its trading state, as the market's tape has it.
     pub trading: TradingState,
+    /// Its phase, as the venue has it.
+    pub phase: TradingPhase,
+    /// What it has beyond plain orders: bits of `matching::features`.
+    pub(crate) features: u16,
+    /// The steps of its prices and quantities.
+    pub steps: InstrumentSettings,
+    /// The price of the last trade, in price units; 0 where there was none.
+    pub last_print: u32,
 }
 
 impl Instrument {
     /// What readers of its top of book are told.
     pub const fn top_state(&self) -> TopState {
-        match (self.stale, self.trading) {
-            (true, _) => TopState::Stale,
-            (false, TradingState::Trading) => TopState::Good,
-            (false, TradingState::Halted | TradingState::Paused | TradingState::QuotationOnly) => {
-                TopState::Halted
-            }
+        match (self.stale, self.trading, self.phase) {
+            (true, ..) => TopState::Stale,
+            (false, _, TradingPhase::Closed) => TopState::Closed,
+            (false, TradingState::Trading, TradingPhase::Continuous) => TopState::Good,
+            (false, ..) => TopState::Halted,
         }
     }
 }

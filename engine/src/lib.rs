@@ -8,6 +8,7 @@ pub mod event;
 mod instruments;
 pub mod latency;
 mod lookahead;
+mod matching;
 mod orders;
 mod own;
 pub mod probe;

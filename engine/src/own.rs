@@ -15,6 +15,9 @@ pub(crate) struct OwnOrder {
     pub(crate) token: OrderToken,
     pub(crate) instrument: InstrumentId,
     pub(crate) side: OrderSide,
+    /// Whether its [`Special`](crate::matching::Special) says more. An order without stands whole
+    /// and displayed at its limit.
+    pub(crate) special: bool,
     pub(crate) limit: Option<Price>,
     pub(crate) time_in_force: TimeInForce,
     pub(crate) reference: OrderReference,
@@ -22,6 +25,10 @@ pub(crate) struct OwnOrder {
     pub(crate) executed: Quantity,
     /// Its record in the books; while it is vacant, the next vacant one here.
     pub(crate) slot: Slot,
+    /// Its place in the order of entry, from 1; 0 while it is vacant.
+    pub(crate) entry: u64,
+    /// Its time among orders of one price: that of its entry, or of what lost it its place.
+    pub(crate) time: u64,
     pub(crate) attributes: Attributes,
 }
 
@@ -41,6 +48,10 @@ impl OwnOrders {
 
     pub(crate) fn is_full(&self) -> bool {
         self.live == self.orders_max
+    }
+
+    pub(crate) fn capacity(&self) -> usize {
+        self.orders_max
     }
 
     pub(crate) fn live(&self) -> usize {
@@ -69,7 +80,9 @@ impl OwnOrders {
 
     /// Frees an index. The last vacant one points at itself.
     pub(crate) fn remove(&mut self, index: u32) {
-        self.orders[index as usize].slot = self.vacant.unwrap_or(index);
+        let order = &mut self.orders[index as usize];
+        order.entry = 0;
+        order.slot = self.vacant.unwrap_or(index);
         self.vacant = Some(index);
         self.live -= 1;
     }
@@ -82,5 +95,10 @@ impl OwnOrders {
     #[inline]
     pub(crate) fn get_mut(&mut self, index: u32) -> &mut OwnOrder {
         &mut self.orders[index as usize]
+    }
+
+    /// Every open order with its index, in no order that means anything.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (u32, &OwnOrder)> {
+        (0..).zip(&self.orders).filter(|(_, order)| order.entry != 0)
     }
 }

@@ -6,8 +6,9 @@ use spindle_feed::top::TopState;
 use spindle_types::{InstrumentId, OrderReference, Price, Quantity, Sequence, Side, Symbol};
 
 use crate::book::{BookError, Hint, OrderKey, Placement, Slot};
+use crate::command::TradingPhase;
 use crate::engine::Engine;
-use crate::event::CancelReason;
+use crate::event::{CancelReason, Liquidity};
 
 impl Engine {
     /// Applies one message of the market, the `sequence`th of its stream.
@@ -25,7 +26,7 @@ impl Engine {
         order: Hint,
         level: Hint,
     ) {
-        self.time = event.time;
+        self.begin(event.time);
         self.market_sequence = sequence;
         self.counters.market_messages += 1;
         let instrument = event.instrument;
@@ -38,10 +39,10 @@ impl Engine {
                 self.on_add(reference, &placement, 0, level);
             }
             MarketAction::Execute { reference, quantity, .. } => {
-                self.on_execute(reference, quantity, true, order);
+                self.on_execute(reference, quantity, None, true, order);
             }
-            MarketAction::ExecuteAt { reference, quantity, printable, .. } => {
-                self.on_execute(reference, quantity, printable, order);
+            MarketAction::ExecuteAt { reference, quantity, price, printable, .. } => {
+                self.on_execute(reference, quantity, Some(price), printable, order);
             }
             MarketAction::Reduce { reference, quantity } => {
                 if let Some(slot) = self.market_order(reference, order) {
@@ -64,8 +65,14 @@ impl Engine {
             MarketAction::Directory { symbol, .. } => self.learn(instrument, symbol),
             MarketAction::Status { state } => self.on_status(instrument, state),
             MarketAction::Phase { phase } => self.on_phase(phase),
-            MarketAction::Cross { .. } | MarketAction::Other => {}
+            MarketAction::Cross { quantity, price, .. } => {
+                if quantity > 0 {
+                    self.print(instrument, price);
+                }
+            }
+            MarketAction::Other => {}
         }
+        self.finish();
     }
 
     /// Messages are missing and awaited, or no longer: while they are, no book is up to date, every
@@ -73,6 +80,10 @@ impl Engine {
     pub fn on_gap(&mut self, is_open: bool) {
         self.gap_open = is_open;
         self.tops.set_table_state(if is_open { TopState::Stale } else { TopState::Good });
+        if !is_open {
+            self.touch_all();
+            self.finish();
+        }
     }
 
     /// A new session of the market's stream begins: what was known of the market is void. Strategies'
@@ -82,9 +93,10 @@ impl Engine {
         if self.market_sequence == Sequence(0) {
             return;
         }
-        self.cancel_all(CancelReason::EndOfDay);
+        self.cancel_in_order(CancelReason::EndOfDay, |_, _| true);
         self.books.clear();
         self.instruments.clear();
+        self.extras.clear();
         self.phase = None;
         self.market_sequence = Sequence(0);
         self.tops.set_all_states(TopState::Stale);
@@ -131,15 +143,17 @@ impl Engine {
         };
         let mut best_changed = placed.best_changed;
         let opposite = side.opposite();
-        if taken > 0 || self.books.own_orders(instrument, opposite) > 0 {
+        if taken > 0 || self.has_own(instrument, opposite) {
             let taken = taken.min(quantity.0);
-            let met = self.fill_reached(instrument, opposite, price, Quantity(quantity.0 - taken));
+            let quantity = Quantity(quantity.0 - taken);
+            let met = self.fill_reached(instrument, opposite, price, quantity, true);
             self.books.take(placed.slot, Quantity(taken + met.0));
             best_changed |= met.0 + taken > 0;
         }
         if best_changed {
             self.publish(instrument);
         }
+        self.touch(instrument);
     }
 
     #[cold]
@@ -161,6 +175,7 @@ impl Engine {
         &mut self,
         reference: OrderReference,
         quantity: Quantity,
+        price: Option<Price>,
         printable: bool,
         hint: Hint,
     ) {
@@ -169,10 +184,20 @@ impl Engine {
         };
         let order = self.books.order(slot);
         let (instrument, side) = (order.instrument(), order.side());
-        if printable && self.books.own_orders(instrument, side) > 0 {
-            self.fill_ahead(instrument, side, slot, quantity);
+        if printable {
+            if self.has_own(instrument, side) {
+                self.fill_ahead(instrument, side, slot, quantity);
+            }
+            let price = price.unwrap_or_else(|| self.books.price_of(slot));
+            self.print(instrument, price);
         }
         self.reduce(slot, quantity);
+    }
+
+    /// Whether strategies' orders stand on a side.
+    #[inline]
+    fn has_own(&self, instrument: InstrumentId, side: Side) -> bool {
+        self.books.own_orders(instrument, side) > 0 || self.first_hidden(instrument, side).is_some()
     }
 
     #[inline]
@@ -203,18 +228,21 @@ impl Engine {
         }
         for side in [Side::Buy, Side::Sell] {
             if self.books.own_orders(instrument, side) > 0 {
-                let filled = self.fill_reached(instrument, side, price, quantity);
+                let filled = self.fill_reached(instrument, side, price, quantity, false);
                 if filled.0 > 0 {
                     self.publish(instrument);
                 }
             }
         }
+        self.print(instrument, price);
+        self.touch(instrument);
     }
 
     fn on_status(&mut self, instrument: InstrumentId, state: TradingState) {
         if let Some(known) = self.instruments.get_mut(instrument) {
             known.trading = state;
             self.tops.set_state(instrument, self.top_state(instrument));
+            self.tape_changed(instrument);
         }
     }
 
@@ -222,7 +250,7 @@ impl Engine {
         self.phase = Some(phase);
         match phase {
             Phase::EndOfSystemHours | Phase::EndOfMessages => {
-                self.cancel_all(CancelReason::EndOfDay);
+                self.end_of_day(None);
                 self.tops.set_all_states(TopState::Closed);
             }
             Phase::StartOfMessages
@@ -258,6 +286,7 @@ impl Engine {
             self.publish(instrument);
         }
         self.divergence.displaced += u64::from(displaced);
+        self.touch(instrument);
     }
 
     /// Takes a market order out.
@@ -269,12 +298,15 @@ impl Engine {
         if self.books.remove(slot) {
             self.publish(instrument);
         }
+        self.touch(instrument);
     }
 
     /// Whether what the tape does to this instrument may fill strategies' orders.
     fn fills(&self, instrument: InstrumentId) -> bool {
         let known = self.instruments.get(instrument);
-        !known.stale && known.trading == TradingState::Trading
+        !known.stale
+            && known.trading == TradingState::Trading
+            && known.phase == TradingPhase::Continuous
     }
 
     /// Fills strategies' orders of `side` that an order at `price` on the other side reaches, best
@@ -285,16 +317,17 @@ impl Engine {
         side: Side,
         price: Price,
         quantity: Quantity,
+        with_hidden: bool,
     ) -> Quantity {
         let mut left = quantity;
         if !self.fills(instrument) {
             return Quantity::ZERO;
         }
         while left.0 > 0
-            && let Some(slot) = self.books.first_own(instrument, side)
-            && price.reaches(side.opposite(), self.books.price_of(slot))
+            && let Some((index, own)) = self.first_own(instrument, side, with_hidden)
+            && price.reaches(side.opposite(), own)
         {
-            left.0 -= self.fill_from_tape(slot, left).0;
+            left.0 -= self.fill_from_tape(index, own, left).0;
         }
         Quantity(quantity.0 - left.0)
     }
@@ -311,39 +344,57 @@ impl Engine {
         if !self.fills(instrument) {
             return;
         }
+        let price = self.books.price_of(executed);
         while left.0 > 0
-            && let Some(slot) = self.books.first_own(instrument, side)
-            && self.books.is_ahead(slot, executed)
+            && let Some((index, own)) = self.first_own(instrument, side, true)
         {
-            left.0 -= self.fill_from_tape(slot, left).0;
+            let slot = self.own.get(index).slot;
+            let is_ahead = match self.books.is_parked(slot) {
+                true => own.is_better(side, price),
+                false => self.books.is_ahead(slot, executed),
+            };
+            if !is_ahead {
+                break;
+            }
+            left.0 -= self.fill_from_tape(index, own, left).0;
         }
         if left != quantity {
             self.publish(instrument);
         }
     }
 
-    /// Fills one strategy's order with up to `quantity` shares because of the tape, at its own
-    /// price.
-    fn fill_from_tape(&mut self, slot: Slot, quantity: Quantity) -> Quantity {
-        let order = self.books.order(slot);
-        let filled = Quantity(order.quantity()).min(quantity);
-        let price = self.books.price_of(slot);
-        let match_number = self.next_match();
-        self.divergence.filled_ahead += u64::from(filled.0);
-        self.fill_resting(slot, filled, price, match_number);
-        filled
+    /// The first strategy's order of a side and its price, hidden ones behind displayed ones at the
+    /// same price, or left out.
+    fn first_own(
+        &self,
+        instrument: InstrumentId,
+        side: Side,
+        with_hidden: bool,
+    ) -> Option<(u32, Price)> {
+        let shown = self.books.first_own(instrument, side).and_then(|slot| {
+            self.books.order(slot).own_index().map(|index| (index, self.books.price_of(slot)))
+        });
+        let hidden = if with_hidden { self.first_hidden(instrument, side) } else { None };
+        let Some(hidden) = hidden else {
+            return shown;
+        };
+        let price = Price(self.extras.specials[hidden as usize].price);
+        match shown {
+            Some((index, best)) if !price.is_better(side, best) => Some((index, best)),
+            _ => Some((hidden, price)),
+        }
     }
 
-    /// Cancels every open order of strategies.
-    pub(crate) fn cancel_all(&mut self, reason: CancelReason) {
-        for number in 0..self.books.instruments() {
-            #[allow(clippy::cast_possible_truncation, reason = "at most 65,536 instruments")]
-            let instrument = InstrumentId(number as u16);
-            for side in [Side::Buy, Side::Sell] {
-                while let Some(slot) = self.books.first_own(instrument, side) {
-                    self.cancel_resting(slot, reason, 0);
-                }
-            }
-        }
+    /// Fills one strategy's order with up to `quantity` shares because of the tape, at its own
+    /// price.
+    fn fill_from_tape(&mut self, index: u32, price: Price, quantity: Quantity) -> Quantity {
+        let own = self.own.get(index);
+        let instrument = own.instrument;
+        let filled = Quantity(self.books.order(own.slot).quantity()).min(quantity);
+        let match_number = self.next_match();
+        self.divergence.filled_ahead += u64::from(filled.0);
+        self.fill_own(index, filled, price, match_number, Liquidity::Added);
+        self.print(instrument, price);
+        filled
     }
 }

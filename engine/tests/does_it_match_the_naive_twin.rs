@@ -355,7 +355,7 @@ impl Naive {
         let cancel = |reason| Outcome::Canceled { quantity, open: Quantity(0), reason };
         if open == 0 {
         } else if price == 0 {
-            self.told.push((session, token, cancel(CancelReason::Protection)));
+            self.told.push((session, token, cancel(CancelReason::NoLiquidity)));
         } else if ioc {
             self.told.push((session, token, cancel(CancelReason::ImmediateOrCancel)));
         } else {

@@ -70,6 +70,8 @@ pub struct Request {
     pub limit: Option<Price>,
     /// Whether it takes the place of an open order, so that the number of open orders stays.
     pub replaces: bool,
+    /// Whether it waits outside the book, a stop: its limit is then not held against the collar.
+    pub waits: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -106,6 +108,11 @@ impl Gate {
         Ok(())
     }
 
+    /// How many accounts the table holds.
+    pub fn accounts(&self) -> usize {
+        self.accounts.len()
+    }
+
     /// Decides on an order. Nothing is reserved: tell the gate with [`Gate::opened`] when the order
     /// rests, and with [`Gate::closed`] when it no longer does.
     ///
@@ -129,7 +136,8 @@ impl Gate {
                 return Err(reject(Check::OrderValue, limits.order_value_max.0, value.0));
             }
         }
-        if let (Some(price), Some(bound)) = (request.limit, collar(request, limits, market))
+        if !request.waits
+            && let (Some(price), Some(bound)) = (request.limit, collar(request, limits, market))
             && bound.is_better(request.side.opposite(), price)
         {
             return Err(reject(Check::Collar, bound.0.into(), price.0.into()));
@@ -226,7 +234,8 @@ mod tests {
 
     fn request(side: Side, quantity: u32, limit: Option<u32>) -> Request {
         let limit = limit.map(Price);
-        Request { account: ACCOUNT, side, quantity: Quantity(quantity), limit, replaces: false }
+        let quantity = Quantity(quantity);
+        Request { account: ACCOUNT, side, quantity, limit, replaces: false, waits: false }
     }
 
     fn market(bid: u32, ask: u32) -> Market {

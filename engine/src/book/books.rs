@@ -8,6 +8,8 @@ use super::levels::{Level, LevelIndex, Levels};
 use super::orders::{NONE, NoVacancy, Order, OrderKey, OrderTable, Slot};
 use super::prefetch::prefetch;
 
+mod parked;
+
 /// How much the books hold at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Capacity {
@@ -202,6 +204,9 @@ impl Books {
     pub fn rekey(&mut self, slot: Slot, key: OrderKey) -> Slot {
         let order = *self.orders.get(slot);
         let moved = self.orders.rekey(slot, key);
+        if order.level == NONE {
+            return moved;
+        }
         let level = self.levels.get_mut(order.level);
         if order.previous == NONE {
             level.head = moved;
