@@ -42,7 +42,11 @@ pub(crate) fn new(op: &New) -> Result<(), Rejected> {
     if let Some((field, _)) = unfit.into_iter().find(|(_, unfit)| *unfit) {
         return Err(Rejected::combination(field));
     }
-    [op.price, op.stop_price, op.trail, op.offset].into_iter().try_for_each(whole_units)
+    [op.price, op.stop_price, op.trail, op.offset].into_iter().try_for_each(whole_units)?;
+    if op.offset.is_some_and(|offset| !(-HIGHEST..=HIGHEST).contains(&offset.units)) {
+        return Err(Rejected::because("invalid_price"));
+    }
+    Ok(())
 }
 
 /// Why a replacement cannot be asked for.

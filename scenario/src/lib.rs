@@ -10,6 +10,7 @@ mod line;
 mod op;
 mod run;
 mod twin;
+mod venue;
 
 pub use decimal::{Amount, Shares};
 pub use line::{Figure, Figures, Level, Line, Rejected};
@@ -19,6 +20,7 @@ pub use op::{
 };
 pub use run::{RunError, run};
 pub use twin::Twin;
+pub use venue::{Size, Venue};
 
 /// Something that answers operations.
 pub trait Matcher {

@@ -88,11 +88,8 @@ impl Twin {
             }
         }
         let offset = asked.offset.unwrap_or(0);
-        if !(-HIGHEST..=HIGHEST).contains(&offset) {
-            return Err(Rejected::because("invalid_price"));
-        }
         if offset % tick != 0 {
-            return Err(off_tick(offset));
+            return Err(off_tick(offset.abs()));
         }
         Ok(())
     }
