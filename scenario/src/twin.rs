@@ -145,6 +145,11 @@ impl Twin {
         Self::default()
     }
 
+    /// The open orders and their open shares.
+    pub fn open_orders(&self) -> impl Iterator<Item = (Id, u64)> + '_ {
+        self.orders.iter().map(|order| (order.id, order.open))
+    }
+
     fn moment(&mut self) -> u64 {
         self.moments += 1;
         self.moments
