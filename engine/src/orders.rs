@@ -219,6 +219,7 @@ impl Engine {
             return self.emit(to, Outcome::ReplaceRejected { original: replace.original });
         };
         let original = *self.own.get(index);
+        let to = Address { account: original.account, ..to };
         let attributes = replace.attributes.or(original.attributes);
         let open = replace.quantity.0.saturating_sub(original.executed.0);
         if open == 0 {

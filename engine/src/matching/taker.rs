@@ -226,7 +226,8 @@ impl Engine {
     pub(crate) fn stand(&mut self, mut incoming: Incoming, price: Price) {
         let special = &mut incoming.special;
         special.price = price.0;
-        special.place = if special.hidden { Place::Hidden } else { Place::Shown };
+        let is_hidden = special.hidden || special.kind == Kind::Midpoint;
+        special.place = if is_hidden { Place::Hidden } else { Place::Shown };
         self.lodge(incoming);
     }
 
