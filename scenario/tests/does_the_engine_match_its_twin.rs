@@ -227,6 +227,7 @@ impl Generator {
         if self.percent(4) {
             quantity = Shares(0);
         }
+        quantity = fillable(quantity);
         let tif = if self.percent(15) { Some(self.tif()) } else { None };
         let expire_ns = self.expiry(tif.unwrap_or_default());
         Op::Replace(Replace { id, new_id, price: limit.map(price), quantity, tif, expire_ns })
@@ -239,7 +240,7 @@ impl Generator {
 
     fn expiry(&mut self, tif: Tif) -> Option<u64> {
         let stray = self.below(1_000) < self.taste.nonsense / 5;
-        (stray != (tif == Tif::Gtd)).then(|| self.now + self.below(60))
+        (stray || tif == Tif::Gtd).then(|| self.now + self.below(60))
     }
 
     fn new_order(&mut self) -> Op {
@@ -293,6 +294,10 @@ impl Generator {
         let session = self.one(&[None, Some("s"), Some("t")]).map(String::from);
         let display = (modified && self.percent(40)).then(|| self.quantity());
         let hidden = modified && display.is_none() && self.percent(40);
+        let mut quantity = self.quantity();
+        if display.is_some() {
+            quantity = fillable(quantity);
+        }
         let minimum = modified && kind != Kind::StopLimit && self.percent(25);
         Op::New(New {
             id,
@@ -302,7 +307,7 @@ impl Generator {
             side: self.one(&[Side::Buy, Side::Sell]),
             kind,
             price: limit.map(price),
-            quantity: self.quantity(),
+            quantity,
             tif,
             expire_ns: self.expiry(tif),
             stop_price,
@@ -314,6 +319,12 @@ impl Generator {
             minimum_quantity: minimum.then(|| self.quantity()),
         })
     }
+}
+
+/// Icebergs that would be refilled without end are refused for want of room, which the twin always
+/// has.
+fn fillable(quantity: Shares) -> Shares {
+    if quantity.0 == i64::from(i32::MAX) { Shares(40) } else { quantity }
 }
 
 fn setting(name: &str, default: u64) -> u64 {

@@ -1,5 +1,6 @@
 //! Replacing an order.
 
+use super::check::Asked;
 use super::{Place, Twin};
 use crate::decimal::Amount;
 use crate::edge;
@@ -34,7 +35,7 @@ impl Twin {
             (Kind::Stop | Kind::StopLimit, false) => Kind::Stop,
             (kind, _) => kind,
         };
-        self.check(&new.asked())?;
+        self.check(&Asked { quantity: op.quantity.0, ..new.asked() })?;
         let until_told = |tif| matches!(tif, Tif::Day | Tif::Gtc | Tif::Gtd);
         let same_tif = new.tif == old.tif || (until_told(new.tif) && until_told(old.tif));
         let keeps = new.limit == old.limit && open <= old.open && same_tif;
