@@ -71,10 +71,10 @@ impl Ledger {
             Outcome::Canceled { quantity, open, .. } => {
                 self.take_off(event, quantity.0, open.0, false)?;
             }
-            Outcome::Triggered => {
-                if self.orders.get(&key).is_none_or(|(_, shares)| shares.open() == 0) {
-                    return Err(format!("triggered although nothing was open: {event:?}"));
-                }
+            Outcome::Triggered
+                if self.orders.get(&key).is_none_or(|(_, shares)| shares.open() == 0) =>
+            {
+                return Err(format!("triggered although nothing was open: {event:?}"));
             }
             _ => {}
         }
@@ -179,10 +179,9 @@ impl Engine {
             }
             if order.special {
                 hidden += u32::from(special.place == Place::Hidden);
-                refills += u64::from(special.reserve.checked_div(special.display).unwrap_or(0))
-                    + u64::from(
-                        special.display > 0 && special.reserve % special.display.max(1) > 0,
-                    );
+                if special.display > 0 {
+                    refills += u64::from(special.reserve.div_ceil(special.display));
+                }
                 self.check_special(index).map_err(|what| format!("{}: {what}", place()))?;
             }
             *per_account.entry(order.account).or_default() += 1;

@@ -332,6 +332,7 @@ impl Engine {
             return self.emit(to, Outcome::CancelRejected);
         };
         let own = self.own.get(index);
+        let to = Address { account: own.account, ..to };
         let (executed, instrument) = (own.executed.0, own.instrument);
         let open = self.open_of(index);
         let intended = cancel.quantity.0.saturating_sub(executed);
