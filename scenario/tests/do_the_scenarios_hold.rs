@@ -50,3 +50,19 @@ fn twin_and_engine_answer_as_expected() {
     wrong.extend(differences("engine", || Box::new(Venue::default())));
     assert!(wrong.is_empty(), "{} wrong\n{}", wrong.len(), wrong.join("\n"));
 }
+
+#[test]
+fn the_example_in_the_documentation_is_true() {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/match.md");
+    let page = fs::read_to_string(page).expect("the page");
+    let lines = |beginning: &str| -> String {
+        let found = page.lines().filter_map(|line| line.strip_prefix("    "));
+        found
+            .filter(|line| line.starts_with(beginning))
+            .fold(String::new(), |all, line| all + line + "\n")
+    };
+    let mut answers = Vec::new();
+    run(lines("{\"op\"").as_bytes(), &mut answers, &mut Venue::default()).expect("a run");
+    assert_eq!(String::from_utf8(answers).expect("text"), lines("{\"event\""));
+    assert!(lines("{\"event\"").lines().count() > 3, "the page has an example");
+}

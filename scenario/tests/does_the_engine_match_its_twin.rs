@@ -58,12 +58,13 @@ impl Generator {
             let at = chance.next_u64() % of.len() as u64;
             of[usize::try_from(at).expect("small")]
         };
-        let (middle, tick) = match pick(&[0, 0, 0, 1, 2, 3]) {
+        let (middle, tick) = match pick(&[0, 0, 0, 0, 1, 2, 3, 4]) {
             0 => (100_000, 100),
             // Where prices end.
             1 => (4, 1),
             2 => (i64::from(i32::MAX) - 4, 1),
-            _ => (1_000, 50),
+            3 => (1_000, 50),
+            _ => (100, 50),
         };
         let taste = Taste {
             middle,
