@@ -2,6 +2,7 @@
 
 pub mod agent;
 mod book;
+pub mod check;
 pub mod command;
 mod engine;
 pub mod event;

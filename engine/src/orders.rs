@@ -219,6 +219,7 @@ impl Engine {
             return self.emit(to, Outcome::ReplaceRejected { original: replace.original });
         };
         let original = *self.own.get(index);
+        let to = Address { account: original.account, ..to };
         let attributes = replace.attributes.or(original.attributes);
         let open = replace.quantity.0.saturating_sub(original.executed.0);
         if open == 0 {
@@ -331,6 +332,7 @@ impl Engine {
             return self.emit(to, Outcome::CancelRejected);
         };
         let own = self.own.get(index);
+        let to = Address { account: own.account, ..to };
         let (executed, instrument) = (own.executed.0, own.instrument);
         let open = self.open_of(index);
         let intended = cancel.quantity.0.saturating_sub(executed);

@@ -14,7 +14,7 @@ pub struct Limits {
     pub order_value_max: Notional,
     /// How far a price may go beyond the other side's best, in basis points (1/100 %) of it; where
     /// the other side is empty, beyond the own side's best. Where both are empty the check passes:
-    /// there is nothing to compare with.
+    /// there is nothing to compare with. `u32::MAX` is any distance.
     pub collar_basis_points: u32,
     /// Most orders open at once.
     pub open_orders_max: u32,
@@ -206,7 +206,10 @@ fn collar(request: &Request, limits: &Limits, market: &Market) -> Option<Price> 
         Side::Sell => (market.bid.or(market.ask)?, false),
     };
     let width = u64::from(reference.0) * u64::from(limits.collar_basis_points) / 10_000;
-    let width = u32::try_from(width).unwrap_or(u32::MAX);
+    let width = match limits.collar_basis_points {
+        u32::MAX => u32::MAX,
+        _ => u32::try_from(width).unwrap_or(u32::MAX),
+    };
     Some(Price(if is_buy {
         reference.0.saturating_add(width)
     } else {

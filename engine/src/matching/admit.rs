@@ -119,7 +119,10 @@ impl Engine {
         if let Some(limit) = terms.limit {
             admit_price(known, limit.0)?;
         }
-        if special.kind == Kind::Stop || (special.kind == Kind::Trailing && special.stop != 0) {
+        let brings_stop =
+            special.kind == Kind::Stop || (special.kind == Kind::Trailing && special.stop != 0);
+        // One that is replaced keeps its stop price, which may have moved between ticks.
+        if brings_stop && !terms.replaces {
             admit_price(known, special.stop)?;
         }
         if special.kind == Kind::Trailing {

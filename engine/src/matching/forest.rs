@@ -82,6 +82,11 @@ impl Forest {
         self.node(index).key
     }
 
+    /// The weight of a member.
+    pub(crate) fn weight(&self, index: u32) -> u32 {
+        self.node(index).weight
+    }
+
     /// The first member.
     #[inline]
     pub(crate) fn first(&self, root: Root) -> Option<u32> {

@@ -17,6 +17,7 @@ mod pools;
 mod settle;
 mod stops;
 mod taker;
+mod whole;
 
 pub(crate) use pools::{Extras, Incoming, Kind, Place, Special, features};
 

@@ -73,7 +73,7 @@ impl Engine {
     }
 
     /// Where a peg should stand now; `None` where it has to wait.
-    fn peg_price(&self, instrument: InstrumentId, index: u32) -> Option<u32> {
+    pub(crate) fn peg_price(&self, instrument: InstrumentId, index: u32) -> Option<u32> {
         let order = self.own.get(index);
         let special = &self.extras.specials[index as usize];
         let side = order.side.book_side();

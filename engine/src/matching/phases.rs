@@ -58,7 +58,9 @@ impl Engine {
         if let Some(known) = self.instruments.get_mut(instrument) {
             known.phase = phase;
         }
-        self.extras.pools[instrument.index()].told = Figures::NONE;
+        if !before.collects() {
+            self.extras.pools[instrument.index()].told = Figures::NONE;
+        }
         self.refresh(instrument);
         if phase == TradingPhase::Closed {
             self.end_of_day(Some(instrument));

@@ -226,7 +226,8 @@ impl Engine {
     pub(crate) fn stand(&mut self, mut incoming: Incoming, price: Price) {
         let special = &mut incoming.special;
         special.price = price.0;
-        special.place = if special.hidden { Place::Hidden } else { Place::Shown };
+        let is_hidden = special.hidden || special.kind == Kind::Midpoint;
+        special.place = if is_hidden { Place::Hidden } else { Place::Shown };
         self.lodge(incoming);
     }
 
@@ -324,7 +325,8 @@ impl Engine {
         }
     }
 
-    /// Whether an order can trade this many shares at once, as far as `bound`.
+    /// Whether an order can trade this many shares at once, as far as `bound`. Reserves of icebergs
+    /// come up behind everything displayed at their price, and are counted there.
     fn reaches(&self, incoming: &Incoming, bound: Price, needed: u32) -> bool {
         let (instrument, side) = (incoming.order.instrument, incoming.side());
         let opposite = side.opposite();
@@ -332,6 +334,7 @@ impl Engine {
         let mut shown = self.books.first(instrument, opposite);
         let mut hidden = self.first_hidden(instrument, opposite);
         let mut left = u64::from(needed);
+        let (mut level, mut reserves) = (None, 0);
         loop {
             let shown_price = shown.map(|slot| self.books.price_of(slot));
             let hidden_key = hidden.map(|index| self.extras.places.key(index));
@@ -341,6 +344,13 @@ impl Engine {
                 (None, Some(_)) => true,
                 (Some(shown), Some(hidden)) => hidden.is_better(opposite, shown),
             };
+            if takes_hidden || shown_price != level {
+                left = left.saturating_sub(std::mem::take(&mut reserves));
+                level = shown_price;
+                if left == 0 {
+                    return true;
+                }
+            }
             let (own, shares, price) = if takes_hidden {
                 let index = hidden;
                 let set = self.extras.pools[instrument.index()].hidden[opposite.index()];
@@ -352,10 +362,7 @@ impl Engine {
                 };
                 let order = self.books.order(slot);
                 shown = self.books.behind(slot);
-                match order.own_index() {
-                    Some(index) => (Some(index), self.open_of(index), shown_price),
-                    None => (None, order.available(), shown_price),
-                }
+                (order.own_index(), order.available(), shown_price)
             };
             if price.is_none_or(|price| !bound.reaches(side, price)) {
                 return false;
@@ -367,6 +374,9 @@ impl Engine {
                     continue;
                 }
                 return false;
+            }
+            if let (Some(index), false) = (own, takes_hidden) {
+                reserves += u64::from(self.open_of(index) - shares);
             }
             left = left.saturating_sub(shares.into());
             if left == 0 {
