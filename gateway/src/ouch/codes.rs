@@ -25,7 +25,7 @@ pub const fn reject_code(reason: RejectReason, observed: u64) -> Option<u16> {
     Some(match reason {
         RejectReason::UnknownInstrument => 0x17,
         RejectReason::Halted => 0x07,
-        RejectReason::Stale => 0x01,
+        RejectReason::Stale | RejectReason::Quarantined => 0x01,
         RejectReason::Closed => 0x02,
         RejectReason::InvalidQuantity => 0x13,
         RejectReason::InvalidPrice => 0x1d,
@@ -174,6 +174,7 @@ mod tests {
             (RejectReason::UnknownInstrument, Some("invalid symbol")),
             (RejectReason::Halted, Some("halted")),
             (RejectReason::Stale, Some("quote unavailable")),
+            (RejectReason::Quarantined, Some("quote unavailable")),
             (RejectReason::Closed, Some("destination closed")),
             (RejectReason::InvalidQuantity, Some("invalid quantity")),
             (RejectReason::InvalidPrice, Some("invalid price")),
