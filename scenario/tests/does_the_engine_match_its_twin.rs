@@ -58,12 +58,13 @@ impl Generator {
             let at = chance.next_u64() % of.len() as u64;
             of[usize::try_from(at).expect("small")]
         };
-        let (middle, tick) = match pick(&[0, 0, 0, 1, 2, 3]) {
+        let (middle, tick) = match pick(&[0, 0, 0, 0, 1, 2, 3, 4]) {
             0 => (100_000, 100),
             // Where prices end.
             1 => (4, 1),
             2 => (i64::from(i32::MAX) - 4, 1),
-            _ => (1_000, 50),
+            3 => (1_000, 50),
+            _ => (100, 50),
         };
         let taste = Taste {
             middle,
@@ -71,7 +72,7 @@ impl Generator {
             width: pick(&[2, 4, 8]),
             plain: pick(&[90, 50, 20, 5]),
             phases: pick(&[0, 5, 30, 100]),
-            crowd: usize::try_from(pick(&[5, 15, 40])).expect("small"),
+            crowd: usize::try_from(pick(&[5, 15, 40, 80])).expect("small"),
             nonsense: pick(&[0, 10, 50]),
         };
         let phases = [Phase::Continuous; 2];
@@ -125,6 +126,10 @@ impl Generator {
         let crowded = open.len() > self.taste.crowd;
         let cancels = if crowded { 400 } else { 100 };
         let phases = self.taste.phases;
+        let takes_none = |phase: &Phase| matches!(phase, Phase::Halted | Phase::Closed);
+        if self.phases.iter().any(takes_none) && self.percent(10) {
+            return self.phase();
+        }
         let at = self.below(1_000);
         if at < 3 {
             return self.mass_cancel();
@@ -167,7 +172,10 @@ impl Generator {
     }
 
     fn phase(&mut self) -> Op {
-        let at = usize::try_from(self.below(2)).expect("small");
+        let mut at = usize::try_from(self.below(2)).expect("small");
+        if self.phases[at] == Phase::Continuous && self.percent(50) {
+            at = 1 - at;
+        }
         let phase = if self.phases[at] == Phase::Continuous || self.percent(40) {
             self.one(&[
                 Phase::PreOpen,
@@ -207,8 +215,10 @@ impl Generator {
             let last = i64::from(i32::MAX);
             return Shares(self.one(&[0, -1, last, last + 1, i64::from(u32::MAX) + 6, 7]));
         }
-        let step = self.one(&[1, 5, 5, 10]);
-        Shares(step * (1 + self.signed(8)))
+        // A multiple of every lot, but for a few.
+        let step = self.one(&[5, 5, 10]);
+        let odd = if self.percent(3) { 1 } else { 0 };
+        Shares(step * (1 + self.signed(8)) + odd)
     }
 
     fn replace(&mut self, open: &[Id]) -> Op {
@@ -268,6 +278,14 @@ impl Generator {
         if waits && self.percent(90) {
             tif = self.one(&[Tif::Day, Tif::Gtc, Tif::Gtd]);
         }
+        if kind == Kind::Market && self.percent(90) {
+            tif = self.one(&[Tif::Day, Tif::Ioc, Tif::Fok, Tif::AtOpen, Tif::AtClose]);
+        }
+        let at_auction = matches!(tif, Tif::AtOpen | Tif::AtClose);
+        if at_auction && self.percent(60) {
+            let fits = matches!(kind, Kind::Limit | Kind::Market);
+            tif = if fits { Tif::AtClose } else { Tif::Day };
+        }
         let is_peg = matches!(kind, Kind::MidpointPeg | Kind::PrimaryPeg);
         let limited = match kind {
             Kind::Limit | Kind::StopLimit => true,
@@ -290,15 +308,21 @@ impl Generator {
         let stray = self.below(1_000) < self.taste.nonsense;
         let off = if stray { self.taste.tick * ticks + 1 } else { self.taste.tick * ticks };
         let offset = (is_peg && self.percent(60)).then(|| price(off));
-        let modified = !is_plain && !is_peg && self.percent(45);
+        let unmodified = is_plain || is_peg || matches!(kind, Kind::Market | Kind::Stop);
+        let modified = self.percent(if unmodified { 2 } else { 60 });
+        let stays = matches!(tif, Tif::Day | Tif::Gtc | Tif::Gtd) || self.percent(4);
         let session = self.one(&[None, Some("s"), Some("t")]).map(String::from);
-        let display = (modified && self.percent(40)).then(|| self.quantity());
-        let hidden = modified && display.is_none() && self.percent(40);
+        let display = (modified && stays && self.percent(40)).then(|| self.quantity());
+        let hidden =
+            modified && stays && (display.is_none() || self.percent(4)) && self.percent(40);
         let mut quantity = self.quantity();
         if display.is_some() {
             quantity = fillable(quantity);
         }
-        let minimum = modified && kind != Kind::StopLimit && self.percent(25);
+        let enters = matches!(kind, Kind::Limit | Kind::Market | Kind::MarketToLimit);
+        let post_only = modified && (kind == Kind::Limit && stays || self.percent(2));
+        let post_only = post_only && self.percent(30);
+        let minimum = !is_plain && !post_only && enters && tif != Tif::Fok && self.percent(20);
         Op::New(New {
             id,
             account: self.one(&ACCOUNTS).into(),
@@ -315,8 +339,8 @@ impl Generator {
             offset,
             display,
             hidden,
-            post_only: modified && self.percent(25),
-            minimum_quantity: minimum.then(|| self.quantity()),
+            post_only,
+            minimum_quantity: (minimum || self.percent(1)).then(|| self.quantity()),
         })
     }
 }

@@ -5,7 +5,7 @@ use std::io::{self, BufRead, BufReader, ErrorKind};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use spindle_scenario::{RunError, Twin, run};
+use spindle_scenario::{RunError, Venue, run};
 
 use crate::exit::Exit;
 
@@ -34,7 +34,7 @@ impl Match {
             }
             Box::new(BufReader::new(file))
         };
-        match run(input, io::stdout().lock(), &mut Twin::new()) {
+        match run(input, io::stdout().lock(), &mut Venue::default()) {
             Ok(0) => Ok(()),
             Ok(1) => Err(Exit::failed(format!("{shown}: 1 line is no operation"))),
             Ok(errors) => Err(Exit::failed(format!("{shown}: {errors} lines are no operations"))),

@@ -25,18 +25,23 @@ pub(crate) struct Pair {
 
 impl Default for Pair {
     fn default() -> Self {
+        Self::new(SIZE)
+    }
+}
+
+impl Pair {
+    /// With an engine of this size.
+    pub(crate) fn new(size: Size) -> Self {
         Self {
             twin: Twin::new(),
-            venue: Venue::new(SIZE),
+            venue: Venue::new(size),
             ledger: Ledger::default(),
             symbols: Vec::new(),
             phases: HashMap::new(),
             lines: Vec::new(),
         }
     }
-}
 
-impl Pair {
     /// Carries out one operation on both and compares; what is wrong is the error.
     pub(crate) fn apply(&mut self, op: &Op) -> Result<(), String> {
         self.lines.clear();
