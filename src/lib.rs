@@ -6,6 +6,7 @@ pub mod config;
 pub mod demo;
 mod exit;
 pub mod feed;
+pub mod health;
 pub mod report;
 pub mod runner;
 pub mod tops;

@@ -78,7 +78,7 @@ fn configurations_that_cannot_be() {
     let folder = tempfile::tempdir().expect("a folder");
     let folder = folder.path();
     let cases = [
-        ("symbol = \"AAPL\"", "symbl = \"AAPL\"", "line 45: unknown field `symbl`"),
+        ("symbol = \"AAPL\"", "symbl = \"AAPL\"", "line 47: unknown field `symbl`"),
         ("connections_max = 64", "connections_max = \"many\"", "line 28: invalid type"),
         ("connections_max = 64", "connections_max = 0", "connections_max: give a number from 1"),
         (

@@ -1,15 +1,16 @@
 //! The state machine: sequenced inputs in, events out.
 
 use spindle_feed::event::Phase;
+use spindle_feed::quarantine::{Band, Quarantine, Verdict};
 use spindle_feed::top::{TopOfBook, TopReader, TopState, TopWriter, top_table};
 use spindle_risk::Gate;
 use spindle_types::{
-    AccountId, EventTime, InstrumentId, MatchNumber, OrderReference, OrderToken, Sequence,
+    AccountId, EventTime, InstrumentId, MatchNumber, OrderReference, OrderToken, Price, Sequence,
     SessionId, Side, Symbol,
 };
 
 use crate::book::{Best, Books, Capacity};
-use crate::command::{AccountSettings, InstrumentSettings};
+use crate::command::{AccountSettings, InstrumentSettings, TradingPhase};
 use crate::event::{Event, Outcome};
 use crate::instruments::Instruments;
 use crate::matching::Extras;
@@ -62,6 +63,8 @@ pub struct Counters {
     /// Adds that found a table full, or an instrument number beyond the capacity: that book is then
     /// stale.
     pub beyond_capacity: u64,
+    /// Times that an instrument went into quarantine because its market was absurd.
+    pub quarantines: u64,
     /// Commands of strategies.
     pub commands: u64,
     /// Orders accepted, replacements included.
@@ -104,6 +107,9 @@ pub struct Engine {
     pub(crate) phase: Option<Phase>,
     /// Whether market messages are missing and awaited.
     pub(crate) gap_open: bool,
+    /// Whether nothing has come from the market for too long.
+    pub(crate) feed_silent: bool,
+    quarantine: Option<Quarantine>,
     sequence: u64,
     next_reference: u64,
     next_match: u64,
@@ -149,6 +155,8 @@ impl Engine {
             market_sequence: Sequence(0),
             phase: None,
             gap_open: false,
+            feed_silent: false,
+            quarantine: None,
             sequence: 0,
             next_reference: config.first_number,
             next_match: config.first_number,
@@ -160,6 +168,13 @@ impl Engine {
     /// first message needs it.
     pub fn warm_up(&mut self) {
         self.books.warm_up();
+    }
+
+    /// Watches every market from now on: one that is crossed or leaves this band is put into
+    /// quarantine, where its top of book is stale, no order is taken and the tape fills nothing.
+    /// Without this nothing is watched. Allocates; to be called before the first input.
+    pub fn watch(&mut self, band: Band) {
+        self.quarantine = Some(Quarantine::new(self.books.instruments(), band));
     }
 
     /// Makes an instrument known, for a venue without a feed. False where the number is 0 or
@@ -263,6 +278,9 @@ impl Engine {
     pub(crate) fn publish(&mut self, instrument: InstrumentId) {
         let bid = self.books.best(instrument, Side::Buy);
         let ask = self.books.best(instrument, Side::Sell);
+        if self.quarantine.is_some() {
+            self.watch_market(instrument);
+        }
         let (bid_price, bid_size) = price_and_size(bid);
         let (ask_price, ask_size) = price_and_size(ask);
         let top = TopOfBook {
@@ -275,6 +293,60 @@ impl Engine {
             time: self.time,
         };
         self.tops.write(instrument, &top);
+    }
+
+    /// Does what the watch over a market says.
+    #[inline]
+    fn heed(&mut self, instrument: InstrumentId, verdict: Verdict) {
+        if let Verdict::Entered(_) | Verdict::Released = verdict
+            && let Some(known) = self.instruments.get_mut(instrument)
+        {
+            known.quarantined = verdict != Verdict::Released;
+            self.counters.quarantines += u64::from(known.quarantined);
+        }
+    }
+
+    /// Looks at the best prices of a market.
+    #[inline]
+    pub(crate) fn watch_market(&mut self, instrument: InstrumentId) {
+        // While orders are collected, they may stand crossed.
+        let trades = self.instruments.get(instrument).phase == TradingPhase::Continuous;
+        if let Some(quarantine) = &mut self.quarantine
+            && trades
+        {
+            let price = |side| self.books.best(instrument, side).map(|best| best.price);
+            let verdict = quarantine.observe(instrument, price(Side::Buy), price(Side::Sell));
+            self.heed(instrument, verdict);
+        }
+    }
+
+    /// Looks at a print of the market.
+    #[inline]
+    pub(crate) fn watch_trade(&mut self, instrument: InstrumentId, price: Price) {
+        if let Some(quarantine) = &mut self.quarantine {
+            let verdict = quarantine.observe_trade(instrument, price);
+            if verdict != Verdict::Sound {
+                self.heed(instrument, verdict);
+                self.tops.set_state(instrument, self.top_state(instrument));
+            }
+        }
+    }
+
+    /// Forgets where a market was: after a halt it may open anywhere.
+    pub(crate) fn forget_anchor(&mut self, instrument: InstrumentId) {
+        if let Some(quarantine) = &mut self.quarantine {
+            quarantine.reset(instrument, None);
+            if let Some(known) = self.instruments.get_mut(instrument) {
+                known.quarantined = false;
+            }
+        }
+    }
+
+    /// Forgets where all markets were.
+    pub(crate) fn forget_anchors(&mut self) {
+        if let Some(quarantine) = &mut self.quarantine {
+            quarantine.clear();
+        }
     }
 
     /// What readers of an instrument's top are told.

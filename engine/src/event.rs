@@ -294,6 +294,8 @@ pub enum RejectReason {
     Halted,
     /// The instrument's book has a gap: what it shows is not the market.
     Stale,
+    /// The instrument's market is absurd: crossed, or far from where it was a moment ago.
+    Quarantined,
     /// The venue takes no orders any more today.
     Closed,
     /// 0, or more than the protocol allows.
@@ -343,6 +345,7 @@ impl RejectReason {
             Self::UnknownInstrument => "unknown_instrument",
             Self::Halted => "halted",
             Self::Stale => "stale",
+            Self::Quarantined => "quarantined",
             Self::Closed => "closed",
             Self::InvalidQuantity => "invalid_quantity",
             Self::InvalidPrice => "invalid_price",

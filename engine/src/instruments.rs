@@ -15,6 +15,8 @@ pub struct Instrument {
     pub known: bool,
     /// Whether messages were lost that may have concerned it: its book is then not the market's.
     pub stale: bool,
+    /// Whether its market is absurd: crossed, or far from where it was. Nothing is priced from it.
+    pub quarantined: bool,
     /// Its trading state, as the market's tape has it.
     pub trading: TradingState,
     /// Its phase, as the venue has it.
@@ -30,7 +32,7 @@ pub struct Instrument {
 impl Instrument {
     /// What readers of its top of book are told.
     pub const fn top_state(&self) -> TopState {
-        match (self.stale, self.trading, self.phase) {
+        match (self.stale || self.quarantined, self.trading, self.phase) {
             (true, ..) => TopState::Stale,
             (false, _, TradingPhase::Closed) => TopState::Closed,
             (false, TradingState::Trading, TradingPhase::Continuous) => TopState::Good,

@@ -62,12 +62,12 @@ impl Engine {
             MarketAction::Trade { quantity, price, .. } => {
                 self.on_trade(instrument, quantity, price);
             }
-            MarketAction::Directory { symbol, .. } => self.learn(instrument, symbol),
+            MarketAction::Directory { symbol, .. } => self.on_directory(instrument, symbol),
             MarketAction::Status { state } => self.on_status(instrument, state),
             MarketAction::Phase { phase } => self.on_phase(phase),
             MarketAction::Cross { quantity, price, .. } => {
                 if quantity > 0 {
-                    self.print(instrument, price);
+                    self.print_of_tape(instrument, price);
                 }
             }
             MarketAction::Other => {}
@@ -79,8 +79,20 @@ impl Engine {
     /// top of book says so, and no order is taken.
     pub fn on_gap(&mut self, is_open: bool) {
         self.gap_open = is_open;
-        self.tops.set_table_state(if is_open { TopState::Stale } else { TopState::Good });
-        if !is_open {
+        self.set_table_state();
+    }
+
+    /// Nothing has come from the market for too long, not even a heartbeat, or it speaks again:
+    /// while it is silent, every top of book is stale and no order is taken.
+    pub fn on_silence(&mut self, is_silent: bool) {
+        self.feed_silent = is_silent;
+        self.set_table_state();
+    }
+
+    fn set_table_state(&mut self) {
+        let stale = self.gap_open || self.feed_silent;
+        self.tops.set_table_state(if stale { TopState::Stale } else { TopState::Good });
+        if !stale {
             self.touch_all();
             self.finish();
         }
@@ -97,18 +109,32 @@ impl Engine {
         self.books.clear();
         self.instruments.clear();
         self.extras.clear();
+        self.forget_anchors();
         self.phase = None;
         self.market_sequence = Sequence(0);
         self.tops.set_all_states(TopState::Stale);
     }
 
-    /// Messages were lost: no book is known to be the market's any more, until the day's directory
-    /// comes again in a new session.
+    /// Messages were lost: no book is known to be the market's any more. One is again when the
+    /// session's first word of its instrument is its directory message, before which no order of
+    /// it can have been; all are in a new session.
     pub fn on_loss(&mut self) {
         for number in 0..self.books.instruments() {
             #[allow(clippy::cast_possible_truncation, reason = "at most 65,536 instruments")]
             self.mark_stale(InstrumentId(number as u16));
         }
+    }
+
+    /// The day's directory names every instrument before its first order: the book of one that
+    /// nothing was heard of before is empty for certain, whatever was lost.
+    #[cold]
+    fn on_directory(&mut self, instrument: InstrumentId, symbol: Symbol) {
+        if let Some(known) = self.instruments.get_mut(instrument)
+            && !known.known
+        {
+            known.stale = false;
+        }
+        self.learn(instrument, symbol);
     }
 
     #[cold]
@@ -144,6 +170,8 @@ impl Engine {
         let mut best_changed = placed.best_changed;
         let opposite = side.opposite();
         if taken > 0 || self.has_own(instrument, opposite) {
+            // An absurd order must not fill anybody before it is seen to be one.
+            self.watch_market(instrument);
             let taken = taken.min(quantity.0);
             let quantity = Quantity(quantity.0 - taken);
             let met = self.fill_reached(instrument, opposite, price, quantity, true);
@@ -189,9 +217,17 @@ impl Engine {
                 self.fill_ahead(instrument, side, slot, quantity);
             }
             let price = price.unwrap_or_else(|| self.books.price_of(slot));
-            self.print(instrument, price);
+            self.print_of_tape(instrument, price);
         }
         self.reduce(slot, quantity);
+    }
+
+    /// A print of the market, which says nothing while the market is absurd.
+    #[inline]
+    fn print_of_tape(&mut self, instrument: InstrumentId, price: Price) {
+        if !self.instruments.get(instrument).quarantined {
+            self.print(instrument, price);
+        }
     }
 
     /// Whether strategies' orders stand on a side.
@@ -226,6 +262,7 @@ impl Engine {
         if instrument.index() >= self.books.instruments() {
             return;
         }
+        self.watch_trade(instrument, price);
         for side in [Side::Buy, Side::Sell] {
             if self.books.own_orders(instrument, side) > 0 {
                 let filled = self.fill_reached(instrument, side, price, quantity, false);
@@ -234,11 +271,12 @@ impl Engine {
                 }
             }
         }
-        self.print(instrument, price);
+        self.print_of_tape(instrument, price);
         self.touch(instrument);
     }
 
     fn on_status(&mut self, instrument: InstrumentId, state: TradingState) {
+        self.forget_anchor(instrument);
         if let Some(known) = self.instruments.get_mut(instrument) {
             known.trading = state;
             self.tops.set_state(instrument, self.top_state(instrument));
@@ -305,6 +343,7 @@ impl Engine {
     fn fills(&self, instrument: InstrumentId) -> bool {
         let known = self.instruments.get(instrument);
         !known.stale
+            && !known.quarantined
             && known.trading == TradingState::Trading
             && known.phase == TradingPhase::Continuous
     }

@@ -82,8 +82,11 @@ impl Engine {
         if self.is_closed() || known.phase == TradingPhase::Closed {
             return Err(RejectReason::Closed.into());
         }
-        if known.stale || self.gap_open {
+        if known.stale || self.gap_open || self.feed_silent {
             return Err(RejectReason::Stale.into());
+        }
+        if known.quarantined {
+            return Err(RejectReason::Quarantined.into());
         }
         if known.trading != TradingState::Trading || known.phase == TradingPhase::Halted {
             return Err(RejectReason::Halted.into());

@@ -98,7 +98,9 @@ impl Engine {
         known.phase == TradingPhase::Continuous
             && known.trading == TradingState::Trading
             && !known.stale
+            && !known.quarantined
             && !self.gap_open
+            && !self.feed_silent
             && !self.is_closed()
     }
 

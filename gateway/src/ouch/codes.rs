@@ -25,7 +25,7 @@ pub const fn reject_code(reason: RejectReason, observed: u64) -> Option<u16> {
     Some(match reason {
         RejectReason::UnknownInstrument => 0x17,
         RejectReason::Halted => 0x07,
-        RejectReason::Stale => 0x01,
+        RejectReason::Stale | RejectReason::Quarantined => 0x01,
         RejectReason::Closed => 0x02,
         RejectReason::InvalidQuantity => 0x13,
         RejectReason::InvalidPrice => 0x1d,
@@ -83,12 +83,11 @@ pub const fn cancel_letter(reason: CancelReason) -> u8 {
         CancelReason::UserRequest | CancelReason::InvalidReplace | CancelReason::MassCancel => b'U',
         CancelReason::ImmediateOrCancel
         | CancelReason::FillOrKill
-        | CancelReason::MinimumQuantity
-        | CancelReason::NoLiquidity => b'I',
+        | CancelReason::MinimumQuantity => b'I',
         CancelReason::SelfTrade => b'Q',
         CancelReason::Expired => b'T',
         CancelReason::AuctionOver => b'C',
-        CancelReason::Protection => b'K',
+        CancelReason::Protection | CancelReason::NoLiquidity => b'K',
         CancelReason::EndOfDay => b'E',
         CancelReason::Capacity => b'Z',
     }
@@ -174,6 +173,7 @@ mod tests {
             (RejectReason::UnknownInstrument, Some("invalid symbol")),
             (RejectReason::Halted, Some("halted")),
             (RejectReason::Stale, Some("quote unavailable")),
+            (RejectReason::Quarantined, Some("quote unavailable")),
             (RejectReason::Closed, Some("destination closed")),
             (RejectReason::InvalidQuantity, Some("invalid quantity")),
             (RejectReason::InvalidPrice, Some("invalid price")),
@@ -237,7 +237,7 @@ mod tests {
             (CancelReason::Protection, b'K'),
             (CancelReason::EndOfDay, b'E'),
             (CancelReason::Capacity, b'Z'),
-            (CancelReason::NoLiquidity, b'I'),
+            (CancelReason::NoLiquidity, b'K'),
             (CancelReason::FillOrKill, b'I'),
             (CancelReason::MinimumQuantity, b'I'),
             (CancelReason::SelfTrade, b'Q'),
