@@ -10,8 +10,7 @@ use spindle_types::{
 };
 
 use crate::book::{Best, Books, Capacity};
-use crate::command::TradingPhase;
-use crate::command::{AccountSettings, InstrumentSettings};
+use crate::command::{AccountSettings, InstrumentSettings, TradingPhase};
 use crate::event::{Event, Outcome};
 use crate::instruments::Instruments;
 use crate::matching::Extras;
@@ -310,11 +309,11 @@ impl Engine {
     /// Looks at the best prices of a market.
     #[inline]
     pub(crate) fn watch_market(&mut self, instrument: InstrumentId) {
-        // Orders that an auction collects may well stand crossed.
-        if self.instruments.get(instrument).phase != TradingPhase::Continuous {
-            return;
-        }
-        if let Some(quarantine) = &mut self.quarantine {
+        // While orders are collected, they may stand crossed.
+        let trades = self.instruments.get(instrument).phase == TradingPhase::Continuous;
+        if let Some(quarantine) = &mut self.quarantine
+            && trades
+        {
             let price = |side| self.books.best(instrument, side).map(|best| best.price);
             let verdict = quarantine.observe(instrument, price(Side::Buy), price(Side::Sell));
             self.heed(instrument, verdict);

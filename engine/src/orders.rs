@@ -1,6 +1,7 @@
 //! What a command of a strategy does.
 
-use spindle_types::{InstrumentId, Price, Quantity};
+use spindle_risk::Request;
+use spindle_types::{EventTime, InstrumentId, Price, Quantity};
 
 use crate::book::{Hint, OrderKey, Placement};
 use crate::command::{
@@ -9,18 +10,11 @@ use crate::command::{
 };
 use crate::engine::{Address, Engine};
 use crate::event::{CancelReason, Outcome, RejectReason};
+use crate::instruments::Instrument;
 use crate::matching::admit::{Refusal, Terms, special_of};
 use crate::matching::{Incoming, Kind, Place, Special, features};
-use crate::own::OwnOrder;
+use crate::own::{OwnOrder, Stay};
 use crate::probe::{Probe, Step};
-
-/// An order that may go.
-struct Admitted {
-    instrument: InstrumentId,
-    limit: Option<Price>,
-    /// What it is beyond its limit; `None` takes the short way.
-    special: Option<Special>,
-}
 
 impl Engine {
     /// Carries out one command and answers it.
@@ -45,12 +39,73 @@ impl Engine {
     }
 
     fn enter<P: Probe>(&mut self, to: Address, enter: &Enter, probe: &mut P) {
-        let decision = self.admit(to, enter);
-        probe.passed(Step::Risk);
-        let Admitted { instrument, limit, special } = match decision {
-            Ok(admitted) => admitted,
-            Err(refusal) => return self.reject(to, refusal, enter.attributes),
+        let Some(instrument) = self.instruments.find(enter.symbol) else {
+            probe.passed(Step::Risk);
+            return self.reject(to, RejectReason::UnknownInstrument.into(), enter.attributes);
         };
+        let known = self.instruments.get(instrument);
+        let is_short = enter.kind == OrderKind::Plain
+            && enter.modifiers == Modifiers::NONE
+            && self.takes_short_way(known.features, to, enter.time_in_force);
+        if !is_short {
+            return self.enter_special(to, enter, instrument, &known, probe);
+        }
+        let decision = self.admit(to, enter, instrument, &known);
+        probe.passed(Step::Risk);
+        if let Err(refusal) = decision {
+            return self.reject(to, refusal, enter.attributes);
+        }
+        let order = self.accept(to, enter, instrument, enter.limit);
+        self.match_and_rest(to, order, enter.quantity);
+    }
+
+    /// A new order that does not take the short way.
+    #[inline(never)]
+    fn enter_special<P: Probe>(
+        &mut self,
+        to: Address,
+        enter: &Enter,
+        instrument: InstrumentId,
+        known: &Instrument,
+        probe: &mut P,
+    ) {
+        let mut terms = Terms {
+            account: to.account,
+            side: enter.side,
+            total: enter.quantity,
+            open: enter.quantity,
+            limit: enter.limit,
+            time_in_force: enter.time_in_force,
+            special: special_of(enter.kind, &enter.modifiers),
+            replaces: false,
+            keeps_place: false,
+        };
+        let decision = self
+            .admit_state(known)
+            .and_then(|()| self.admit_terms(known, &terms))
+            .and_then(|()| self.admit_token(to))
+            .and_then(|()| self.admit_market(instrument, known, &mut terms))
+            .and_then(|()| self.admit_capacity());
+        probe.passed(Step::Risk);
+        if let Err(refusal) = decision {
+            return self.reject(to, refusal, enter.attributes);
+        }
+        let order = self.accept(to, enter, instrument, terms.limit);
+        let mut special = terms.special;
+        (special.time, special.expiry) = (order.entry, expiry_of(enter.time_in_force));
+        let (open, received) = (enter.quantity.0, to.received);
+        self.come(Incoming { order, special, open, received });
+    }
+
+    /// Tells that an order is accepted.
+    #[inline]
+    fn accept(
+        &mut self,
+        to: Address,
+        enter: &Enter,
+        instrument: InstrumentId,
+        limit: Option<Price>,
+    ) -> OwnOrder {
         let reference = self.next_reference();
         self.counters.accepted += 1;
         self.emit(
@@ -66,8 +121,7 @@ impl Engine {
                 attributes: enter.attributes,
             },
         );
-        let entry = self.extras.tick();
-        let order = OwnOrder {
+        OwnOrder {
             session: to.session,
             account: to.account,
             token: to.token,
@@ -75,62 +129,52 @@ impl Engine {
             side: enter.side,
             special: false,
             limit,
-            time_in_force: enter.time_in_force,
-            reference,
+            stay: Stay::of(enter.time_in_force),
             executed: Quantity::ZERO,
             slot: 0,
-            entry,
-            time: entry,
+            entry: self.extras.tick(),
             attributes: enter.attributes,
-        };
-        match special {
-            None => self.match_and_rest(to, order, enter.quantity),
-            Some(special) => {
-                let (open, received) = (enter.quantity.0, to.received);
-                self.come(Incoming { order, special, open, received });
-            }
         }
     }
 
-    /// Whether a new order may go, and as what.
-    fn admit(&self, to: Address, enter: &Enter) -> Result<Admitted, Refusal> {
-        let Some(instrument) = self.instruments.find(enter.symbol) else {
-            return Err(RejectReason::UnknownInstrument.into());
-        };
-        let known = self.instruments.get(instrument);
-        self.admit_state(&known)?;
-        let is_short = enter.kind == OrderKind::Plain
-            && enter.modifiers == Modifiers::NONE
-            && self.takes_short_way(known.features, to, enter.time_in_force);
-        let mut special = None;
-        let mut terms = Terms {
+    /// Whether a new order that takes the short way may go.
+    #[inline]
+    fn admit(
+        &self,
+        to: Address,
+        enter: &Enter,
+        instrument: InstrumentId,
+        known: &Instrument,
+    ) -> Result<(), Refusal> {
+        self.admit_state(known)?;
+        Self::admit_size_and_limit(known, enter.quantity, enter.limit)?;
+        self.admit_token(to)?;
+        let request = Request {
             account: to.account,
-            side: enter.side,
-            total: enter.quantity,
-            open: enter.quantity,
+            side: enter.side.book_side(),
+            quantity: enter.quantity,
             limit: enter.limit,
-            time_in_force: enter.time_in_force,
-            special: Special::PLAIN,
             replaces: false,
-            keeps_place: false,
+            waits: false,
         };
-        if is_short {
-            Self::admit_size_and_limit(&known, enter.quantity, enter.limit)?;
-        } else {
-            terms.special = special_of(enter.kind, &enter.modifiers);
-            self.admit_terms(&known, &terms)?;
+        self.gate.check(&request, &self.market(instrument))?;
+        self.admit_capacity()
+    }
+
+    #[inline]
+    fn admit_token(&self, to: Address) -> Result<(), Refusal> {
+        match self.books.find(OrderKey::own(to.session, to.token)) {
+            Some(_) => Err(RejectReason::DuplicateToken.into()),
+            None => Ok(()),
         }
-        if self.books.find(OrderKey::own(to.session, to.token)).is_some() {
-            return Err(RejectReason::DuplicateToken.into());
-        }
-        self.admit_market(instrument, &known, &mut terms)?;
+    }
+
+    #[inline]
+    fn admit_capacity(&self) -> Result<(), Refusal> {
         if self.own.is_full() || !self.books.has_room() {
             return Err(RejectReason::Capacity.into());
         }
-        if !is_short {
-            special = Some(terms.special);
-        }
-        Ok(Admitted { instrument, limit: terms.limit, special })
+        Ok(())
     }
 
     /// Whether a plain order takes the short way: nothing at the instrument asks for more, nor its
@@ -150,13 +194,13 @@ impl Engine {
             Some(bound) => self.take(to, &mut order, quantity, bound),
             None => quantity,
         };
-        match (order.limit, order.time_in_force) {
+        match (order.limit, order.stay) {
             _ if open.is_zero() => {}
             (None, _) => {
                 let reason = self.why_no_more(&order);
                 self.cancel_remainder(to, open, reason);
             }
-            (Some(_), TimeInForce::ImmediateOrCancel) => {
+            (Some(_), Stay::ImmediateOrCancel) => {
                 self.cancel_remainder(to, open, CancelReason::ImmediateOrCancel);
             }
             (Some(limit), _) => self.rest(to, order, open, limit),
@@ -195,7 +239,7 @@ impl Engine {
                 special.place = Place::Waiting;
                 self.lodge(incoming);
             }
-            _ if incoming.order.time_in_force == TimeInForce::AtClose => {
+            _ if incoming.order.stay == Stay::AtClose => {
                 special.place = Place::Close;
                 self.lodge(incoming);
             }
@@ -227,9 +271,14 @@ impl Engine {
             return self.cancel_own(index, CancelReason::InvalidReplace, to.received);
         }
         let before = self.open_of(index);
-        let time_in_force = replace.time_in_force.unwrap_or(original.time_in_force);
+        let special = match original.special {
+            true => self.extras.specials[index as usize],
+            false => Special::PLAIN,
+        };
+        let before_in_force = original.stay.until(special.expiry);
+        let time_in_force = replace.time_in_force.unwrap_or(before_in_force);
         let keeps_place = replace.priority == Priority::KeepWhenReduced
-            && keeps_place(original.time_in_force, time_in_force)
+            && keeps_place(before_in_force, time_in_force)
             && replace.limit == original.limit
             && open <= before;
         let mut terms = Terms {
@@ -239,10 +288,7 @@ impl Engine {
             open: Quantity(open),
             limit: replace.limit,
             time_in_force,
-            special: match original.special {
-                true => self.extras.specials[index as usize],
-                false => Special::PLAIN,
-            },
+            special,
             replaces: true,
             keeps_place,
         };
@@ -258,17 +304,17 @@ impl Engine {
         let order = OwnOrder {
             token: to.token,
             limit: terms.limit,
-            time_in_force,
-            reference: self.next_reference(),
+            stay: Stay::of(time_in_force),
             attributes,
             ..original
         };
+        let reference = self.next_reference();
         self.counters.accepted += 1;
         self.emit(
             to,
             Outcome::Replaced {
                 original: replace.original,
-                reference: order.reference,
+                reference,
                 symbol: known.symbol,
                 side: order.side,
                 quantity: Quantity(open),
@@ -278,7 +324,7 @@ impl Engine {
             },
         );
         if keeps_place {
-            self.rename(index, order, before - open);
+            self.rename(index, order, before - open, expiry_of(time_in_force));
             self.touch(order.instrument);
             return;
         }
@@ -286,7 +332,8 @@ impl Engine {
             original.special && self.extras.specials[index as usize].place == Place::Elected;
         let mut incoming = self.lift(index);
         let entry = self.extras.tick();
-        incoming.order = OwnOrder { entry, time: entry, ..order };
+        incoming.order = OwnOrder { entry, ..order };
+        (incoming.special.time, incoming.special.expiry) = (entry, expiry_of(time_in_force));
         incoming.open = open;
         incoming.received = to.received;
         if is_elected {
@@ -303,24 +350,23 @@ impl Engine {
         }
     }
 
-    /// Gives a resting order its new token, takes shares off and leaves it in its place.
-    fn rename(&mut self, index: u32, mut order: OwnOrder, by: u32) {
+    /// Gives a resting order its new token and time in force, takes shares off and leaves it in its
+    /// place.
+    fn rename(&mut self, index: u32, mut order: OwnOrder, by: u32, expiry: EventTime) {
         let before = *self.own.get(index);
         let key = OrderKey::own(order.session, order.token);
         order.slot = self.books.rekey(before.slot, key);
-        if before.time_in_force != order.time_in_force {
-            if before.special {
-                self.unlink_expiry(index);
-            } else {
-                self.extras.specials[index as usize] = Special::PLAIN;
-                order.special = true;
-            }
+        if before.special {
+            self.unlink_expiry(index);
+        } else if order.stay == Stay::GoodTillDate {
+            let special = Special { time: order.entry, ..Special::PLAIN };
+            self.extras.specials[index as usize] = special;
+            order.special = true;
         }
         *self.own.get_mut(index) = order;
-        if let TimeInForce::GoodTillDate(time) = order.time_in_force
-            && before.time_in_force != order.time_in_force
-        {
-            self.link_expiry(index, time);
+        if order.special {
+            self.extras.specials[index as usize].expiry = expiry;
+            self.link_expiry(index);
         }
         if self.reduce_open(index, by) {
             self.publish(order.instrument);
@@ -360,6 +406,14 @@ impl Engine {
         let Refusal { reason, limit, observed } = refusal;
         self.counters.rejected += 1;
         self.emit(to, Outcome::Rejected { reason, limit, observed, attributes });
+    }
+}
+
+/// When an order expires, if it does.
+fn expiry_of(time_in_force: TimeInForce) -> EventTime {
+    match time_in_force {
+        TimeInForce::GoodTillDate(time) => time,
+        _ => EventTime(0),
     }
 }
 

@@ -67,7 +67,7 @@ impl Engine {
             MarketAction::Phase { phase } => self.on_phase(phase),
             MarketAction::Cross { quantity, price, .. } => {
                 if quantity > 0 {
-                    self.print(instrument, price);
+                    self.print_of_tape(instrument, price);
                 }
             }
             MarketAction::Other => {}
@@ -108,8 +108,8 @@ impl Engine {
         self.cancel_in_order(CancelReason::EndOfDay, |_, _| true);
         self.books.clear();
         self.instruments.clear();
-        self.forget_anchors();
         self.extras.clear();
+        self.forget_anchors();
         self.phase = None;
         self.market_sequence = Sequence(0);
         self.tops.set_all_states(TopState::Stale);
@@ -217,9 +217,17 @@ impl Engine {
                 self.fill_ahead(instrument, side, slot, quantity);
             }
             let price = price.unwrap_or_else(|| self.books.price_of(slot));
-            self.print(instrument, price);
+            self.print_of_tape(instrument, price);
         }
         self.reduce(slot, quantity);
+    }
+
+    /// A print of the market, which says nothing while the market is absurd.
+    #[inline]
+    fn print_of_tape(&mut self, instrument: InstrumentId, price: Price) {
+        if !self.instruments.get(instrument).quarantined {
+            self.print(instrument, price);
+        }
     }
 
     /// Whether strategies' orders stand on a side.
@@ -263,7 +271,7 @@ impl Engine {
                 }
             }
         }
-        self.print(instrument, price);
+        self.print_of_tape(instrument, price);
         self.touch(instrument);
     }
 

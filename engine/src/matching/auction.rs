@@ -230,7 +230,11 @@ impl Engine {
             let rank = rank_of(side, self.books.price_of(slot).0);
             match self.books.order(slot).own_index() {
                 Some(index) => {
-                    let time = self.own.get(index).time;
+                    let order = self.own.get(index);
+                    let time = match order.special {
+                        true => self.extras.specials[index as usize].time,
+                        false => order.entry,
+                    };
                     (rank, 0, time, Participant::Own { index, is_shown: true })
                 }
                 None => (rank, 0, 0, Participant::Market(slot)),

@@ -38,7 +38,7 @@ impl Engine {
             return;
         }
         let mut incoming = self.lift(index);
-        incoming.order.time = self.extras.tick();
+        incoming.special.time = self.extras.tick();
         let Some(price) = right else {
             return self.park_peg(incoming);
         };

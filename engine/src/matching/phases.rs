@@ -2,9 +2,10 @@
 
 use spindle_types::{EventTime, InstrumentId, Price};
 
-use crate::command::{TimeInForce, TradingPhase};
+use crate::command::TradingPhase;
 use crate::engine::Engine;
 use crate::event::{Auction, CancelReason, Figures};
+use crate::own::Stay;
 
 impl Engine {
     /// The instrument enters another phase. Orders that this cancels or trades are told. The
@@ -47,9 +48,9 @@ impl Engine {
         if let Some(kind) = auction {
             self.cancel_in_order(CancelReason::AuctionOver, |engine, index| {
                 let order = engine.own.get(index);
-                let is_over = match order.time_in_force {
-                    TimeInForce::AtClose => kind == Auction::Closing,
-                    TimeInForce::AtOpen => true,
+                let is_over = match order.stay {
+                    Stay::AtClose => kind == Auction::Closing,
+                    Stay::AtOpen => true,
                     _ => engine.is_collected_market(index),
                 };
                 is_over && order.instrument == instrument
@@ -83,11 +84,8 @@ impl Engine {
     pub(crate) fn end_of_day(&mut self, instrument: Option<InstrumentId>) {
         self.cancel_in_order(CancelReason::EndOfDay, |engine, index| {
             let order = engine.own.get(index);
-            let stays = matches!(
-                order.time_in_force,
-                TimeInForce::GoodTillCancel | TimeInForce::GoodTillDate(_)
-            );
-            !stays && instrument.is_none_or(|instrument| instrument == order.instrument)
+            !order.stay.outlives_the_day()
+                && instrument.is_none_or(|instrument| instrument == order.instrument)
         });
     }
 

@@ -4,10 +4,10 @@ use spindle_types::{EventTime, InstrumentId, Price, Quantity, Side};
 
 use super::forest::{Forest, Key, NONE, Root};
 use crate::book::{Hint, OrderKey, Placement};
-use crate::command::{AccountSettings, TimeInForce};
+use crate::command::AccountSettings;
 use crate::engine::{Address, Engine};
 use crate::event::{CancelReason, Figures, Outcome};
-use crate::own::OwnOrder;
+use crate::own::{OwnOrder, Stay};
 
 /// What an instrument has beyond plain orders: bits of [`Instrument`](crate::Instrument).
 pub(crate) mod features {
@@ -93,6 +93,10 @@ pub(crate) struct Special {
     pub(crate) price: u32,
     /// The least that may execute on entry; 0 afterwards.
     pub(crate) minimum: u32,
+    /// When it expires, if it does.
+    pub(crate) expiry: EventTime,
+    /// Its time among orders of one price: that of its entry, or of what lost it its place.
+    pub(crate) time: u64,
 }
 
 impl Special {
@@ -108,6 +112,8 @@ impl Special {
         offset: 0,
         price: 0,
         minimum: 0,
+        expiry: EventTime(0),
+        time: 0,
     };
 
     /// How often a standing iceberg can be refilled.
@@ -299,6 +305,7 @@ impl Extras {
 
 impl Engine {
     /// Open shares of an order, reserve included.
+    #[inline]
     pub(crate) fn open_of(&self, index: u32) -> u32 {
         let own = self.own.get(index);
         let reserve = if own.special { self.extras.specials[index as usize].reserve } else { 0 };
@@ -334,55 +341,68 @@ impl Engine {
             || special.kind != Kind::Plain
             || special.display > 0
             || special.post_only
-            || matches!(order.time_in_force, TimeInForce::GoodTillDate(_));
+            || special.time != order.entry
+            || order.stay == Stay::GoodTillDate;
         self.gate.opened(order.account);
         self.own.insert(*order);
         if order.special {
             self.extras.specials[index as usize] = *special;
             self.link(index);
-            if let TimeInForce::GoodTillDate(time) = order.time_in_force {
-                self.link_expiry(index, time);
-            }
+            self.link_expiry(index);
         }
     }
 
     /// Takes an order out, for it to come again.
     pub(crate) fn lift(&mut self, index: u32) -> Incoming {
         let order = *self.own.get(index);
-        let special =
-            if order.special { self.extras.specials[index as usize] } else { Special::PLAIN };
+        let special = match order.special {
+            true => self.extras.specials[index as usize],
+            false => Special { time: order.entry, ..Special::PLAIN },
+        };
         let open = self.open_of(index);
         self.discard(index);
         Incoming { order, special, open, received: 0 }
     }
 
     /// Takes an order out for good. Returns whether the best of its side may have changed.
+    #[inline]
     pub(crate) fn discard(&mut self, index: u32) -> bool {
-        let order = *self.own.get(index);
+        let order = self.own.get(index);
+        let (slot, account) = (order.slot, order.account);
         if order.special {
-            self.unlink_expiry(index);
-            self.unlink(index);
+            return self.discard_special(index);
         }
-        self.gate.closed(order.account);
+        self.gate.closed(account);
         self.own.remove(index);
-        if self.books.is_parked(order.slot) {
-            self.books.unpark(order.slot);
+        self.books.remove(slot)
+    }
+
+    #[cold]
+    fn discard_special(&mut self, index: u32) -> bool {
+        self.unlink_expiry(index);
+        self.unlink(index);
+        let order = self.own.get(index);
+        let (slot, account) = (order.slot, order.account);
+        self.gate.closed(account);
+        self.own.remove(index);
+        if self.books.is_parked(slot) {
+            self.books.unpark(slot);
             false
         } else {
-            self.books.remove(order.slot)
+            self.books.remove(slot)
         }
     }
 
     /// Enters an order that has a `special` into the sets of its place.
     pub(crate) fn link(&mut self, index: u32) {
         let order = self.own.get(index);
-        let (instrument, side, entry, time) =
-            (order.instrument, order.side.book_side(), order.entry, order.time);
+        let (instrument, side, entry) = (order.instrument, order.side.book_side(), order.entry);
         let open = self.books.order(order.slot).quantity();
         let is_market = order.limit.is_none();
         let extras = &mut self.extras;
         let special = &extras.specials[index as usize];
         let pools = &mut extras.pools[instrument.index()];
+        let time = special.time;
         let rank = match special.place {
             Place::Shown | Place::Hidden => rank_of(side, special.price),
             Place::Close if !is_market => {
@@ -440,15 +460,21 @@ impl Engine {
         self.refresh(instrument);
     }
 
-    pub(crate) fn link_expiry(&mut self, index: u32, time: EventTime) {
-        let key = Key { rank: time.0, time: self.own.get(index).entry };
+    /// Enters an order that has a `special` among those that expire, if it does.
+    pub(crate) fn link_expiry(&mut self, index: u32) {
+        let order = self.own.get(index);
+        if order.stay != Stay::GoodTillDate {
+            return;
+        }
+        let expiry = self.extras.specials[index as usize].expiry;
+        let key = Key { rank: expiry.0, time: order.entry };
         self.extras.expiries.insert(&mut self.extras.expiring, index, key, 0);
         self.refresh_expiry();
     }
 
     /// Takes an order that has a `special` out of those that expire, if it is among them.
     pub(crate) fn unlink_expiry(&mut self, index: u32) {
-        if let TimeInForce::GoodTillDate(_) = self.own.get(index).time_in_force {
+        if self.own.get(index).stay == Stay::GoodTillDate {
             self.extras.expiries.remove(&mut self.extras.expiring, index);
             self.refresh_expiry();
         }
@@ -511,14 +537,16 @@ impl Engine {
     }
 
     /// Cancels an open order and tells its session.
+    #[inline]
     pub(crate) fn cancel_own(&mut self, index: u32, reason: CancelReason, received: u64) {
-        let own = *self.own.get(index);
+        let own = self.own.get(index);
+        let instrument = own.instrument;
+        let to = Address { session: own.session, account: own.account, token: own.token, received };
         let quantity = Quantity(self.open_of(index));
         if self.discard(index) {
-            self.publish(own.instrument);
+            self.publish(instrument);
         }
-        self.touch(own.instrument);
-        let to = Address { session: own.session, account: own.account, token: own.token, received };
+        self.touch(instrument);
         self.emit(to, Outcome::Canceled { quantity, open: Quantity::ZERO, reason });
     }
 

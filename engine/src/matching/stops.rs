@@ -43,8 +43,9 @@ impl Engine {
     /// Moves an order that is in no book to the end of another set.
     pub(crate) fn replace_place(&mut self, index: u32, place: Place) {
         self.unlink(index);
-        self.own.get_mut(index).time = self.extras.tick();
-        self.extras.specials[index as usize].place = place;
+        let time = self.extras.tick();
+        let special = &mut self.extras.specials[index as usize];
+        (special.place, special.time) = (place, time);
         self.link(index);
     }
 
@@ -69,8 +70,9 @@ impl Engine {
             if let Some(stop) = stop
                 && stop != self.extras.specials[index as usize].stop
             {
-                self.own.get_mut(index).time = self.extras.tick();
-                self.extras.specials[index as usize].stop = stop;
+                let time = self.extras.tick();
+                let special = &mut self.extras.specials[index as usize];
+                (special.stop, special.time) = (stop, time);
             }
             self.link(index);
         }
@@ -103,7 +105,7 @@ impl Engine {
     pub(crate) fn trigger(&mut self, index: u32) {
         let mut incoming = self.lift(index);
         incoming.special.kind = Kind::Plain;
-        incoming.order.time = self.extras.tick();
+        incoming.special.time = self.extras.tick();
         self.emit(incoming.address(), Outcome::Triggered);
         self.arrive(incoming);
     }

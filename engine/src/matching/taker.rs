@@ -7,10 +7,10 @@ use super::forest::Key;
 use super::pools::price_of;
 use super::{Incoming, Kind, Place};
 use crate::book::{OrderKey, Slot};
-use crate::command::{SelfTrade, SelfTradeMode, TimeInForce};
+use crate::command::{SelfTrade, SelfTradeMode};
 use crate::engine::{Address, Engine};
 use crate::event::{CancelReason, Liquidity, Outcome};
-use crate::own::OwnOrder;
+use crate::own::{OwnOrder, Stay};
 
 impl Engine {
     /// The short way of an order that is nothing but a limit or a market order, at an instrument
@@ -89,7 +89,7 @@ impl Engine {
     /// Executes shares of a strategy's order that stands, of an iceberg at most those it shows, and
     /// tells its session. An order without shares is gone. Returns whether the order shows new
     /// shares now, at the back of its level.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn fill_own(
         &mut self,
         index: u32,
@@ -139,8 +139,8 @@ impl Engine {
             return (0, false);
         }
         let slice = display.min(reserve);
-        let own = self.own.get_mut(index);
-        own.time = self.extras.tick();
+        self.extras.specials[index as usize].time = self.extras.tick();
+        let own = self.own.get(index);
         let (slot, instrument, side) = (own.slot, own.instrument, own.side.book_side());
         self.books.requeue(slot, Quantity(slice));
         self.reweigh(index, instrument, side, slice, reserve - slice);
@@ -148,6 +148,7 @@ impl Engine {
     }
 
     /// The best prices by which an order is judged: displayed ones, hidden where there are none.
+    #[inline]
     pub(crate) fn market(&self, instrument: InstrumentId) -> Market {
         let price = |side| match self.books.best(instrument, side) {
             Some(best) => Some(best.price),
@@ -158,6 +159,7 @@ impl Engine {
 
     /// The furthest price at which an order may trade; `None` where there is nothing to trade with
     /// and nothing to take a protection from.
+    #[inline]
     pub(crate) fn bound(&self, order: &OwnOrder, quantity: Quantity) -> Option<Price> {
         let side = order.side.book_side();
         order.limit.or_else(|| {
@@ -196,7 +198,7 @@ impl Engine {
         }
         let bound = self.bound(&incoming.order, Quantity(incoming.open));
         let minimum = std::mem::take(&mut incoming.special.minimum);
-        let is_whole = incoming.order.time_in_force == TimeInForce::FillOrKill;
+        let is_whole = incoming.order.stay == Stay::FillOrKill;
         let needed = if is_whole { incoming.open } else { minimum };
         if needed > 0 && bound.is_none_or(|bound| !self.reaches(&incoming, bound, needed)) {
             let reason =
@@ -208,12 +210,12 @@ impl Engine {
         }
         if incoming.open > 0 {
             let open = Quantity(incoming.open);
-            match (incoming.order.limit, incoming.order.time_in_force) {
+            match (incoming.order.limit, incoming.order.stay) {
                 (None, _) => {
                     let reason = self.why_no_more(&incoming.order);
                     self.cancel_remainder(to, open, reason);
                 }
-                (Some(_), TimeInForce::ImmediateOrCancel | TimeInForce::FillOrKill) => {
+                (Some(_), Stay::ImmediateOrCancel | Stay::FillOrKill) => {
                     self.cancel_remainder(to, open, CancelReason::ImmediateOrCancel);
                 }
                 (Some(limit), _) => self.stand(incoming, limit),
@@ -395,6 +397,7 @@ impl Engine {
     }
 
     /// An order with this number of the session, if one is open: its index.
+    #[inline]
     pub(crate) fn find_own(&self, key: OrderKey) -> Option<u32> {
         self.books.find(key).and_then(|slot| self.books.order(slot).own_index())
     }

@@ -2,8 +2,8 @@
 
 use super::forest::{Forest, Key, Root};
 use super::{Kind, Place};
-use crate::command::TimeInForce;
 use crate::engine::Engine;
+use crate::own::Stay;
 
 fn members(forest: &Forest, root: Root) -> Vec<u32> {
     let mut members = Vec::new();
@@ -41,7 +41,7 @@ impl Engine {
             if places.weight(index) != weight {
                 return Err(format!("it weighs {}, not {weight}", places.weight(index)));
             }
-            if special.place != Place::Shown && places.key(index).time != order.time {
+            if special.place != Place::Shown && places.key(index).time != special.time {
                 return Err("its set has it at another time".to_owned());
             }
         }
@@ -85,10 +85,7 @@ impl Engine {
             special.kind.is_peg()
                 || (special.kind == Kind::Trailing && special.place == Place::Stop)
         });
-        let expire = self
-            .own
-            .iter()
-            .filter(|(_, order)| matches!(order.time_in_force, TimeInForce::GoodTillDate(_)));
+        let expire = self.own.iter().filter(|(_, order)| order.stay == Stay::GoodTillDate);
         let expiring = members(&extras.expiries, extras.expiring);
         if in_sets.count() != placed || follow.count() != following {
             return Err("a set has a member that is gone".to_owned());

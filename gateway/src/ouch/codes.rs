@@ -83,12 +83,11 @@ pub const fn cancel_letter(reason: CancelReason) -> u8 {
         CancelReason::UserRequest | CancelReason::InvalidReplace | CancelReason::MassCancel => b'U',
         CancelReason::ImmediateOrCancel
         | CancelReason::FillOrKill
-        | CancelReason::MinimumQuantity
-        | CancelReason::NoLiquidity => b'I',
+        | CancelReason::MinimumQuantity => b'I',
         CancelReason::SelfTrade => b'Q',
         CancelReason::Expired => b'T',
         CancelReason::AuctionOver => b'C',
-        CancelReason::Protection => b'K',
+        CancelReason::Protection | CancelReason::NoLiquidity => b'K',
         CancelReason::EndOfDay => b'E',
         CancelReason::Capacity => b'Z',
     }
@@ -238,7 +237,7 @@ mod tests {
             (CancelReason::Protection, b'K'),
             (CancelReason::EndOfDay, b'E'),
             (CancelReason::Capacity, b'Z'),
-            (CancelReason::NoLiquidity, b'I'),
+            (CancelReason::NoLiquidity, b'K'),
             (CancelReason::FillOrKill, b'I'),
             (CancelReason::MinimumQuantity, b'I'),
             (CancelReason::SelfTrade, b'Q'),
