@@ -13,7 +13,7 @@ use crate::book::{Best, Books, Capacity};
 use crate::command::{AccountSettings, InstrumentSettings, TradingPhase};
 use crate::event::{Event, Outcome};
 use crate::instruments::Instruments;
-use crate::matching::Extras;
+use crate::matching::{Extras, TAPE_FILLS_MAX};
 use crate::own::OwnOrders;
 
 /// What an engine is made for.
@@ -44,7 +44,7 @@ impl EngineConfig {
 
     /// Events for which there is room: more than one input can cause, see [`Engine::has_room`].
     pub(crate) fn outbox(&self) -> usize {
-        8 * self.own_orders + 64
+        8 * self.own_orders + TAPE_FILLS_MAX + 64
     }
 }
 
@@ -237,9 +237,10 @@ impl Engine {
     /// order or what an iceberg shows of it, and is told to two; besides that an order is told at
     /// most that it was triggered and that it is cancelled, and each instrument that an order was
     /// in what an auction would give. Icebergs can be refilled as often as there is room for orders.
+    /// Trades with orders of the market are told to one, and there is a most of them.
     #[inline]
     pub fn has_room(&self) -> bool {
-        let most = 6 * self.own.live() + 2 * self.own.capacity() + 32;
+        let most = 6 * self.own.live() + 2 * self.own.capacity() + TAPE_FILLS_MAX + 32;
         self.outbox.len() + most <= self.outbox_max
     }
 

@@ -293,3 +293,41 @@ fn a_new_session_begins_with_nothing() {
     assert_eq!(world.states(), [TopState::Good, TopState::Stale]);
     assert!(accepted(&world.buy("Z", 40)));
 }
+
+#[test]
+fn an_order_that_would_meet_too_many_of_the_market_is_cut_short() {
+    let limits = Limits {
+        order_size_max: Quantity(u32::MAX),
+        order_value_max: Notional(u64::MAX),
+        collar_basis_points: 10_000,
+        open_orders_max: 100,
+    };
+    let mut gate = Gate::new(1);
+    gate.set_limits(AccountId(0), limits).expect("limits");
+    let capacity = Capacity { instruments: 3, orders: 8_192, levels: 64 };
+    let config = EngineConfig { capacity, own_orders: 8, first_number: 1 << 62 };
+    let (engine, tops) = Engine::new(&config, gate);
+    let mut world = World { engine, tops, sequence: 0, token: 0 };
+    let symbol = "X".parse().expect("a symbol");
+    world.market(X, MarketAction::Directory { symbol, round_lot: 100 });
+    for reference in 1..=5_000 {
+        world.add(X, reference, Side::Sell, 100);
+    }
+    assert!(world.engine.has_room());
+    let told = world.send(Action::Enter(Enter {
+        token: OrderToken(1),
+        symbol,
+        side: OrderSide::Buy,
+        quantity: Quantity(500_000),
+        limit: Some(Price(100)),
+        kind: OrderKind::Plain,
+        modifiers: Modifiers::NONE,
+        time_in_force: TimeInForce::Day,
+        attributes: Attributes::default(),
+    }));
+    assert_eq!(told.len(), 1 + 4_096 + 1);
+    let quantity = Quantity(500_000 - 409_600);
+    let (open, reason) = (Quantity::ZERO, CancelReason::Capacity);
+    assert_eq!(told.last(), Some(&Outcome::Canceled { quantity, open, reason }));
+    assert_eq!(world.engine.own_orders(), 0, "nothing stands crossed");
+}

@@ -3,202 +3,23 @@
 //! up, the best is the best, strategies' orders never stand crossed in continuous trading, pegs
 //! stand right, no stop is forgotten. What each order should have done is not asked here.
 
+mod chance;
 mod desk;
 
 use std::collections::BTreeMap;
 
-use desk::{ACCOUNTS, Desk, Order, buy, sell};
+use chance::{Course, Input, input};
+use desk::Desk;
 use proptest::prelude::*;
-use spindle_engine::command::{
-    AccountSettings, MassCancel, PostOnly, SelfTrade, SelfTradeMode, TimeInForce, TradingPhase,
-};
-use spindle_feed::event::{MarketAction, TradingState};
-use spindle_types::{
-    AccountId, MatchNumber, OrderReference, OrderToken, Price, Quantity, Side, Symbol,
-};
-
-#[derive(Clone, Debug)]
-enum Input {
-    Enter(Order),
-    Replace { original: u32, token: u32, quantity: u32, limit: Option<u32> },
-    Cancel { token: u32, quantity: u32 },
-    MassCancel { account: Option<u16>, side: Option<Side> },
-    Phase { phase: TradingPhase, near: Option<u32> },
-    Time(u64),
-    Market(MarketAction),
-    Settings { account: u16, mode: Option<SelfTradeMode>, slides: bool },
-}
-
-const TOKENS: u32 = 40;
-const PRICES: u32 = 14;
-
-fn price() -> impl Strategy<Value = u32> {
-    1..PRICES
-}
-
-fn limit() -> impl Strategy<Value = Option<u32>> {
-    prop_oneof![5 => price().prop_map(Some), 1 => Just(None)]
-}
-
-fn side() -> impl Strategy<Value = Side> {
-    prop_oneof![Just(Side::Buy), Just(Side::Sell)]
-}
-
-fn kinds() -> impl Strategy<Value = fn(Order, u32, i32) -> Order> {
-    prop_oneof![
-        8 => Just((|order, _, _| order) as fn(Order, u32, i32) -> Order),
-        1 => Just((|order: Order, _, _| {
-            let mut order = order.to_limit();
-            order.enter.limit = None;
-            order
-        }) as fn(Order, u32, i32) -> Order),
-        2 => Just((|order: Order, price, _| order.stop(price)) as fn(Order, u32, i32) -> Order),
-        2 => Just((|order: Order, price, offset| {
-            order.trail_from(offset.unsigned_abs() + 1, price)
-        }) as fn(Order, u32, i32) -> Order),
-        1 => Just((|order: Order, _, offset| {
-            order.trail(offset.unsigned_abs() + 1)
-        }) as fn(Order, u32, i32) -> Order),
-        2 => Just((|order: Order, _, offset| order.midpoint(offset)) as fn(Order, u32, i32) -> Order),
-        2 => Just((|order: Order, _, offset| order.primary(offset)) as fn(Order, u32, i32) -> Order),
-    ]
-}
-
-fn modifiers() -> impl Strategy<Value = fn(Order, u32) -> Order> {
-    prop_oneof![
-        8 => Just((|order, _| order) as fn(Order, u32) -> Order),
-        2 => Just((|order: Order, size| order.show(size)) as fn(Order, u32) -> Order),
-        2 => Just((|order: Order, _| order.hidden()) as fn(Order, u32) -> Order),
-        1 => Just((|order: Order, _| order.post_only()) as fn(Order, u32) -> Order),
-        1 => Just((|order: Order, size| order.minimum(size)) as fn(Order, u32) -> Order),
-    ]
-}
-
-fn times() -> impl Strategy<Value = fn(Order, u64) -> Order> {
-    prop_oneof![
-        8 => Just((|order, _| order) as fn(Order, u64) -> Order),
-        1 => Just((|order: Order, _| order.ioc()) as fn(Order, u64) -> Order),
-        1 => Just((|order: Order, _| order.fok()) as fn(Order, u64) -> Order),
-        2 => Just((|order: Order, _| order.gtc()) as fn(Order, u64) -> Order),
-        2 => Just((|order: Order, time| order.gtd(time)) as fn(Order, u64) -> Order),
-        1 => Just((|order: Order, _| order.at_open()) as fn(Order, u64) -> Order),
-        1 => Just((|order: Order, _| order.at_close()) as fn(Order, u64) -> Order),
-    ]
-}
-
-fn enter() -> impl Strategy<Value = Input> {
-    let numbers = (1..TOKENS, 1..30_u32, 0..ACCOUNTS, price(), -2..3_i32, 1..8_u32, 0..20_u64);
-    (side(), limit(), numbers, kinds(), modifiers(), times()).prop_map(
-        |(side, limit, numbers, kind, modifier, time)| {
-            let (token, quantity, account, price, offset, size, until) = numbers;
-            let order =
-                if side == Side::Buy { buy(token, quantity) } else { sell(token, quantity) };
-            let mut order = order.of(account);
-            order.enter.limit = limit.map(Price);
-            Input::Enter(time(modifier(kind(order, price, offset), size), until))
-        },
-    )
-}
-
-fn market() -> impl Strategy<Value = Input> {
-    let reference = || (1..30_u64).prop_map(OrderReference);
-    let quantity = || (1..20_u32).prop_map(Quantity);
-    let price = || price().prop_map(Price);
-    prop_oneof![
-        4 => (reference(), side(), quantity(), price()).prop_map(
-            |(reference, side, quantity, price)| MarketAction::Add {
-                reference, side, quantity, price, symbol: Symbol::BLANK }),
-        2 => (reference(), quantity()).prop_map(|(reference, quantity)| MarketAction::Execute {
-            reference, quantity, match_number: MatchNumber(1) }),
-        1 => (reference(), quantity()).prop_map(
-            |(reference, quantity)| MarketAction::Reduce { reference, quantity }),
-        2 => reference().prop_map(|reference| MarketAction::Delete { reference }),
-        1 => (quantity(), price()).prop_map(|(quantity, price)| MarketAction::Trade {
-            quantity, price, match_number: MatchNumber(1) }),
-        1 => prop_oneof![1 => Just(TradingState::Halted), 4 => Just(TradingState::Trading)]
-            .prop_map(|state| MarketAction::Status { state }),
-    ]
-    .prop_map(Input::Market)
-}
-
-fn input() -> impl Strategy<Value = Input> {
-    let phase = prop_oneof![
-        1 => Just(TradingPhase::PreOpen),
-        9 => Just(TradingPhase::Continuous),
-        1 => Just(TradingPhase::Paused),
-        1 => Just(TradingPhase::Halted),
-        2 => Just(TradingPhase::PreClose),
-        1 => Just(TradingPhase::Closed),
-    ];
-    let mode = prop_oneof![
-        Just(SelfTradeMode::CancelNewest),
-        Just(SelfTradeMode::CancelOldest),
-        Just(SelfTradeMode::CancelBoth),
-        Just(SelfTradeMode::DecrementAndCancel),
-    ];
-    prop_oneof![
-        30 => enter(),
-        8 => (1..TOKENS, 1..TOKENS, 0..30_u32, limit()).prop_map(
-            |(original, token, quantity, limit)| Input::Replace { original, token, quantity, limit }),
-        6 => (1..TOKENS, prop_oneof![2 => Just(0), 1 => 1..20_u32]).prop_map(
-            |(token, quantity)| Input::Cancel { token, quantity }),
-        1 => (prop::option::weighted(0.9, 0..ACCOUNTS), prop::option::of(side())).prop_map(
-            |(account, side)| Input::MassCancel { account, side }),
-        3 => (phase, prop::option::of(price())).prop_map(|(phase, near)| Input::Phase { phase, near }),
-        3 => (1..10_u64).prop_map(Input::Time),
-        8 => market(),
-        1 => (0..ACCOUNTS, prop::option::of(mode), any::<bool>()).prop_map(
-            |(account, mode, slides)| Input::Settings { account, mode, slides }),
-    ]
-}
 
 /// Runs the inputs and counts the events by their kind.
 fn run(inputs: &[Input]) -> BTreeMap<String, usize> {
-    let mut desk = Desk::new();
-    let mut references = [false; 32];
+    let (mut desk, mut course) = (Desk::new(), Course::default());
     let mut seen = BTreeMap::new();
     for input in inputs {
-        let told = match input.clone() {
-            Input::Enter(mut order) => {
-                if let TimeInForce::GoodTillDate(time) = order.enter.time_in_force {
-                    order = order.gtd(desk.time + time.0);
-                }
-                desk.send(order)
-            }
-            Input::Replace { original, token, quantity, limit } => {
-                desk.replace(original, token, quantity, limit)
-            }
-            Input::Cancel { token, quantity } => desk.cancel(token, quantity),
-            Input::MassCancel { account, side } => desk.mass_cancel(MassCancel {
-                token: OrderToken(0),
-                account: account.map(AccountId),
-                side,
-                ..MassCancel::default()
-            }),
-            Input::Phase { phase, near } => desk.phase_near(phase, near),
-            Input::Time(time) => {
-                let time = desk.time + time;
-                desk.clock(time)
-            }
-            Input::Settings { account, mode, slides } => {
-                let settings = AccountSettings {
-                    self_trade: mode.map(|mode| SelfTrade { group: account % 2, mode }),
-                    post_only: if slides { PostOnly::Slide } else { PostOnly::Refuse },
-                };
-                desk.engine.set_account(AccountId(account), settings);
-                Vec::new()
-            }
-            Input::Market(action) => {
-                // A reference that lives must not come again: the book would be stale for good.
-                if let MarketAction::Add { reference, .. } = action {
-                    let at = usize::try_from(reference.0).expect("small");
-                    if std::mem::replace(&mut references[at], true) {
-                        continue;
-                    }
-                }
-                desk.market(action)
-            }
-        };
+        assert!(desk.engine.has_room());
+        course.apply(&mut desk.engine, input);
+        let told = desk.told();
         for text in told {
             // The words, without the numbers.
             let kind: Vec<_> = text

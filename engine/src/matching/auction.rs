@@ -181,6 +181,11 @@ impl Engine {
                 cursors[1].met += quantity;
                 continue;
             }
+            let meets_tape =
+                matches!(buyer, Participant::Market(_)) || matches!(seller, Participant::Market(_));
+            if meets_tape && !self.may_take_from_tape() {
+                break;
+            }
             let entry = |who| match who {
                 Participant::Own { index, .. } => self.own.get(index).entry,
                 Participant::Market(_) => 0,

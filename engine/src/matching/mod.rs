@@ -21,5 +21,9 @@ mod whole;
 
 pub(crate) use pools::{Extras, Incoming, Kind, Place, Special, features};
 
+/// Most executions against orders of the market that one input can cause, each told to one. What an
+/// order would take beyond that is cancelled.
+pub(crate) const TAPE_FILLS_MAX: usize = 4_096;
+
 /// The highest price and the highest quantity of an order.
 pub(crate) const HIGHEST: u32 = (1 << 31) - 1;

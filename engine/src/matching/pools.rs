@@ -2,6 +2,7 @@
 
 use spindle_types::{EventTime, InstrumentId, Price, Quantity, Side};
 
+use super::TAPE_FILLS_MAX;
 use super::forest::{Forest, Key, NONE, Root};
 use crate::book::{Hint, OrderKey, Placement};
 use crate::command::AccountSettings;
@@ -258,6 +259,8 @@ pub(crate) struct Extras {
     pub(crate) watched: u32,
     /// Hidden orders that stand.
     pub(crate) hidden: u32,
+    /// Executions against orders of the market that this input may still cause.
+    pub(crate) tape_fills: usize,
     /// What comes later has more.
     clock: u64,
 }
@@ -278,6 +281,7 @@ impl Extras {
             accounts: vec![AccountSettings::default(); accounts].into(),
             watched: 0,
             hidden: 0,
+            tape_fills: TAPE_FILLS_MAX,
             clock: 0,
         }
     }

@@ -3,8 +3,8 @@
 use spindle_feed::event::TradingState;
 use spindle_types::{EventTime, InstrumentId, Price, Side};
 
-use super::features;
 use super::pools::price_of;
+use super::{TAPE_FILLS_MAX, features};
 use crate::command::TradingPhase;
 use crate::engine::Engine;
 use crate::event::CancelReason;
@@ -14,6 +14,7 @@ impl Engine {
     #[inline]
     pub(crate) fn begin(&mut self, time: EventTime) {
         self.time = time;
+        self.extras.tape_fills = TAPE_FILLS_MAX;
         if time >= self.extras.next_expiry {
             self.expire();
         }

@@ -42,6 +42,11 @@ impl Engine {
                 next = self.books.behind(slot);
                 passed = true;
                 if !quantity.is_zero() {
+                    if !self.may_take_from_tape() {
+                        self.cancel_remainder(to, open, CancelReason::Capacity);
+                        open = Quantity::ZERO;
+                        break;
+                    }
                     let match_number = self.next_match();
                     self.books.take(slot, quantity);
                     self.divergence.taken += u64::from(quantity.0);
@@ -69,6 +74,14 @@ impl Engine {
             known.last_print = last.0;
         }
         open
+    }
+
+    /// Whether this input may cause one more execution against an order of the market.
+    #[inline]
+    pub(crate) fn may_take_from_tape(&mut self) -> bool {
+        let may = self.extras.tape_fills > 0;
+        self.extras.tape_fills -= usize::from(may);
+        may
     }
 
     #[inline]
@@ -279,6 +292,10 @@ impl Engine {
                 continue;
             }
             let quantity = Quantity(resting.available().min(incoming.open));
+            if own.is_none() && !self.may_take_from_tape() {
+                let open = Quantity(std::mem::take(&mut incoming.open));
+                return self.cancel_remainder(to, open, CancelReason::Capacity);
+            }
             let match_number = self.next_match();
             incoming.open -= quantity.0;
             incoming.order.executed.0 += quantity.0;

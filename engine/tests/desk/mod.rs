@@ -205,7 +205,8 @@ impl Desk {
         assert!(self.engine.set_instrument(X, InstrumentSettings { tick, lot }));
     }
 
-    fn told(&mut self) -> Vec<String> {
+    /// What the last input told.
+    pub(crate) fn told(&mut self) -> Vec<String> {
         self.events = self.engine.outbox().to_vec();
         self.engine.clear_outbox();
         for event in &self.events {
