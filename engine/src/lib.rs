@@ -14,7 +14,7 @@ pub mod probe;
 mod tape;
 
 pub use book::{
-    Best, BookError, Books, Capacity, Hint, LevelView, Order, OrderKey, Placed, Placement, Slot,
+    Best, BookError, Books, Capacity, LevelView, Order, OrderKey, Place, Placed, Placement, Slot,
 };
 pub use engine::{Counters, Divergence, Engine, EngineConfig};
 pub use instruments::{Instrument, Instruments};

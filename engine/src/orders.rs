@@ -4,7 +4,7 @@ use spindle_feed::event::TradingState;
 use spindle_risk::{Market, Reject, Request};
 use spindle_types::{InstrumentId, MatchNumber, Price, Quantity, Side};
 
-use crate::book::{Hint, OrderKey, Placement, Slot};
+use crate::book::{OrderKey, Placement, Slot};
 use crate::command::{Action, Cancel, Command, Enter, Priority, Refuse, Replace, TimeInForce};
 use crate::engine::{Address, Engine};
 use crate::event::{CancelReason, Liquidity, Outcome, RejectReason};
@@ -214,7 +214,7 @@ impl Engine {
         let index = self.own.next_index();
         let (instrument, quantity, price) = (order.instrument, open, limit);
         let placement = Placement { instrument, side, quantity, price };
-        match self.books.add(key, &placement, Some(index), Hint::NONE) {
+        match self.books.add(key, &placement, Some(index)) {
             Ok(placed) => {
                 order.slot = placed.slot;
                 self.own.insert(order);

@@ -4,6 +4,7 @@ pub mod event;
 pub mod itch;
 pub mod mold_feed;
 pub mod moldudp64;
+pub mod prefetch;
 pub mod quarantine;
 pub mod receive;
 mod seqlock;

@@ -28,13 +28,18 @@ use std::hint;
 use std::sync::Arc;
 
 use crossbeam_utils::CachePadded;
-use spindle_types::{EventTime, InstrumentId, Price, Sequence};
+use spindle_types::{EventTime, InstrumentId, Price, Sequence, Side};
 
+use crate::prefetch::prefetch;
 use crate::seqlock::SequenceLock;
 use crate::sync::{AtomicU64, Ordering, fence};
 
 /// Prices, bid size, ask size, sequence, time, state.
 const WORDS: usize = 6;
+const PRICES_WORD: usize = 0;
+const BID_SIZE_WORD: usize = 1;
+const SEQUENCE_WORD: usize = 3;
+const TIME_WORD: usize = 4;
 const STATE_WORD: usize = 5;
 
 /// How far a top of book may be believed. Ordered from best to worst.
@@ -180,6 +185,37 @@ impl TopWriter {
         if let Some(cell) = self.table.cells.get(instrument.index()) {
             cell.write(top.to_words());
         }
+    }
+
+    /// Writes one side of the top of one book and leaves the other side and the state. An instrument
+    /// outside the table is left out.
+    #[inline]
+    pub fn write_side(
+        &mut self,
+        instrument: InstrumentId,
+        side: Side,
+        price: Price,
+        size: u64,
+        sequence: Sequence,
+        time: EventTime,
+    ) {
+        if let Some(cell) = self.table.cells.get(instrument.index()) {
+            let shift = 32 * (1 - side.index());
+            let other = cell.own_word(PRICES_WORD) & !(u64::from(u32::MAX) << shift);
+            let prices = other | u64::from(price.0) << shift;
+            cell.write_some([
+                (PRICES_WORD, prices),
+                (BID_SIZE_WORD + side.index(), size),
+                (SEQUENCE_WORD, sequence.0),
+                (TIME_WORD, time.0),
+            ]);
+        }
+    }
+
+    /// Asks the processor for the cell of an instrument that will be written soon.
+    #[inline]
+    pub fn ask_for(&self, instrument: InstrumentId) {
+        prefetch(&self.table.cells, instrument.index());
     }
 
     /// Changes the state of one instrument and leaves its prices.

@@ -8,7 +8,6 @@
 use spindle_types::Side;
 
 use super::levels::LevelIndex;
-use super::prefetch::prefetch;
 
 const CLASSES: usize = 24;
 const BLOCK_MIN: usize = 8;
@@ -115,12 +114,6 @@ impl Arena {
             0 => None,
             length => Some(self.entries[(ladder.offset + length - 1) as usize]),
         }
-    }
-
-    #[inline]
-    pub(super) fn prefetch_best(&self, ladder: &Ladder) {
-        let end = (ladder.offset as usize).wrapping_add(ladder.length as usize);
-        prefetch(&self.entries, end.wrapping_sub(1));
     }
 
     /// Where a rank stands, or where it would be put. What is wanted is mostly near the best, so

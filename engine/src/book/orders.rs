@@ -1,21 +1,22 @@
 //! The table of all orders, which is also the memory of the queues.
 //!
-//! Linear probing over 32-byte records. A deleted record becomes a tombstone only while the record
-//! after it is in use, and tombstones at the end of a run are freed again, so that at the load the
-//! capacity allows (at most one in four) runs stay short whatever comes and goes.
+//! Linear probing over 32-byte records. Each slot counts the orders that were put beyond it because
+//! it was taken; a search ends at the first slot that nobody was sent on from. So an order that
+//! leaves empties its own slot and touches no other, no tombstone stays, and at the load the
+//! capacity allows (at most one in four) almost every search ends where it begins.
 
 use spindle_types::{InstrumentId, OrderReference, OrderToken, SessionId, Side};
 
-use super::prefetch::prefetch;
+use spindle_feed::prefetch::prefetch;
 
 /// A stable handle of a live order: its place in the table.
 pub type Slot = u32;
 
-/// No order.
-pub(super) const NONE: Slot = u32::MAX;
+/// No order. The slot exists and is never found: what is written to the neighbour of the first or
+/// last order of a queue lands there, so that no branch asks whether there is one.
+pub(super) const NONE: Slot = 0;
 
 const EMPTY: u64 = 0;
-const TOMBSTONE: u64 = u64::MAX;
 const OWN: u64 = 1 << 63;
 
 /// What an order is found by: the market's reference, or a session and its token.
@@ -36,13 +37,16 @@ impl OrderKey {
         Self(OWN | (session.0 as u64) << 32 | token.0 as u64)
     }
 
+    #[inline]
+    pub(super) const fn bits(self) -> u64 {
+        self.0
+    }
+
     /// The market's reference, if it is a market order.
     pub const fn reference(self) -> Option<OrderReference> {
         if self.0 & OWN == 0 { Some(OrderReference(self.0)) } else { None }
     }
 }
-
-const _: () = assert!(OrderKey::own(SessionId(u16::MAX), OrderToken(u32::MAX)).0 != TOMBSTONE);
 
 /// One order in the books.
 #[derive(Clone, Copy, Debug)]
@@ -59,7 +63,9 @@ pub struct Order {
     pub(super) next: Slot,
     instrument: u16,
     side: u8,
-    _unused: u8,
+    /// Of the slot, not of the order in it: how many orders were sent on from here, at most 255;
+    /// once it is 255 it stays so.
+    passed: u8,
 }
 
 const _: () = assert!(size_of::<Order>() == 32);
@@ -74,7 +80,7 @@ impl Order {
         next: NONE,
         instrument: 0,
         side: 0,
-        _unused: 0,
+        passed: 0,
     };
 
     pub(super) const fn new(
@@ -83,9 +89,10 @@ impl Order {
         side: Side,
         quantity: u32,
         level: u32,
+        previous: Slot,
     ) -> Self {
         let (instrument, side) = (instrument.0, side as u8);
-        Self { key: key.0, quantity, level, instrument, side, ..Self::VACANT }
+        Self { key: key.0, quantity, level, previous, instrument, side, ..Self::VACANT }
     }
 
     /// What it is found by.
@@ -127,7 +134,7 @@ impl Order {
     /// Shares that can still be traded against.
     #[inline]
     pub const fn available(&self) -> u32 {
-        self.quantity - self.taken()
+        self.quantity.wrapping_sub(self.taken())
     }
 
     /// The index in the table of own orders, if a strategy entered it.
@@ -137,7 +144,7 @@ impl Order {
     }
 }
 
-/// The table.
+/// The table. Slot 0 is nobody's; a table of `n` slots has them numbered from 1 to `n`.
 #[derive(Debug)]
 pub(super) struct OrderTable {
     orders: Box<[Order]>,
@@ -150,7 +157,7 @@ impl OrderTable {
     /// A table for `live_max` orders at once, with at least four times as many slots.
     pub(super) fn new(live_max: usize) -> Self {
         let slots = Self::slots(live_max);
-        Self { orders: vec![Order::VACANT; slots].into(), mask: slots - 1, live: 0, live_max }
+        Self { orders: vec![Order::VACANT; slots + 1].into(), mask: slots - 1, live: 0, live_max }
     }
 
     /// Forgets everything.
@@ -179,62 +186,80 @@ impl OrderTable {
     #[allow(clippy::cast_possible_truncation, reason = "the low bits are what is wanted")]
     fn home(&self, key: u64) -> usize {
         let spread = (key >> 32).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
-        (key.wrapping_add(spread)) as usize & self.mask
+        ((key.wrapping_add(spread)) as usize & self.mask) + 1
+    }
+
+    /// The slot behind `at`; the first one behind the last.
+    #[inline]
+    fn behind(&self, at: usize) -> usize {
+        (at & self.mask) + 1
+    }
+
+    /// Where the search for a key begins, for looking ahead.
+    #[inline]
+    #[allow(clippy::cast_possible_truncation, reason = "a table has fewer than 2^32 slots")]
+    pub(super) fn likely_slot(&self, key: u64) -> Slot {
+        self.home(key) as Slot
     }
 
     #[inline]
-    pub(super) fn prefetch(&self, key: u64) {
-        prefetch(&self.orders, self.home(key));
-    }
-
-    #[inline]
-    pub(super) fn prefetch_slot(&self, slot: Slot) {
+    pub(super) fn prefetch(&self, slot: Slot) {
         prefetch(&self.orders, slot as usize);
-    }
-
-    /// Whether the order with this key is in this slot.
-    #[inline]
-    pub(super) fn holds(&self, slot: Slot, key: OrderKey) -> bool {
-        self.orders.get(slot as usize).is_some_and(|order| order.key == key.0)
     }
 
     #[inline]
     #[allow(clippy::cast_possible_truncation, reason = "a table has fewer than 2^32 slots")]
     pub(super) fn find(&self, key: OrderKey) -> Option<Slot> {
-        let mut at = self.home(key.0);
-        loop {
-            let found = self.orders[at].key;
-            if found == key.0 {
+        let home = self.home(key.0);
+        if self.holds(home as Slot, key) {
+            return Some(home as Slot);
+        }
+        self.find_beyond(home, key)
+    }
+
+    /// Goes on with a search that did not end at its home.
+    #[inline(never)]
+    #[allow(clippy::cast_possible_truncation, reason = "a table has fewer than 2^32 slots")]
+    fn find_beyond(&self, home: usize, key: OrderKey) -> Option<Slot> {
+        let mut at = home;
+        for _ in 0..=self.mask {
+            let order = &self.orders[at];
+            if order.key == key.0 {
                 return Some(at as Slot);
             }
-            if found == EMPTY {
+            if order.passed == 0 {
                 return None;
             }
-            at = (at + 1) & self.mask;
+            at = self.behind(at);
         }
+        None
     }
 
     /// The slot for a new key, or why there is none.
-    #[inline]
+    #[allow(clippy::cast_possible_truncation, reason = "a table has fewer than 2^32 slots")]
     pub(super) fn vacancy(&self, key: OrderKey) -> Result<Slot, NoVacancy> {
-        if self.live == self.live_max { Err(NoVacancy::Full) } else { self.vacancy_beyond(key) }
+        if self.live == self.live_max {
+            return Err(NoVacancy::Full);
+        }
+        let home = self.home(key.0);
+        let order = &self.orders[home];
+        if order.key == EMPTY && order.passed == 0 {
+            return Ok(home as Slot);
+        }
+        self.vacancy_beyond(key)
     }
 
     /// As [`OrderTable::vacancy`], whatever the capacity says: the table itself is never full.
-    #[inline]
     #[allow(clippy::cast_possible_truncation, reason = "a table has fewer than 2^32 slots")]
     fn vacancy_beyond(&self, key: OrderKey) -> Result<Slot, NoVacancy> {
-        let mut at = self.home(key.0);
-        let mut vacancy = None;
-        loop {
-            match self.orders[at].key {
-                EMPTY => return Ok(vacancy.unwrap_or(at) as Slot),
-                TOMBSTONE => vacancy = vacancy.or(Some(at)),
-                found if found == key.0 => return Err(NoVacancy::Duplicate),
-                _ => {}
-            }
-            at = (at + 1) & self.mask;
+        if self.find(key).is_some() {
+            return Err(NoVacancy::Duplicate);
         }
+        let mut at = self.home(key.0);
+        while self.orders[at].key != EMPTY {
+            at = self.behind(at);
+        }
+        Ok(at as Slot)
     }
 
     /// Moves an order to the slot of another key, which no order has. Its neighbours and its level
@@ -255,30 +280,84 @@ impl OrderTable {
     }
 
     /// Fills a slot that [`OrderTable::vacancy`] gave.
-    #[inline]
     pub(super) fn fill(&mut self, slot: Slot, order: Order) {
-        self.orders[slot as usize] = order;
+        let home = self.home(order.key);
+        let place = &mut self.orders[slot as usize];
+        *place = Order { passed: place.passed, ..order };
         self.live += 1;
+        if home != slot as usize {
+            self.pass(home, slot, u8::saturating_add);
+        }
     }
 
     /// Empties a slot.
     #[inline]
     pub(super) fn vacate(&mut self, slot: Slot) {
-        let mut at = slot as usize;
-        self.live -= 1;
-        if self.orders[(at + 1) & self.mask].key != EMPTY {
-            self.orders[at].key = TOMBSTONE;
-            return;
+        let order = self.known_mut(slot);
+        let key = order.key;
+        order.key = EMPTY;
+        self.live = self.live.wrapping_sub(1);
+        let home = self.home(key);
+        if home != slot as usize {
+            self.pass(
+                home,
+                slot,
+                |passed, by| if passed == u8::MAX { passed } else { passed - by },
+            );
         }
-        self.orders[at].key = EMPTY;
-        // Tombstones just before an empty slot hold no run together any more.
-        loop {
-            at = at.wrapping_sub(1) & self.mask;
-            if self.orders[at].key != TOMBSTONE {
-                return;
-            }
-            self.orders[at].key = EMPTY;
+    }
+
+    /// Counts an order that is beyond its home in all slots that it was sent on from, or no longer.
+    #[cold]
+    fn pass(&mut self, home: usize, slot: Slot, count: impl Fn(u8, u8) -> u8) {
+        let mut at = home;
+        while at != slot as usize {
+            let passed = &mut self.orders[at].passed;
+            *passed = count(*passed, 1);
+            at = self.behind(at);
         }
+    }
+
+    /// Whether the home of a new key is free, nobody was sent on from it, and the table takes one
+    /// more order: then it is the key's slot.
+    #[inline]
+    pub(super) fn is_vacant(&self, home: Slot) -> bool {
+        let order = self.known(home);
+        (order.key == EMPTY) & (order.passed == 0) & (self.live < self.live_max)
+    }
+
+    /// Fills the home of a key that [`OrderTable::is_vacant`].
+    #[inline]
+    pub(super) fn fill_home(&mut self, home: Slot, order: Order) {
+        *self.known_mut(home) = order;
+        self.live = self.live.wrapping_add(1);
+    }
+
+    /// Whether an order has this key, known by where the search for it begins.
+    #[inline]
+    pub(super) fn holds(&self, home: Slot, key: OrderKey) -> bool {
+        self.known(home).key == key.0
+    }
+
+    /// The record of a slot that the table gave: by [`OrderTable::likely_slot`], `find` or
+    /// `vacancy`, or in a link of a record or level.
+    #[inline]
+    #[allow(unsafe_code, reason = "measured: see docs/measuring.md")]
+    pub(super) fn known(&self, slot: Slot) -> &Order {
+        debug_assert!((slot as usize) < self.orders.len(), "a slot of this table");
+        // SAFETY: slots are made in this module alone. `home` and `behind` give numbers from 1 to
+        // the number of slots, and `NONE` is 0; the slice has one record more than there are slots
+        // and never changes its length. All callers pass slots that came from there.
+        unsafe { self.orders.get_unchecked(slot as usize) }
+    }
+
+    /// As [`OrderTable::known`], to change it.
+    #[inline]
+    #[allow(unsafe_code, reason = "measured: see docs/measuring.md")]
+    pub(super) fn known_mut(&mut self, slot: Slot) -> &mut Order {
+        debug_assert!((slot as usize) < self.orders.len(), "a slot of this table");
+        // SAFETY: as in `known`.
+        unsafe { self.orders.get_unchecked_mut(slot as usize) }
     }
 
     #[inline]
@@ -289,15 +368,6 @@ impl OrderTable {
     #[inline]
     pub(super) fn get_mut(&mut self, slot: Slot) -> &mut Order {
         &mut self.orders[slot as usize]
-    }
-
-    /// Asks for the record's queue neighbours and gives its level.
-    #[inline]
-    pub(super) fn prefetch_neighbours(&self, slot: Slot) -> u32 {
-        let order = self.get(slot);
-        prefetch(&self.orders, order.previous as usize);
-        prefetch(&self.orders, order.next as usize);
-        order.level
     }
 }
 
@@ -342,7 +412,7 @@ mod tests {
                 match (step, table.find(key)) {
                     (0 | 1, None) => match table.vacancy(key) {
                         Ok(slot) => {
-                            table.fill(slot, Order::new(key, InstrumentId(1), Side::Buy, 1, 0));
+                            table.fill(slot, Order::new(key, InstrumentId(1), Side::Buy, 1, 0, NONE));
                             twin.insert(key.0, slot);
                         }
                         Err(why) => {
@@ -367,8 +437,8 @@ mod tests {
             for slot in twin.into_values() {
                 table.vacate(slot);
             }
-            let clean = table.orders.iter().all(|order| order.key == EMPTY);
-            prop_assert!(clean, "tombstones stay behind");
+            let clean = table.orders.iter().all(|order| order.key == EMPTY && order.passed == 0);
+            prop_assert!(clean, "something stays behind");
         }
     }
 }
