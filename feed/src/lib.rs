@@ -2,6 +2,7 @@
 
 pub mod event;
 pub mod itch;
+pub mod memory;
 pub mod mold_feed;
 pub mod moldudp64;
 pub mod prefetch;

@@ -30,6 +30,7 @@ use std::sync::Arc;
 use crossbeam_utils::CachePadded;
 use spindle_types::{EventTime, InstrumentId, Price, Sequence, Side};
 
+use crate::memory::ask_for_large_pages;
 use crate::prefetch::prefetch;
 use crate::seqlock::SequenceLock;
 use crate::sync::{AtomicU64, Ordering, fence};
@@ -166,8 +167,11 @@ const _: () = assert!(size_of::<SequenceLock<WORDS>>() == 64);
 pub fn top_table(instruments: usize) -> (TopWriter, TopReader) {
     let instruments = instruments.min(1 << 16);
     let unknown = TopOfBook::UNKNOWN.to_words();
-    let cells = (0..instruments).map(|_| SequenceLock::new(unknown)).collect();
-    let table = Arc::new(Table { state: CachePadded::new(AtomicU64::new(0)), cells });
+    let mut cells = Vec::with_capacity(instruments);
+    ask_for_large_pages(cells.spare_capacity_mut());
+    cells.extend((0..instruments).map(|_| SequenceLock::new(unknown)));
+    let state = CachePadded::new(AtomicU64::new(0));
+    let table = Arc::new(Table { state, cells: cells.into() });
     (TopWriter { table: Arc::clone(&table) }, TopReader { table })
 }
 

@@ -6,6 +6,7 @@ use thiserror::Error;
 use super::ladder::{Arena, Entry, Ladder, entry, level_of, rank};
 use super::levels::{Level, LevelIndex, Levels, NO_LEVEL};
 use super::orders::{NONE, NoVacancy, Order, OrderKey, OrderTable, Slot};
+use spindle_feed::memory::table;
 use spindle_feed::prefetch::prefetch;
 
 /// How much the books hold at once.
@@ -150,7 +151,7 @@ impl Books {
             orders: OrderTable::new(capacity.orders),
             levels: Levels::new(capacity.levels),
             arena: Arena::new(Arena::entries(capacity.levels, 2 * capacity.instruments)),
-            books: vec![Book::EMPTY; capacity.instruments].into(),
+            books: table(capacity.instruments, Book::EMPTY),
             taken_orders: 0,
         }
     }

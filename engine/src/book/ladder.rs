@@ -5,6 +5,7 @@
 //! blocks of 8, 16, 32 and so on; a ladder that outgrows its block moves to the next size, and the
 //! block it leaves waits for another ladder.
 
+use spindle_feed::memory::table;
 use spindle_types::Side;
 
 use super::levels::LevelIndex;
@@ -78,7 +79,7 @@ pub(super) struct ArenaFull;
 
 impl Arena {
     pub(super) fn new(entries_max: usize) -> Self {
-        Self { entries: vec![0; entries_max].into(), free: [NONE; CLASSES], untouched: 0 }
+        Self { entries: table(entries_max, 0), free: [NONE; CLASSES], untouched: 0 }
     }
 
     /// Forgets everything.

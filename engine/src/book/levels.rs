@@ -7,6 +7,7 @@
 use spindle_types::{InstrumentId, Side};
 
 use super::orders::{NONE, Slot};
+use spindle_feed::memory::table;
 use spindle_feed::prefetch::prefetch;
 
 /// A stable handle of a level.
@@ -73,7 +74,7 @@ impl Levels {
     #[allow(clippy::cast_possible_truncation, reason = "a capacity is checked to fit 32 bits")]
     pub(super) fn new(live_max: usize) -> Self {
         let slots = Self::slots(live_max);
-        let levels = vec![Level::VACANT; slots + 1].into();
+        let levels = table(slots + 1, Level::VACANT);
         Self { levels, mask: (slots - 1) as u32, live: 0, live_max }
     }
 

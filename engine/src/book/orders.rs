@@ -7,6 +7,7 @@
 
 use spindle_types::{InstrumentId, OrderReference, OrderToken, SessionId, Side};
 
+use spindle_feed::memory::table;
 use spindle_feed::prefetch::prefetch;
 
 /// A stable handle of a live order: its place in the table.
@@ -157,7 +158,7 @@ impl OrderTable {
     /// A table for `live_max` orders at once, with at least four times as many slots.
     pub(super) fn new(live_max: usize) -> Self {
         let slots = Self::slots(live_max);
-        Self { orders: vec![Order::VACANT; slots + 1].into(), mask: slots - 1, live: 0, live_max }
+        Self { orders: table(slots + 1, Order::VACANT), mask: slots - 1, live: 0, live_max }
     }
 
     /// Forgets everything.
