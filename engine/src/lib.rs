@@ -8,6 +8,7 @@ pub mod event;
 mod instruments;
 pub mod latency;
 mod lookahead;
+mod matcher;
 mod orders;
 mod own;
 pub mod probe;
@@ -18,3 +19,4 @@ pub use book::{
 };
 pub use engine::{Counters, Divergence, Engine, EngineConfig};
 pub use instruments::{Instrument, Instruments};
+pub use matcher::{Matcher, Trade};

@@ -231,6 +231,66 @@ impl Books {
         Price(self.levels.get(self.orders.get(slot).level).price())
     }
 
+    /// An order as it stands: with the shares that it has now.
+    #[inline]
+    pub fn placement_of(&self, slot: Slot) -> Placement {
+        let order = self.orders.get(slot);
+        Placement {
+            instrument: order.instrument(),
+            side: order.side(),
+            quantity: Quantity(order.quantity),
+            price: Price(self.levels.known(order.level).price()),
+        }
+    }
+
+    /// Whether an order with this key may enter a book of this instrument, at whatever price.
+    ///
+    /// # Errors
+    /// See [`BookError`].
+    #[inline]
+    pub fn admit(&self, key: OrderKey, instrument: InstrumentId) -> Result<(), BookError> {
+        if instrument.index() >= self.books.len() {
+            return Err(BookError::Instrument);
+        }
+        if self.levels.is_full() {
+            return Err(BookError::Levels);
+        }
+        if self.orders.is_vacant(self.orders.likely_slot(key.bits())) {
+            return Ok(());
+        }
+        self.vacancy(key).map(|_| ())
+    }
+
+    fn vacancy(&self, key: OrderKey) -> Result<Slot, BookError> {
+        self.orders.vacancy(key).map_err(|why| match why {
+            NoVacancy::Full => BookError::Orders,
+            NoVacancy::Duplicate => BookError::Duplicate,
+        })
+    }
+
+    /// Asks for the records of orders whose numbers come soon after this one: numbers grow, and what
+    /// enters next stands behind it in memory.
+    #[inline]
+    pub fn ask_for_next(&self, key: OrderKey) {
+        const AHEAD: u64 = 32;
+        self.orders.prefetch(self.orders.likely_slot(key.bits().wrapping_add(AHEAD)));
+    }
+
+    /// The first order of a side and its price, if an order of the other side with this limit
+    /// reaches it.
+    #[inline]
+    pub fn reached(
+        &self,
+        instrument: InstrumentId,
+        side: Side,
+        limit: Price,
+    ) -> Option<(Slot, Price)> {
+        let best = self.books[instrument.index()].best[side.index()];
+        let level = self.levels.known(best);
+        let price = Price(level.price());
+        (best != NO_LEVEL && limit.reaches(side.opposite(), price)).then_some((level.head, price))
+    }
+
     /// How many strategies' orders stand on a side.
     #[inline]
     pub fn own_orders(&self, instrument: InstrumentId, side: Side) -> u32 {
@@ -290,10 +350,7 @@ impl Books {
         if instrument.index() >= self.books.len() {
             return Err(BookError::Instrument);
         }
-        let slot = self.orders.vacancy(key).map_err(|why| match why {
-            NoVacancy::Full => BookError::Orders,
-            NoVacancy::Duplicate => BookError::Duplicate,
-        })?;
+        let slot = self.vacancy(key)?;
         let found = self.levels.find(instrument, side, price.0);
         let new_level = found.is_none();
         let index = match found {
@@ -401,6 +458,12 @@ impl Books {
         self.levels_of(instrument, side)
             .find(|level| level.quantity > 0)
             .map(|level| Best { price: level.price, quantity: level.quantity })
+    }
+
+    /// Shares that can be traded against at a price of a side.
+    pub fn quantity_at(&self, instrument: InstrumentId, side: Side, price: Price) -> u64 {
+        let level = self.levels.find(instrument, side, price.0);
+        level.map_or(0, |level| self.levels.get(level).quantity)
     }
 
     /// The levels of a side from the best down, those without an available share included.

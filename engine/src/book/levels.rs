@@ -108,8 +108,9 @@ impl Levels {
     pub(super) fn home(&self, instrument: InstrumentId, side: Side, price: u32) -> LevelIndex {
         const INVERSE_OF_25: u32 = 0xc28f_5c29;
         let cents = price.wrapping_mul(INVERSE_OF_25).rotate_right(2);
-        let book = u32::from(instrument.0) << 1 | side as u32;
-        (cents.wrapping_add(book.wrapping_mul(0x9e37_79b1)) & self.mask) + 1
+        // The two bits that turned keep fractions of a cent apart from whole ones.
+        let region = u32::from(instrument.0) << 3 | (side as u32) << 2 | cents >> 30;
+        (cents.wrapping_add(region.wrapping_mul(0x9e37_79b1)) & self.mask) + 1
     }
 
     #[inline]
