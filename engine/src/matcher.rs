@@ -44,6 +44,14 @@ impl Matcher {
         &self.books
     }
 
+    /// Asks the processor for what an order needs that is entered next, so that the memory comes
+    /// while something else is done.
+    #[inline]
+    pub fn look_ahead(&self, reference: OrderReference, placement: &Placement) {
+        let Placement { instrument, side, price, .. } = *placement;
+        self.books.ask_for(true, reference.0, instrument, side, price);
+    }
+
     /// Enters an order: it trades with the other side as far as its price allows, and what is left
     /// stands behind everything at its price, or is gone where it does not `stay`. `on_trade` is
     /// told of each trade, in order. Returns the shares that did not trade.
@@ -60,7 +68,6 @@ impl Matcher {
         on_trade: impl FnMut(Trade),
     ) -> Result<Quantity, BookError> {
         let key = OrderKey::market(reference).ok_or(BookError::Duplicate)?;
-        self.books.ask_for_next(key);
         self.books.admit(key, placement.instrument)?;
         let open = self.trade(placement, on_trade);
         if open.0 > 0 && stays {

@@ -305,7 +305,7 @@ impl Engine {
     /// Gives a resting order its new token, takes shares off and leaves it in its place.
     fn rename(&mut self, slot: Slot, index: u32, order: OwnOrder, by: Quantity) {
         let key = OrderKey::own(order.session, order.token);
-        let slot = self.books.rekey(slot, key);
+        self.books.rekey(slot, key);
         *self.own.get_mut(index) = OwnOrder { slot, ..order };
         if by.0 > 0 && self.books.reduce(slot, by) {
             self.publish(order.instrument);

@@ -15,7 +15,7 @@ pub trait Reports {
 const INSTRUMENT: InstrumentId = InstrumentId(1);
 /// Orders and levels that live at once. The largest standing book that the driver describes has
 /// about 42,000 orders; a hundred times longer runs fit as well.
-const CAPACITY: Capacity = Capacity { instruments: 2, orders: 1 << 18, levels: 1 << 16 };
+const CAPACITY: Capacity = Capacity { instruments: 2, orders: 1 << 16, levels: 1 << 14 };
 /// Price units of the engine, 1/10,000, in a tick of the driver, half a cent.
 const UNITS: i64 = 50;
 /// Prices of the driver have a sign, those of the engine do not.
@@ -46,6 +46,8 @@ impl Desk {
     #[inline]
     pub fn enter(&mut self, order: &NewOrder, reports: &mut impl Reports) {
         let sequence = order.sequence;
+        let placement = placement(order.side, order.price, order.quantity);
+        self.matcher.look_ahead(reference(order.order), &placement);
         reports.put(Report {
             kind: kind::ORDER_ACK,
             side: order.side,
@@ -55,7 +57,6 @@ impl Desk {
             quantity: order.quantity,
             ..Report::default()
         });
-        let placement = placement(order.side, order.price, order.quantity);
         let stays = order.ioc == 0;
         let on_trade = |trade: Trade| reports.put(report_of(&trade, sequence, order.order));
         let entered = self.matcher.enter(reference(order.order), &placement, stays, on_trade);

@@ -38,7 +38,7 @@ impl Capacity {
     /// Bytes of memory that the books take for this, at the start and once.
     pub fn bytes(self) -> usize {
         let capacity = self.clamped();
-        OrderTable::slots(capacity.orders) * size_of::<Order>()
+        OrderTable::bytes(capacity.orders)
             + Levels::slots(capacity.levels) * size_of::<Level>()
             + Arena::entries(capacity.levels, 2 * capacity.instruments) * size_of::<Entry>()
             + capacity.instruments * size_of::<Book>()
@@ -110,7 +110,7 @@ pub struct LevelView {
 /// taken; that costs time and nothing else.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Place {
-    order: Slot,
+    entry: usize,
     level: LevelIndex,
 }
 
@@ -194,23 +194,9 @@ impl Books {
         !self.orders.is_full() && !self.levels.is_full()
     }
 
-    /// Gives an order another key, which no order has, and leaves it in its place. Returns its new
-    /// handle.
-    pub fn rekey(&mut self, slot: Slot, key: OrderKey) -> Slot {
-        let order = *self.orders.get(slot);
-        let moved = self.orders.rekey(slot, key);
-        let level = self.levels.get_mut(order.level);
-        if order.previous == NONE {
-            level.head = moved;
-        } else {
-            self.orders.get_mut(order.previous).next = moved;
-        }
-        if order.next == NONE {
-            level.tail = moved;
-        } else {
-            self.orders.get_mut(order.next).previous = moved;
-        }
-        moved
+    /// Gives an order another key, which no order has, and leaves it in its place, with its handle.
+    pub fn rekey(&mut self, slot: Slot, key: OrderKey) {
+        self.orders.rekey(slot, key);
     }
 
     /// The order with this key.
@@ -255,25 +241,15 @@ impl Books {
         if self.levels.is_full() {
             return Err(BookError::Levels);
         }
-        if self.orders.is_vacant(self.orders.likely_slot(key.bits())) {
-            return Ok(());
-        }
-        self.vacancy(key).map(|_| ())
+        self.admit_key(key)
     }
 
-    fn vacancy(&self, key: OrderKey) -> Result<Slot, BookError> {
-        self.orders.vacancy(key).map_err(|why| match why {
+    #[inline]
+    fn admit_key(&self, key: OrderKey) -> Result<(), BookError> {
+        self.orders.admit(key).map_err(|why| match why {
             NoVacancy::Full => BookError::Orders,
             NoVacancy::Duplicate => BookError::Duplicate,
         })
-    }
-
-    /// Asks for the records of orders whose numbers come soon after this one: numbers grow, and what
-    /// enters next stands behind it in memory.
-    #[inline]
-    pub fn ask_for_next(&self, key: OrderKey) {
-        const AHEAD: u64 = 32;
-        self.orders.prefetch(self.orders.likely_slot(key.bits().wrapping_add(AHEAD)));
     }
 
     /// The first order of a side and its price, if an order of the other side with this limit
@@ -316,29 +292,25 @@ impl Books {
         own: Option<u32>,
     ) -> Result<Placed, BookError> {
         let Placement { instrument, side, quantity, price } = *placement;
-        let slot = self.orders.likely_slot(key.bits());
         let index = self.levels.home(instrument, side, price.0);
-        // Nearly always both records are where they are looked for first, and the level lives. It
-        // does only in a book that there is.
-        if !self.orders.is_vacant(slot)
-            || !self.levels.holds(index, instrument, side, price.0)
-            || own.is_some()
-        {
+        self.admit_key(key)?;
+        // Nearly always the level lives, and is where it is looked for first. It does so only in a
+        // book that there is.
+        if !self.levels.holds(index, instrument, side, price.0) || own.is_some() {
             return self.add_searching(key, placement, own);
         }
+        let tail = self.levels.known(index).tail;
+        let slot = self.orders.insert(Order::new(key, instrument, side, quantity.0, index, tail));
         let level = self.levels.known_mut(index);
-        let tail = level.tail;
         level.tail = slot;
         level.count = level.count.wrapping_add(1);
         level.quantity = level.quantity.wrapping_add(u64::from(quantity.0));
-        let order = Order::new(key, instrument, side, quantity.0, index, tail);
-        self.orders.fill_home(slot, order);
         self.orders.known_mut(tail).next = slot;
         let best_changed = self.touches_best(instrument, side, index);
         Ok(Placed { slot, best_changed, new_level: false })
     }
 
-    /// As [`Books::add`], for all cases.
+    /// As [`Books::add`], for an order that the table admits, in all cases.
     #[inline(never)]
     fn add_searching(
         &mut self,
@@ -350,26 +322,25 @@ impl Books {
         if instrument.index() >= self.books.len() {
             return Err(BookError::Instrument);
         }
-        let slot = self.vacancy(key)?;
         let found = self.levels.find(instrument, side, price.0);
         let new_level = found.is_none();
         let index = match found {
             Some(index) => index,
             None => self.make_level(instrument, side, price)?,
         };
+        let tail = self.levels.get(index).tail;
+        let mut order = Order::new(key, instrument, side, quantity.0, index, tail);
+        order.extra = own.unwrap_or(0);
+        let slot = self.orders.insert(order);
         let level = self.levels.get_mut(index);
-        let tail = level.tail;
         level.tail = slot;
         level.count += 1;
         level.quantity += u64::from(quantity.0);
         level.head = if tail == NONE { slot } else { level.head };
-        let mut order = Order::new(key, instrument, side, quantity.0, index, tail);
-        if let Some(own) = own {
-            order.extra = own;
+        if own.is_some() {
             level.own += 1;
             self.books[instrument.index()].own[side.index()] += 1;
         }
-        self.orders.fill(slot, order);
         self.orders.get_mut(tail).next = slot;
         Ok(Placed { slot, best_changed: self.touches_best(instrument, side, index), new_level })
     }
@@ -551,30 +522,36 @@ impl Books {
         price: Price,
     ) -> Place {
         prefetch(&self.books, instrument.index());
-        let order = self.orders.likely_slot(reference);
+        let entry = self.orders.home(reference);
         let level = self.levels.home(instrument, side, price.0);
-        self.orders.prefetch(order);
+        self.orders.prefetch_entry(entry);
         // No branch: whether an order comes or goes is what the processor guesses worst.
-        let comes = u32::from(comes);
-        let place = Place {
-            order: order & comes.wrapping_sub(1),
-            level: level & 0_u32.wrapping_sub(comes),
-        };
-        self.levels.prefetch(place.level);
-        place
+        let comes = usize::from(comes);
+        let entry = entry & comes.wrapping_sub(1);
+        #[allow(clippy::cast_possible_truncation, reason = "all bits or none")]
+        let level = level & 0_usize.wrapping_sub(comes) as u32;
+        self.levels.prefetch(level);
+        Place { entry, level }
     }
 
-    /// Looks ahead, second time: asks for what the record leads to.
+    /// Looks ahead, second time: asks for the record to which the entry leads, and for the last
+    /// order of the level.
+    #[inline]
+    pub fn ask_for_orders(&self, place: Place) {
+        self.orders.prefetch(self.orders.likely_slot(place.entry));
+        self.orders.prefetch(self.levels.known(place.level).tail);
+    }
+
+    /// Looks ahead, third time: asks for what the record leads to.
     #[inline]
     pub fn ask_for_more(&self, place: Place) {
-        let order = self.orders.known(place.order);
-        self.orders.prefetch(self.levels.known(place.level).tail);
+        let order = self.orders.known(self.orders.likely_slot(place.entry));
         self.levels.prefetch(order.level);
         self.orders.prefetch(order.previous);
         self.orders.prefetch(order.next);
     }
 
-    /// Looks ahead, second time, at an order that another replaces: asks for the other's record and
+    /// Looks ahead, third time, at an order that another replaces: asks for the other's entry and
     /// level.
     #[inline]
     pub fn ask_for_replacement(
@@ -584,8 +561,8 @@ impl Books {
         instrument: InstrumentId,
         price: Price,
     ) -> Place {
-        let side = self.orders.known(place.order).side();
-        self.orders.prefetch(self.orders.likely_slot(reference));
+        let side = self.orders.known(self.orders.likely_slot(place.entry)).side();
+        self.orders.prefetch_entry(self.orders.home(reference));
         let level = self.levels.home(instrument, side, price.0);
         self.levels.prefetch(level);
         Place { level, ..place }

@@ -1,23 +1,26 @@
 //! The table of all orders, which is also the memory of the queues.
 //!
-//! Linear probing over 32-byte records. Each slot counts the orders that were put beyond it because
-//! it was taken; a search ends at the first slot that nobody was sent on from. So an order that
-//! leaves empties its own slot and touches no other, no tombstone stays, and at the load the
-//! capacity allows (at most one in four) almost every search ends where it begins.
-
-use spindle_types::{InstrumentId, OrderReference, OrderToken, SessionId, Side};
+//! The records, 32 bytes each, lie in a slab: the one that became free last is the next to be used,
+//! so that they stay few and warm. What finds them is an open-addressed index of 4 bytes for each
+//! slot, probed linearly. Numbers of a market grow, so neighbours in time are neighbours in the
+//! index. A deleted entry becomes a tombstone only while the entry after it is in use, and
+//! tombstones at the end of a run are freed again, so that at the load the capacity allows (at most
+//! one in four) runs stay short whatever comes and goes.
 
 use spindle_feed::memory::table;
 use spindle_feed::prefetch::prefetch;
+use spindle_types::{InstrumentId, OrderReference, OrderToken, SessionId, Side};
 
-/// A stable handle of a live order: its place in the table.
+/// A stable handle of a live order: its place in the slab.
 pub type Slot = u32;
 
-/// No order. The slot exists and is never found: what is written to the neighbour of the first or
+/// No order. The record exists and is never found: what is written to the neighbour of the first or
 /// last order of a queue lands there, so that no branch asks whether there is one.
 pub(super) const NONE: Slot = 0;
 
 const EMPTY: u64 = 0;
+/// In the index: an entry that was used, before one that is.
+const TOMBSTONE: Slot = u32::MAX;
 const OWN: u64 = 1 << 63;
 
 /// What an order is found by: the market's reference, or a session and its token.
@@ -36,11 +39,6 @@ impl OrderKey {
     #[inline]
     pub const fn own(session: SessionId, token: OrderToken) -> Self {
         Self(OWN | (session.0 as u64) << 32 | token.0 as u64)
-    }
-
-    #[inline]
-    pub(super) const fn bits(self) -> u64 {
-        self.0
     }
 
     /// The market's reference, if it is a market order.
@@ -64,9 +62,7 @@ pub struct Order {
     pub(super) next: Slot,
     instrument: u16,
     side: u8,
-    /// Of the slot, not of the order in it: how many orders were sent on from here, at most 255;
-    /// once it is 255 it stays so.
-    passed: u8,
+    _unused: u8,
 }
 
 const _: () = assert!(size_of::<Order>() == 32);
@@ -81,7 +77,7 @@ impl Order {
         next: NONE,
         instrument: 0,
         side: 0,
-        passed: 0,
+        _unused: 0,
     };
 
     pub(super) const fn new(
@@ -145,210 +141,231 @@ impl Order {
     }
 }
 
-/// The table. Slot 0 is nobody's; a table of `n` slots has them numbered from 1 to `n`.
+/// The table. Record 0 is nobody's; entry 0 of the index is always empty.
 #[derive(Debug)]
 pub(super) struct OrderTable {
+    index: Box<[Slot]>,
     orders: Box<[Order]>,
     mask: usize,
+    /// The record that became free last, and in its `next` the one before.
+    vacant: Slot,
+    untouched: Slot,
     live: usize,
     live_max: usize,
 }
 
 impl OrderTable {
-    /// A table for `live_max` orders at once, with at least four times as many slots.
+    /// A table for `live_max` orders at once.
     pub(super) fn new(live_max: usize) -> Self {
-        let slots = Self::slots(live_max);
-        Self { orders: table(slots + 1, Order::VACANT), mask: slots - 1, live: 0, live_max }
+        let entries = Self::entries(live_max);
+        Self {
+            index: table(entries + 1, NONE),
+            orders: table(live_max + 1, Order::VACANT),
+            mask: entries - 1,
+            vacant: NONE,
+            untouched: 1,
+            live: 0,
+            live_max,
+        }
     }
 
     /// Forgets everything.
     pub(super) fn clear(&mut self) {
+        self.index.fill(NONE);
         self.orders.fill(Order::VACANT);
-        self.live = 0;
+        (self.vacant, self.untouched, self.live) = (NONE, 1, 0);
     }
 
     /// Writes to every page. Only while nothing is stored.
     pub(super) fn warm_up(&mut self) {
+        std::hint::black_box(&mut self.index).fill(NONE);
         std::hint::black_box(&mut self.orders).fill(Order::VACANT);
     }
 
-    /// How many slots a table for `live_max` orders has.
-    pub(super) fn slots(live_max: usize) -> usize {
-        (live_max.max(16) * 4).next_power_of_two()
+    /// Bytes of a table for `live_max` orders.
+    pub(super) fn bytes(live_max: usize) -> usize {
+        (Self::entries(live_max) + 1) * size_of::<Slot>() + (live_max + 1) * size_of::<Order>()
+    }
+
+    /// How many entries the index of a table for `live_max` orders has: at least twice as many.
+    fn entries(live_max: usize) -> usize {
+        (live_max.max(16) * 2).next_power_of_two()
     }
 
     pub(super) fn live(&self) -> usize {
         self.live
     }
 
-    /// Where the search for a key begins. Keys that grow together stay together; the upper half
-    /// (sessions, and references beyond 2^32) is spread.
+    pub(super) fn is_full(&self) -> bool {
+        self.live == self.live_max
+    }
+
+    /// Where in the index the search for a key begins. Keys that grow together stay together; the
+    /// upper half (sessions, and references beyond 2^32) is spread.
     #[inline]
     #[allow(clippy::cast_possible_truncation, reason = "the low bits are what is wanted")]
-    fn home(&self, key: u64) -> usize {
+    pub(super) fn home(&self, key: u64) -> usize {
         let spread = (key >> 32).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
         ((key.wrapping_add(spread)) as usize & self.mask) + 1
     }
 
-    /// The slot behind `at`; the first one behind the last.
+    /// The entry behind `at`; the first one behind the last.
     #[inline]
     fn behind(&self, at: usize) -> usize {
         (at & self.mask) + 1
     }
 
-    /// Where the search for a key begins, for looking ahead.
+    /// The entry before `at`; the last one before the first.
     #[inline]
-    #[allow(clippy::cast_possible_truncation, reason = "a table has fewer than 2^32 slots")]
-    pub(super) fn likely_slot(&self, key: u64) -> Slot {
-        self.home(key) as Slot
+    fn before(&self, at: usize) -> usize {
+        (at.wrapping_sub(2) & self.mask) + 1
     }
 
+    /// Asks for an entry of the index.
+    #[inline]
+    pub(super) fn prefetch_entry(&self, home: usize) {
+        prefetch(&self.index, home);
+    }
+
+    /// Asks for a record.
     #[inline]
     pub(super) fn prefetch(&self, slot: Slot) {
         prefetch(&self.orders, slot as usize);
     }
 
+    /// The record to which an entry that [`OrderTable::home`] gave leads, probably; for looking
+    /// ahead.
     #[inline]
-    #[allow(clippy::cast_possible_truncation, reason = "a table has fewer than 2^32 slots")]
-    pub(super) fn find(&self, key: OrderKey) -> Option<Slot> {
-        let home = self.home(key.0);
-        if self.holds(home as Slot, key) {
-            return Some(home as Slot);
-        }
-        self.find_beyond(home, key)
+    pub(super) fn likely_slot(&self, home: usize) -> Slot {
+        let slot = self.entry(home);
+        if slot == TOMBSTONE { NONE } else { slot }
     }
 
-    /// Goes on with a search that did not end at its home.
-    #[inline(never)]
-    #[allow(clippy::cast_possible_truncation, reason = "a table has fewer than 2^32 slots")]
-    fn find_beyond(&self, home: usize, key: OrderKey) -> Option<Slot> {
-        let mut at = home;
-        for _ in 0..=self.mask {
-            let order = &self.orders[at];
-            if order.key == key.0 {
-                return Some(at as Slot);
-            }
-            if order.passed == 0 {
+    #[inline]
+    pub(super) fn find(&self, key: OrderKey) -> Option<Slot> {
+        let mut at = self.home(key.0);
+        loop {
+            let slot = self.entry(at);
+            if slot == NONE {
                 return None;
             }
+            if slot != TOMBSTONE && self.known(slot).key == key.0 {
+                return Some(slot);
+            }
             at = self.behind(at);
         }
-        None
     }
 
-    /// The slot for a new key, or why there is none.
-    #[allow(clippy::cast_possible_truncation, reason = "a table has fewer than 2^32 slots")]
-    pub(super) fn vacancy(&self, key: OrderKey) -> Result<Slot, NoVacancy> {
-        if self.live == self.live_max {
+    /// Whether one more order may enter, and under this key.
+    #[inline]
+    pub(super) fn admit(&self, key: OrderKey) -> Result<(), NoVacancy> {
+        if self.live >= self.live_max {
             return Err(NoVacancy::Full);
         }
-        let home = self.home(key.0);
-        let order = &self.orders[home];
-        if order.key == EMPTY && order.passed == 0 {
-            return Ok(home as Slot);
-        }
-        self.vacancy_beyond(key)
+        if self.find(key).is_some() { Err(NoVacancy::Duplicate) } else { Ok(()) }
     }
 
-    /// As [`OrderTable::vacancy`], whatever the capacity says: the table itself is never full.
-    #[allow(clippy::cast_possible_truncation, reason = "a table has fewer than 2^32 slots")]
-    fn vacancy_beyond(&self, key: OrderKey) -> Result<Slot, NoVacancy> {
-        if self.find(key).is_some() {
-            return Err(NoVacancy::Duplicate);
-        }
-        let mut at = self.home(key.0);
-        while self.orders[at].key != EMPTY {
+    /// Takes a record for an order whose key the table [admits](OrderTable::admit) or has looked
+    /// for.
+    #[inline]
+    pub(super) fn insert(&mut self, order: Order) -> Slot {
+        debug_assert!(self.live < self.live_max, "callers ask before");
+        let slot = if self.vacant == NONE {
+            let slot = self.untouched;
+            self.untouched = slot.wrapping_add(1);
+            slot
+        } else {
+            let slot = self.vacant;
+            self.vacant = self.known(slot).next;
+            slot
+        };
+        self.live = self.live.wrapping_add(1);
+        self.enter(order.key, slot);
+        // Checked, so that no slot beyond the slab is ever given.
+        *self.get_mut(slot) = order;
+        slot
+    }
+
+    /// Puts a slot into the index.
+    #[inline]
+    fn enter(&mut self, key: u64, slot: Slot) {
+        let mut at = self.home(key);
+        while !matches!(self.entry(at), NONE | TOMBSTONE) {
             at = self.behind(at);
         }
-        Ok(at as Slot)
+        *self.entry_mut(at) = slot;
     }
 
-    /// Moves an order to the slot of another key, which no order has. Its neighbours and its level
-    /// still name the old slot.
-    pub(super) fn rekey(&mut self, slot: Slot, key: OrderKey) -> Slot {
-        let Ok(target) = self.vacancy_beyond(key) else {
-            debug_assert!(false, "callers have looked for the key");
-            return slot;
-        };
-        let order = Order { key: key.0, ..*self.get(slot) };
-        self.fill(target, order);
-        self.vacate(slot);
-        target
-    }
-
-    pub(super) fn is_full(&self) -> bool {
-        self.live == self.live_max
-    }
-
-    /// Fills a slot that [`OrderTable::vacancy`] gave.
-    pub(super) fn fill(&mut self, slot: Slot, order: Order) {
-        let home = self.home(order.key);
-        let place = &mut self.orders[slot as usize];
-        *place = Order { passed: place.passed, ..order };
-        self.live += 1;
-        if home != slot as usize {
-            self.pass(home, slot, u8::saturating_add);
+    /// Takes a slot out of the index.
+    #[inline]
+    fn leave(&mut self, key: u64, slot: Slot) {
+        let mut at = self.home(key);
+        while self.entry(at) != slot {
+            at = self.behind(at);
+        }
+        if self.entry(self.behind(at)) != NONE {
+            *self.entry_mut(at) = TOMBSTONE;
+            return;
+        }
+        *self.entry_mut(at) = NONE;
+        // Tombstones just before an empty entry hold no run together any more.
+        loop {
+            at = self.before(at);
+            if self.entry(at) != TOMBSTONE {
+                return;
+            }
+            *self.entry_mut(at) = NONE;
         }
     }
 
-    /// Empties a slot.
+    /// Gives an order another key, which no order has. Its slot stays.
+    pub(super) fn rekey(&mut self, slot: Slot, key: OrderKey) {
+        debug_assert!(self.find(key).is_none(), "callers have looked for the key");
+        let old = self.get(slot).key;
+        self.leave(old, slot);
+        self.enter(key.0, slot);
+        self.get_mut(slot).key = key.0;
+    }
+
+    /// Empties the slot of an order that lives.
     #[inline]
     pub(super) fn vacate(&mut self, slot: Slot) {
+        let key = self.known(slot).key;
+        self.leave(key, slot);
+        let vacant = self.vacant;
         let order = self.known_mut(slot);
-        let key = order.key;
-        order.key = EMPTY;
+        (order.key, order.next) = (EMPTY, vacant);
+        self.vacant = slot;
         self.live = self.live.wrapping_sub(1);
-        let home = self.home(key);
-        if home != slot as usize {
-            self.pass(
-                home,
-                slot,
-                |passed, by| if passed == u8::MAX { passed } else { passed - by },
-            );
-        }
     }
 
-    /// Counts an order that is beyond its home in all slots that it was sent on from, or no longer.
-    #[cold]
-    fn pass(&mut self, home: usize, slot: Slot, count: impl Fn(u8, u8) -> u8) {
-        let mut at = home;
-        while at != slot as usize {
-            let passed = &mut self.orders[at].passed;
-            *passed = count(*passed, 1);
-            at = self.behind(at);
-        }
-    }
-
-    /// Whether the home of a new key is free, nobody was sent on from it, and the table takes one
-    /// more order: then it is the key's slot.
+    /// An entry that `home`, `behind` or `before` gave.
     #[inline]
-    pub(super) fn is_vacant(&self, home: Slot) -> bool {
-        let order = self.known(home);
-        (order.key == EMPTY) & (order.passed == 0) & (self.live < self.live_max)
+    #[allow(unsafe_code, reason = "measured: see docs/measuring.md")]
+    fn entry(&self, at: usize) -> Slot {
+        debug_assert!(at < self.index.len(), "an entry of this index");
+        // SAFETY: those three give numbers from 1 to the number of entries and `looking ahead`
+        // passes 0 besides; the slice has one more than entries and never changes its length.
+        unsafe { *self.index.get_unchecked(at) }
     }
 
-    /// Fills the home of a key that [`OrderTable::is_vacant`].
+    /// As [`OrderTable::entry`], to change it.
     #[inline]
-    pub(super) fn fill_home(&mut self, home: Slot, order: Order) {
-        *self.known_mut(home) = order;
-        self.live = self.live.wrapping_add(1);
+    #[allow(unsafe_code, reason = "measured: see docs/measuring.md")]
+    fn entry_mut(&mut self, at: usize) -> &mut Slot {
+        debug_assert!(at < self.index.len(), "an entry of this index");
+        // SAFETY: as in `entry`.
+        unsafe { self.index.get_unchecked_mut(at) }
     }
 
-    /// Whether an order has this key, known by where the search for it begins.
-    #[inline]
-    pub(super) fn holds(&self, home: Slot, key: OrderKey) -> bool {
-        self.known(home).key == key.0
-    }
-
-    /// The record of a slot that the table gave: by [`OrderTable::likely_slot`], `find` or
-    /// `vacancy`, or in a link of a record or level.
+    /// The record of a slot that the table gave, or that is in a link of a record or level.
     #[inline]
     #[allow(unsafe_code, reason = "measured: see docs/measuring.md")]
     pub(super) fn known(&self, slot: Slot) -> &Order {
         debug_assert!((slot as usize) < self.orders.len(), "a slot of this table");
-        // SAFETY: slots are made in this module alone. `home` and `behind` give numbers from 1 to
-        // the number of slots, and `NONE` is 0; the slice has one record more than there are slots
-        // and never changes its length. All callers pass slots that came from there.
+        // SAFETY: slots are made by `insert` alone, which gives a new one only while fewer than
+        // `live_max` live, so that none is above `live_max`; `NONE` is 0. The slice has one record
+        // more than that and never changes its length. All callers pass slots that came from there.
         unsafe { self.orders.get_unchecked(slot as usize) }
     }
 
@@ -411,10 +428,10 @@ mod tests {
             for (step, reference) in steps {
                 let key = key(reference * 64 + reference % 3);
                 match (step, table.find(key)) {
-                    (0 | 1, None) => match table.vacancy(key) {
-                        Ok(slot) => {
-                            table.fill(slot, Order::new(key, InstrumentId(1), Side::Buy, 1, 0, NONE));
-                            twin.insert(key.0, slot);
+                    (0 | 1, None) => match table.admit(key) {
+                        Ok(()) => {
+                            let order = Order::new(key, InstrumentId(1), Side::Buy, 1, 0, NONE);
+                            twin.insert(key.0, table.insert(order));
                         }
                         Err(why) => {
                             prop_assert_eq!(why, NoVacancy::Full);
@@ -422,7 +439,7 @@ mod tests {
                         }
                     },
                     (0 | 1, Some(_)) if twin.len() < 16 => {
-                        prop_assert_eq!(table.vacancy(key), Err(NoVacancy::Duplicate));
+                        prop_assert_eq!(table.admit(key), Err(NoVacancy::Duplicate));
                     }
                     (_, Some(slot)) => {
                         prop_assert_eq!(twin.remove(&key.0), Some(slot));
@@ -438,8 +455,7 @@ mod tests {
             for slot in twin.into_values() {
                 table.vacate(slot);
             }
-            let clean = table.orders.iter().all(|order| order.key == EMPTY && order.passed == 0);
-            prop_assert!(clean, "something stays behind");
+            prop_assert!(table.index.iter().all(|&slot| slot == NONE), "tombstones stay behind");
         }
     }
 }
