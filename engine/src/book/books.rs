@@ -112,6 +112,9 @@ pub struct LevelView {
 pub struct Place {
     entry: usize,
     level: LevelIndex,
+    instrument: InstrumentId,
+    /// Of an order that comes; 0 for one that goes.
+    side: u8,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -526,12 +529,13 @@ impl Books {
         let level = self.levels.home(instrument, side, price.0);
         self.orders.prefetch_entry(entry);
         // No branch: whether an order comes or goes is what the processor guesses worst.
+        let side = side as u8 & u8::from(comes);
         let comes = usize::from(comes);
         let entry = entry & comes.wrapping_sub(1);
         #[allow(clippy::cast_possible_truncation, reason = "all bits or none")]
         let level = level & 0_usize.wrapping_sub(comes) as u32;
         self.levels.prefetch(level);
-        Place { entry, level }
+        Place { entry, level, instrument, side }
     }
 
     /// Looks ahead, second time: asks for the record to which the entry leads, and for the last
@@ -549,6 +553,10 @@ impl Books {
         self.levels.prefetch(order.level);
         self.orders.prefetch(order.previous);
         self.orders.prefetch(order.next);
+        if let Some(book) = self.books.get(place.instrument.index()) {
+            let side = order.side().index() | usize::from(place.side & 1);
+            self.arena.prefetch_best(&book.ladders[side & 1]);
+        }
     }
 
     /// Looks ahead, third time, at an order that another replaces: asks for the other's entry and

@@ -6,6 +6,7 @@
 //! block it leaves waits for another ladder.
 
 use spindle_feed::memory::table;
+use spindle_feed::prefetch::prefetch;
 use spindle_types::Side;
 
 use super::levels::LevelIndex;
@@ -115,6 +116,13 @@ impl Arena {
             0 => None,
             length => Some(self.entries[(ladder.offset + length - 1) as usize]),
         }
+    }
+
+    /// Asks for the best entries.
+    #[inline]
+    pub(super) fn prefetch_best(&self, ladder: &Ladder) {
+        let end = (ladder.offset as usize).wrapping_add(ladder.length as usize);
+        prefetch(&self.entries, end.wrapping_sub(2));
     }
 
     /// Where a rank stands, or where it would be put. What is wanted is mostly near the best, so

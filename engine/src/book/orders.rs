@@ -189,7 +189,7 @@ impl OrderTable {
 
     /// How many entries the index of a table for `live_max` orders has: at least twice as many.
     fn entries(live_max: usize) -> usize {
-        (live_max.max(16) * 2).next_power_of_two()
+        (live_max.max(16) * 4).next_power_of_two()
     }
 
     pub(super) fn live(&self) -> usize {
