@@ -133,6 +133,18 @@ struct FeedTable {
     join: JoinAt,
     #[serde(default = "default_receive_buffer")]
     receive_buffer_bytes: usize,
+    #[serde(default = "default_silence")]
+    silence_ms: u64,
+    #[serde(default = "default_quarantine")]
+    quarantine_percent: Decimal,
+}
+
+const fn default_silence() -> u64 {
+    3_000
+}
+
+fn default_quarantine() -> Decimal {
+    Decimal::from(50)
 }
 
 const fn default_receive_buffer() -> usize {
@@ -141,15 +153,15 @@ const fn default_receive_buffer() -> usize {
 
 /// Which receive path the feed takes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, ValueEnum)]
-#[serde(rename_all = "lowercase")]
-#[value(rename_all = "lower")]
+#[serde(rename_all = "snake_case")]
+#[value(rename_all = "snake_case")]
 pub enum ReceivePath {
     /// io_uring where the kernel allows it, otherwise `recvmmsg`.
-    #[default]
     Auto,
     /// io_uring, or an error.
     IoUring,
-    /// `recvmmsg`, spinning.
+    /// `recvmmsg`, spinning: the default, because it measured best (docs/measuring.md).
+    #[default]
     Recvmmsg,
     /// `recvmsg`, spinning.
     Recv,
@@ -249,6 +261,12 @@ pub struct FeedConfig {
     pub join: JoinAt,
     /// What is asked of the kernel for each socket.
     pub receive_buffer_bytes: usize,
+    /// Milliseconds without a message or a heartbeat after which every top of book is stale and no
+    /// order is taken.
+    pub silence_ms: u64,
+    /// How far a market may leave its place at once before it is put into quarantine, in basis
+    /// points; `None` watches nothing.
+    pub quarantine_basis_points: Option<u32>,
 }
 
 /// An account with its limits.
@@ -400,6 +418,23 @@ impl Checker<'_> {
                 .collect::<Result<_, _>>()?,
             join: table.join,
             receive_buffer_bytes: table.receive_buffer_bytes,
+            silence_ms: match table.silence_ms {
+                0 => return Err(self.wrong("[feed] silence_ms", "it is 0; give at least 1")),
+                silence => silence,
+            },
+            quarantine_basis_points: Some(
+                self.basis_points(table.quarantine_percent, "[feed] quarantine_percent")?,
+            )
+            .filter(|&points| points > 0),
+        })
+    }
+
+    fn basis_points(&self, percent: Decimal, place: impl fmt::Display) -> Result<u32, ConfigError> {
+        let basis_points = percent.checked_mul(Decimal::ONE_HUNDRED);
+        let whole = basis_points.filter(|points| points.fract().is_zero());
+        whole.and_then(|points| points.to_u32()).ok_or_else(|| {
+            let message = "give a percentage of at least 0 with at most two decimal places";
+            self.wrong(place, message)
         })
     }
 
@@ -457,12 +492,8 @@ impl Checker<'_> {
         let order_value_max = PriceUnit::TEN_THOUSANDTH
             .notional(table.order_value_max)
             .map_err(|error| self.wrong(place("order_value_max"), error))?;
-        let basis_points = table.collar_percent * Decimal::ONE_HUNDRED;
-        let whole = basis_points.fract().is_zero().then(|| basis_points.to_u32()).flatten();
-        let collar_basis_points = whole.ok_or_else(|| {
-            let message = "give a percentage of at least 0 with at most two decimal places";
-            self.wrong(place("collar_percent"), message)
-        })?;
+        let collar_basis_points =
+            self.basis_points(table.collar_percent, place("collar_percent"))?;
         let limits = Limits {
             order_size_max: Quantity(table.order_size_max),
             order_value_max,

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+use std::sync::Arc;
 
 use quanta::Clock;
 use spindle_engine::agent::{MarketFeed, MarketSink};
@@ -9,13 +10,15 @@ use spindle_feed::receive::{
     LineConfig, OpenError, Path, PathChoice, ReceiveConfig, ReceiveStats, Receiver,
 };
 use spindle_feed::stream::{
-    ConfigError, Counters, Delivery, Join, Origin, Request, RequestLimits, Stream, StreamConfig,
+    ConfigError, Counters, Delivery, Join, Origin, Phase, Request, RequestLimits, Stream,
+    StreamConfig,
 };
 use spindle_types::Sequence;
 use thiserror::Error;
 use zerocopy::IntoBytes;
 
 use crate::config::{FeedConfig, JoinAt, ReceivePath};
+use crate::health::{FeedHealth, FeedWatch};
 
 /// Why a feed does not start.
 #[derive(Debug, Error)]
@@ -46,6 +49,11 @@ pub struct LiveFeed {
     requests: Option<Requests>,
     clock: Clock,
     addresses: Vec<SocketAddr>,
+    /// After how long without a sign that all is delivered the feed counts as silent.
+    silence_ns: u64,
+    is_silent: bool,
+    packets: u64,
+    health: Arc<FeedHealth>,
 }
 
 /// Where what both lines miss is asked for.
@@ -125,6 +133,17 @@ impl AnyFeed {
         }
     }
 
+    /// A watch over the feed's condition, for another thread; `None` where there is no feed.
+    pub fn watch(&self) -> Option<FeedWatch> {
+        match self {
+            Self::None => None,
+            Self::Live(feed) => {
+                let lines: Vec<_> = feed.addresses.iter().map(ToString::to_string).collect();
+                Some(FeedWatch::new(Arc::clone(&feed.health), lines.join(" and ")))
+            }
+        }
+    }
+
     /// What the stream has counted.
     pub fn stream_counters(&self) -> Option<&Counters> {
         match self {
@@ -180,7 +199,18 @@ impl LiveFeed {
         let receiver = Receiver::open(&receive)?;
         let addresses = (0..config.lines.len()).filter_map(|line| receiver.address(line)).collect();
         let (stream, clock) = (Stream::new(stream)?, Clock::new());
-        Ok(Self { receiver, stream, requests, clock, addresses })
+        let silence_ns = config.silence_ms.saturating_mul(1_000_000);
+        Ok(Self {
+            receiver,
+            stream,
+            requests,
+            clock,
+            addresses,
+            silence_ns,
+            is_silent: false,
+            packets: 0,
+            health: Arc::default(),
+        })
     }
 }
 
@@ -196,7 +226,7 @@ impl MarketFeed for AnyFeed {
 impl LiveFeed {
     #[inline]
     fn poll<S: MarketSink>(&mut self, sink: &mut S) -> usize {
-        let Self { receiver, stream, requests, clock, .. } = self;
+        let Self { receiver, stream, requests, clock, silence_ns, is_silent, health, .. } = self;
         let now = clock.delta_as_nanos(0, clock.raw());
         let packets = receiver.poll(|datagram| {
             sink.packet(datagram.received, datagram.bytes);
@@ -206,10 +236,23 @@ impl LiveFeed {
             });
         });
         stream.on_timer(now, &mut |delivery| deliver(sink, delivery));
+        let is_running = !matches!(stream.phase(), Phase::Waiting | Phase::Ended);
+        let old = is_running && stream.age_ns(now).is_some_and(|age| age > *silence_ns);
+        if old != *is_silent {
+            *is_silent = old;
+            sink.silent(old);
+            health.set_silent(old);
+        }
+        if packets > 0 {
+            self.packets += packets as u64;
+            health.store(self.packets, stream.counters());
+        }
         if stream.is_gap_open()
             && let Some(requests) = requests
         {
-            return packets + recover(requests, stream, now, sink);
+            let answers = recover(requests, stream, now, sink);
+            health.store(self.packets, stream.counters());
+            return packets + answers;
         }
         packets
     }

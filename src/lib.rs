@@ -6,6 +6,7 @@ pub mod config;
 pub mod demo;
 mod exit;
 pub mod feed;
+pub mod health;
 pub mod report;
 pub mod runner;
 pub mod tops;
@@ -32,6 +33,7 @@ enum Command {
     Run(commands::Run),
     Demo(commands::Demo),
     Inspect(commands::Inspect),
+    Match(commands::Match),
     Replay(commands::Replay),
     Bench(commands::Bench),
     Record(commands::Record),
@@ -46,6 +48,7 @@ pub fn run() -> ExitCode {
         Command::Run(command) => command.run(),
         Command::Demo(command) => command.run(),
         Command::Inspect(command) => command.run(),
+        Command::Match(command) => command.run(),
         Command::Replay(command) => command.run(),
         Command::Bench(command) => command.run(),
         Command::Record(command) => command.run(),

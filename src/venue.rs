@@ -6,6 +6,7 @@ use rtrb::{Consumer, RingBuffer};
 use spindle_engine::Engine;
 use spindle_engine::agent::{EngineAgent, TimeSource};
 use spindle_engine::latency::EngineLatency;
+use spindle_feed::quarantine::Band;
 use spindle_feed::top::TopReader;
 use spindle_gateway::{
     Gateway, GatewayConfig, GatewayError, GatewayNotice, GatewayStats, ShutdownHandle, SystemClock,
@@ -26,6 +27,9 @@ const EVENTS_MAX: usize = 16_384;
 
 /// Notices that wait to be printed at most; further ones are counted as lost.
 const NOTICES_MAX: usize = 1_024;
+
+/// Sound observations in a row after which a quarantined market is believed again.
+const CALM: u32 = 100;
 
 /// Why a venue does not start.
 #[derive(Debug, Error)]
@@ -71,6 +75,10 @@ impl Venue {
         }
         let (mut engine, tops) = Engine::new(&config.engine, gate);
         engine.warm_up();
+        let band = config.feed.as_ref().and_then(|feed| feed.quarantine_basis_points);
+        if let Some(width_basis_points) = band {
+            engine.watch(Band { width_basis_points, calm: CALM });
+        }
         for (id, &symbol) in (1..=u16::MAX).zip(&config.instruments) {
             engine.add_instrument(InstrumentId(id), symbol);
         }

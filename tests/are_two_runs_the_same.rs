@@ -2,7 +2,8 @@
 //! events compared as OUCH puts them on the wire and the tops as a reader sees them.
 
 use spindle_engine::command::{
-    Action, Attributes, Cancel, Command, Enter, OrderSide, Priority, Replace, TimeInForce,
+    Action, Attributes, Cancel, Command, Enter, Modifiers, OrderKind, OrderSide, Priority, Replace,
+    TimeInForce,
 };
 use spindle_engine::{Capacity, Engine, EngineConfig};
 use spindle_feed::itch::{self, Message};
@@ -51,13 +52,23 @@ fn command(number: u32, symbol: Symbol, near: Price, time: EventTime) -> Command
             token,
             quantity,
             limit: Some(price),
-            time_in_force: TimeInForce::Day,
+            time_in_force: Some(TimeInForce::Day),
             priority: Priority::New,
             attributes,
         }),
         _ => {
             let limit = (number % 10 != 2).then_some(price);
-            Action::Enter(Enter { token, symbol, side, quantity, limit, time_in_force, attributes })
+            Action::Enter(Enter {
+                token,
+                symbol,
+                side,
+                quantity,
+                limit,
+                kind: OrderKind::Plain,
+                modifiers: Modifiers::NONE,
+                time_in_force,
+                attributes,
+            })
         }
     };
     let session = SessionId(u16::try_from(number % u32::from(ACCOUNTS)).expect("small"));

@@ -51,6 +51,9 @@ fn recordings_that_cannot_be_read() {
         refused(&[command, &text], 2, "text.itch: ");
         refused(&[command, &here], 2, "is a folder");
     }
+    refused(&["match", &missing], 2, "missing.itch: cannot be read: No such file");
+    refused(&["match", &here], 2, "is a folder");
+    refused(&["match", &text], 1, "text.itch: 1 line is no operation");
     // A message of 12 bytes, and then one that is cut after 5 of 19.
     let cut = b"\x00\x0cS\0\0\0\0\0\0\0\0\0\0O\x00\x13D\0\0\0\0";
     let cut = file(folder, "cut.itch", cut);
@@ -75,7 +78,7 @@ fn configurations_that_cannot_be() {
     let folder = tempfile::tempdir().expect("a folder");
     let folder = folder.path();
     let cases = [
-        ("symbol = \"AAPL\"", "symbl = \"AAPL\"", "line 45: unknown field `symbl`"),
+        ("symbol = \"AAPL\"", "symbl = \"AAPL\"", "line 47: unknown field `symbl`"),
         ("connections_max = 64", "connections_max = \"many\"", "line 28: invalid type"),
         ("connections_max = 64", "connections_max = 0", "connections_max: give a number from 1"),
         (

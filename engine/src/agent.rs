@@ -47,6 +47,8 @@ pub trait MarketSink {
     fn gap_opened(&mut self);
     /// Nothing is missing any more: each message up to here was delivered or is lost.
     fn gap_closed(&mut self);
+    /// Nothing has come for too long, not even a heartbeat, or the market speaks again.
+    fn silent(&mut self, is_silent: bool);
     /// Messages that will never come.
     fn lost(&mut self, first: Sequence, count: u64);
     /// The stream is over.
@@ -298,6 +300,10 @@ impl MarketSink for Core {
 
     fn gap_closed(&mut self) {
         self.engine.on_gap(false);
+    }
+
+    fn silent(&mut self, is_silent: bool) {
+        self.engine.on_silence(is_silent);
     }
 
     fn lost(&mut self, first: Sequence, count: u64) {

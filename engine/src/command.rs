@@ -32,6 +32,9 @@ pub enum Action {
     Replace(Replace),
     /// Cancel an open order or part of it. Answered by canceled or cancel-rejected.
     Cancel(Cancel),
+    /// Cancel every open order that matches. Each is told to its own session; answered by
+    /// mass-canceled after the last of them, or rejected.
+    MassCancel(MassCancel),
     /// A request that the gateway found invalid. It comes here all the same, so that all answers
     /// of a session keep the order of its requests. Answered by rejected.
     Refuse(Refuse),
@@ -48,15 +51,87 @@ pub struct Enter {
     pub side: OrderSide,
     /// Shares, at least 1.
     pub quantity: Quantity,
-    /// The limit; `None` is a market order.
+    /// The limit; `None` is an order without one: a market order, a stop that becomes one, a peg
+    /// that follows its reference wherever it goes.
     pub limit: Option<Price>,
+    /// What it is besides that.
+    pub kind: OrderKind,
+    /// How it is shown, and what it does on entry.
+    pub modifiers: Modifiers,
     /// How long it stays.
     pub time_in_force: TimeInForce,
     /// What the client wrote and wants to read again.
     pub attributes: Attributes,
 }
 
-/// A replacement. Side, symbol and account stay as they were.
+/// What an order is besides having a limit or none.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OrderKind {
+    /// A limit order, or without a limit a market order.
+    #[default]
+    Plain,
+    /// Comes without a limit and gets the other side's best price as its limit on entry.
+    MarketToLimit,
+    /// Waits until the market reaches its stop price; is then what it would be without one.
+    Stop {
+        /// Elects it: a buy by a print at or above, a sell by one at or below.
+        stop: Price,
+    },
+    /// A stop whose stop price follows the market.
+    TrailingStop {
+        /// The distance, in price units, at least 1.
+        trail: Price,
+        /// Where the stop price begins if the last print gives no better; needed where there was no
+        /// print yet.
+        stop: Option<Price>,
+    },
+    /// Hidden in the middle between the best displayed bid and ask.
+    MidpointPeg {
+        /// Price units that make it more aggressive; negative: less.
+        offset: i32,
+    },
+    /// Displayed at the best displayed price of its own side.
+    PrimaryPeg {
+        /// Price units that make it more aggressive; negative: less.
+        offset: i32,
+    },
+}
+
+/// How an order is shown, and what it does on entry.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Modifiers {
+    /// Shares that are shown at a time; 0 shows all. Less than the quantity makes an iceberg.
+    pub display: Quantity,
+    /// Not shown at all.
+    pub hidden: bool,
+    /// Does not trade on entry: refused or moved away, as the account has it.
+    pub post_only: bool,
+    /// The least that may execute on entry, if anything does; 0 is no such condition.
+    pub minimum: Quantity,
+}
+
+impl Modifiers {
+    /// Shown whole, and nothing special on entry.
+    pub const NONE: Self =
+        Self { display: Quantity::ZERO, hidden: false, post_only: false, minimum: Quantity::ZERO };
+}
+
+/// Which orders a mass cancel means: those that match all that is given.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct MassCancel {
+    /// The session's number for the request; comes back in its answer.
+    pub token: OrderToken,
+    /// Orders of this account.
+    pub account: Option<AccountId>,
+    /// Orders of this session.
+    pub session: Option<SessionId>,
+    /// Orders of the instrument with this symbol.
+    pub symbol: Option<Symbol>,
+    /// Orders of this side.
+    pub side: Option<Side>,
+}
+
+/// A replacement. Side, symbol, account, kind and modifiers stay as they were.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Replace {
     /// The open order.
@@ -71,8 +146,8 @@ pub struct Replace {
     pub quantity: Quantity,
     /// The limit; `None` is a market order.
     pub limit: Option<Price>,
-    /// How long it stays.
-    pub time_in_force: TimeInForce,
+    /// How long it stays; `None` as long as the original.
+    pub time_in_force: Option<TimeInForce>,
     /// What happens to its place in the queue.
     pub priority: Priority,
     /// What the client wrote and wants to read again. What its protocol does not let it write on a
@@ -140,10 +215,115 @@ impl OrderSide {
 /// How long an order stays.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TimeInForce {
-    /// Until the day ends.
+    /// Until the instrument is closed.
     Day,
     /// What does not execute at once is cancelled.
     ImmediateOrCancel,
+    /// All of it executes at once, or nothing does.
+    FillOrKill,
+    /// Until it is cancelled.
+    GoodTillCancel,
+    /// Until the first input at or after this time.
+    GoodTillDate(EventTime),
+    /// For the opening auction.
+    AtOpen,
+    /// For the closing auction.
+    AtClose,
+}
+
+/// Where an instrument is in its day, on a venue that runs its own. Changed by
+/// [`Engine::on_phase_change`](crate::Engine::on_phase_change).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum TradingPhase {
+    /// Orders are collected for the opening auction.
+    PreOpen,
+    /// Orders are matched as they come.
+    #[default]
+    Continuous,
+    /// Orders are collected for the halt auction.
+    Paused,
+    /// No orders are taken.
+    Halted,
+    /// Orders are collected for the closing auction.
+    PreClose,
+    /// The day is over; no orders are taken.
+    Closed,
+}
+
+impl TradingPhase {
+    /// Whether orders are taken and do not trade until an auction.
+    pub const fn collects(self) -> bool {
+        matches!(self, Self::PreOpen | Self::Paused | Self::PreClose)
+    }
+
+    /// The name in configurations and tables.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::PreOpen => "pre_open",
+            Self::Continuous => "continuous",
+            Self::Paused => "paused",
+            Self::Halted => "halted",
+            Self::PreClose => "pre_close",
+            Self::Closed => "closed",
+        }
+    }
+}
+
+/// How an account's orders behave. Set by [`Engine::set_account`](crate::Engine::set_account).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct AccountSettings {
+    /// The group whose orders do not trade with each other, and what happens instead.
+    pub self_trade: Option<SelfTrade>,
+    /// What happens to a post-only order that would trade on entry.
+    pub post_only: PostOnly,
+}
+
+/// A group of accounts whose orders do not trade with each other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SelfTrade {
+    /// The group.
+    pub group: u16,
+    /// What happens when an order of this account would trade with a resting one of the group.
+    pub mode: SelfTradeMode,
+}
+
+/// What happens instead of a trade within a group.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SelfTradeMode {
+    /// What is left of the incoming order is cancelled.
+    CancelNewest,
+    /// The resting order is cancelled, and matching goes on.
+    CancelOldest,
+    /// Both.
+    CancelBoth,
+    /// The smaller open size is taken off both.
+    DecrementAndCancel,
+}
+
+/// What happens to a post-only order that would trade on entry.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum PostOnly {
+    /// It is refused.
+    #[default]
+    Refuse,
+    /// Its limit becomes one tick less aggressive than the other side's best price.
+    Slide,
+}
+
+/// The steps of an instrument's prices and quantities. Set by
+/// [`Engine::set_instrument`](crate::Engine::set_instrument).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct InstrumentSettings {
+    /// Prices of orders are multiples of this many price units; 0 counts as 1.
+    pub tick: u32,
+    /// Quantities of orders are multiples of this many shares; 0 counts as 1.
+    pub lot: u32,
+}
+
+impl Default for InstrumentSettings {
+    fn default() -> Self {
+        Self { tick: 1, lot: 1 }
+    }
 }
 
 /// What a client wrote on an order and gets back in every answer. The engine keeps it and reads

@@ -1,16 +1,19 @@
 //! The state machine: sequenced inputs in, events out.
 
 use spindle_feed::event::Phase;
+use spindle_feed::quarantine::{Band, Quarantine, Verdict};
 use spindle_feed::top::{TopOfBook, TopReader, TopState, TopWriter, top_table};
 use spindle_risk::Gate;
 use spindle_types::{
-    AccountId, EventTime, InstrumentId, MatchNumber, OrderReference, OrderToken, Sequence,
+    AccountId, EventTime, InstrumentId, MatchNumber, OrderReference, OrderToken, Price, Sequence,
     SessionId, Side, Symbol,
 };
 
 use crate::book::{Best, Books, Capacity};
+use crate::command::{AccountSettings, InstrumentSettings, TradingPhase};
 use crate::event::{Event, Outcome};
 use crate::instruments::Instruments;
+use crate::matching::{Extras, TAPE_FILLS_MAX};
 use crate::own::OwnOrders;
 
 /// What an engine is made for.
@@ -34,14 +37,14 @@ impl EngineConfig {
         let instruments = self.capacity.clamped().instruments;
         self.capacity.bytes()
             + self.own_orders * size_of::<crate::own::OwnOrder>()
+            + Extras::bytes(self.own_orders, instruments)
             + self.outbox() * size_of::<Event>()
             + instruments * (size_of::<crate::instruments::Instrument>() + 8 + 64)
     }
 
-    /// Events for which there is room: more than one input can cause. Each open order is told at
-    /// most two things by one input, and the order that comes at most one more than those it meets.
+    /// Events for which there is room: more than one input can cause, see [`Engine::has_room`].
     pub(crate) fn outbox(&self) -> usize {
-        4 * self.own_orders + 64
+        8 * self.own_orders + TAPE_FILLS_MAX + 64
     }
 }
 
@@ -60,6 +63,8 @@ pub struct Counters {
     /// Adds that found a table full, or an instrument number beyond the capacity: that book is then
     /// stale.
     pub beyond_capacity: u64,
+    /// Times that an instrument went into quarantine because its market was absurd.
+    pub quarantines: u64,
     /// Commands of strategies.
     pub commands: u64,
     /// Orders accepted, replacements included.
@@ -89,6 +94,7 @@ pub struct Divergence {
 pub struct Engine {
     pub(crate) books: Books,
     pub(crate) own: OwnOrders,
+    pub(crate) extras: Extras,
     pub(crate) instruments: Instruments,
     pub(crate) gate: Gate,
     pub(crate) tops: TopWriter,
@@ -101,6 +107,9 @@ pub struct Engine {
     pub(crate) phase: Option<Phase>,
     /// Whether market messages are missing and awaited.
     pub(crate) gap_open: bool,
+    /// Whether nothing has come from the market for too long.
+    pub(crate) feed_silent: bool,
+    quarantine: Option<Quarantine>,
     sequence: u64,
     next_reference: u64,
     next_match: u64,
@@ -115,6 +124,16 @@ pub(crate) struct Address {
     pub(crate) received: u64,
 }
 
+impl Address {
+    /// Everybody.
+    pub(crate) const NOBODY: Self = Self {
+        session: SessionId(u16::MAX),
+        account: AccountId(u16::MAX),
+        token: OrderToken(0),
+        received: 0,
+    };
+}
+
 impl Engine {
     /// An engine whose accounts and limits are those of `gate`, and a reader of its tops of book.
     pub fn new(config: &EngineConfig, gate: Gate) -> (Self, TopReader) {
@@ -124,6 +143,7 @@ impl Engine {
         let engine = Self {
             books: Books::new(capacity),
             own: OwnOrders::new(config.own_orders),
+            extras: Extras::new(config.own_orders, capacity.instruments, gate.accounts()),
             instruments: Instruments::new(capacity.instruments),
             gate,
             tops,
@@ -135,6 +155,8 @@ impl Engine {
             market_sequence: Sequence(0),
             phase: None,
             gap_open: false,
+            feed_silent: false,
+            quarantine: None,
             sequence: 0,
             next_reference: config.first_number,
             next_match: config.first_number,
@@ -148,6 +170,13 @@ impl Engine {
         self.books.warm_up();
     }
 
+    /// Watches every market from now on: one that is crossed or leaves this band is put into
+    /// quarantine, where its top of book is stale, no order is taken and the tape fills nothing.
+    /// Without this nothing is watched. Allocates; to be called before the first input.
+    pub fn watch(&mut self, band: Band) {
+        self.quarantine = Some(Quarantine::new(self.books.instruments(), band));
+    }
+
     /// Makes an instrument known, for a venue without a feed. False where the number is 0 or
     /// beyond the capacity.
     pub fn add_instrument(&mut self, instrument: InstrumentId, symbol: Symbol) -> bool {
@@ -156,6 +185,34 @@ impl Engine {
             self.publish(instrument);
         }
         learnt
+    }
+
+    /// Sets the steps of an instrument's prices and quantities, for orders that come from now on.
+    /// They stay until a new session of the feed begins, without a feed for good. False where the
+    /// instrument is unknown.
+    pub fn set_instrument(
+        &mut self,
+        instrument: InstrumentId,
+        settings: InstrumentSettings,
+    ) -> bool {
+        match self.instruments.get_mut(instrument) {
+            Some(known) if known.known => known.steps = settings,
+            _ => return false,
+        }
+        self.refresh(instrument);
+        true
+    }
+
+    /// Sets how an account's orders behave from now on. False where the account lies outside the
+    /// gate's table.
+    pub fn set_account(&mut self, account: AccountId, settings: AccountSettings) -> bool {
+        match self.extras.accounts.get_mut(account.index()) {
+            Some(known) => {
+                *known = settings;
+                true
+            }
+            None => false,
+        }
     }
 
     /// The events since the outbox was last cleared, in order.
@@ -176,10 +233,15 @@ impl Engine {
         self.outbox.drain(..count);
     }
 
-    /// Whether there is room for every event that one more input can cause.
+    /// Whether there is room for every event that one more input can cause. Each trade uses up an
+    /// order or what an iceberg shows of it, and is told to two; besides that an order is told at
+    /// most that it was triggered and that it is cancelled, and each instrument that an order was
+    /// in what an auction would give. Icebergs can be refilled as often as there is room for orders.
+    /// Trades with orders of the market are told to one, and there is a most of them.
     #[inline]
     pub fn has_room(&self) -> bool {
-        self.outbox.len() + 2 * self.own.live() + 32 <= self.outbox_max
+        let most = 6 * self.own.live() + 2 * self.own.capacity() + TAPE_FILLS_MAX + 32;
+        self.outbox.len() + most <= self.outbox_max
     }
 
     /// The books.
@@ -217,6 +279,9 @@ impl Engine {
     pub(crate) fn publish(&mut self, instrument: InstrumentId) {
         let bid = self.books.best(instrument, Side::Buy);
         let ask = self.books.best(instrument, Side::Sell);
+        if self.quarantine.is_some() {
+            self.watch_market(instrument);
+        }
         let (bid_price, bid_size) = price_and_size(bid);
         let (ask_price, ask_size) = price_and_size(ask);
         let top = TopOfBook {
@@ -235,12 +300,67 @@ impl Engine {
     /// market adds to a level or takes from it. The other side and the state stay as they are.
     #[inline]
     pub(crate) fn publish_side(&mut self, instrument: InstrumentId, side: Side) {
-        if self.books.any_taken() {
-            // Which level is the best that can be traded against may have changed on both sides.
+        if self.books.any_taken() | self.quarantine.is_some() {
+            // The state may change with the price, or which level is the best that can be traded
+            // against, on both sides.
             return self.publish(instrument);
         }
         let (price, size) = price_and_size(self.books.best(instrument, side));
         self.tops.write_side(instrument, side, price, size, self.market_sequence, self.time);
+    }
+
+    /// Does what the watch over a market says.
+    #[inline]
+    fn heed(&mut self, instrument: InstrumentId, verdict: Verdict) {
+        if let Verdict::Entered(_) | Verdict::Released = verdict
+            && let Some(known) = self.instruments.get_mut(instrument)
+        {
+            known.quarantined = verdict != Verdict::Released;
+            self.counters.quarantines += u64::from(known.quarantined);
+        }
+    }
+
+    /// Looks at the best prices of a market.
+    #[inline]
+    pub(crate) fn watch_market(&mut self, instrument: InstrumentId) {
+        // While orders are collected, they may stand crossed.
+        let trades = self.instruments.get(instrument).phase == TradingPhase::Continuous;
+        if let Some(quarantine) = &mut self.quarantine
+            && trades
+        {
+            let price = |side| self.books.best(instrument, side).map(|best| best.price);
+            let verdict = quarantine.observe(instrument, price(Side::Buy), price(Side::Sell));
+            self.heed(instrument, verdict);
+        }
+    }
+
+    /// Looks at a print of the market.
+    #[inline]
+    pub(crate) fn watch_trade(&mut self, instrument: InstrumentId, price: Price) {
+        if let Some(quarantine) = &mut self.quarantine {
+            let verdict = quarantine.observe_trade(instrument, price);
+            if verdict != Verdict::Sound {
+                self.heed(instrument, verdict);
+                self.tops.set_state(instrument, self.top_state(instrument));
+            }
+        }
+    }
+
+    /// Forgets where a market was: after a halt it may open anywhere.
+    pub(crate) fn forget_anchor(&mut self, instrument: InstrumentId) {
+        if let Some(quarantine) = &mut self.quarantine {
+            quarantine.reset(instrument, None);
+            if let Some(known) = self.instruments.get_mut(instrument) {
+                known.quarantined = false;
+            }
+        }
+    }
+
+    /// Forgets where all markets were.
+    pub(crate) fn forget_anchors(&mut self) {
+        if let Some(quarantine) = &mut self.quarantine {
+            quarantine.clear();
+        }
     }
 
     /// What readers of an instrument's top are told.

@@ -3,7 +3,7 @@
 use spindle_risk::Check;
 use spindle_types::{
     AccountId, EventTime, MatchNumber, OrderReference, OrderToken, Price, Quantity, SessionId,
-    Symbol,
+    Side, Symbol,
 };
 
 use crate::command::{Attributes, OrderSide, TimeInForce};
@@ -106,6 +106,30 @@ pub enum Outcome {
         /// The number that both sides share.
         match_number: MatchNumber,
     },
+    /// A stop was elected and now enters as a new order would.
+    Triggered,
+    /// A mass cancel has been carried out.
+    MassCanceled {
+        /// Orders that it cancelled.
+        orders: u32,
+    },
+    /// To everybody: what an auction would give if it were held now. Told while orders are
+    /// collected, whenever it changes.
+    Indicative {
+        /// The instrument.
+        symbol: Symbol,
+        /// What it would give; [`Figures::NONE`] where nothing would trade.
+        figures: Figures,
+    },
+    /// To everybody: an auction is held in which something trades. Told before its trades.
+    Auction {
+        /// The instrument.
+        symbol: Symbol,
+        /// Which auction.
+        kind: Auction,
+        /// Price, shares and what stays unmatched.
+        figures: Figures,
+    },
     /// A cancel that did nothing: the order is unknown or no longer open, or the cancel takes
     /// nothing off. OUCH says nothing in this case, FIX sends OrderCancelReject.
     CancelRejected,
@@ -116,6 +140,54 @@ pub enum Outcome {
         /// The order that was to be replaced.
         original: OrderToken,
     },
+}
+
+impl Outcome {
+    /// Whether this is told to everybody: session, account and token of the event then mean nobody.
+    #[inline]
+    pub const fn is_public(&self) -> bool {
+        matches!(self, Self::Indicative { .. } | Self::Auction { .. })
+    }
+}
+
+/// The figures of an auction.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Figures {
+    /// The price; `None` where nothing trades, and all else is then 0.
+    pub price: Option<Price>,
+    /// Shares that trade.
+    pub quantity: u64,
+    /// Shares at the price or better that find nobody.
+    pub imbalance: u64,
+    /// On which side; `None` where there are none.
+    pub side: Option<Side>,
+}
+
+impl Figures {
+    /// Nothing trades.
+    pub const NONE: Self = Self { price: None, quantity: 0, imbalance: 0, side: None };
+}
+
+/// Which auction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Auction {
+    /// From `pre_open` to `continuous`.
+    Opening,
+    /// From any other phase to `continuous`.
+    Halt,
+    /// From `pre_close` to `closed`.
+    Closing,
+}
+
+impl Auction {
+    /// The name in logs and tables.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Opening => "opening",
+            Self::Halt => "halt",
+            Self::Closing => "closing",
+        }
+    }
 }
 
 /// Whether an order added liquidity to the book or removed it.
@@ -142,6 +214,75 @@ pub enum CancelReason {
     Capacity,
     /// The day is over.
     EndOfDay,
+    /// A market order found the other side empty.
+    NoLiquidity,
+    /// Not all of it could execute at once.
+    FillOrKill,
+    /// Less than its minimum could execute at once.
+    MinimumQuantity,
+    /// It would have traded with an order of its own group.
+    SelfTrade,
+    /// Its time has come.
+    Expired,
+    /// The auction that it was for is over.
+    AuctionOver,
+    /// A mass cancel meant it.
+    MassCancel,
+}
+
+impl CancelReason {
+    /// The name in logs and tables.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::UserRequest => "user_request",
+            Self::ImmediateOrCancel => "immediate_or_cancel",
+            Self::InvalidReplace => "invalid_replace",
+            Self::Protection => "protection",
+            Self::Capacity => "capacity",
+            Self::EndOfDay => "end_of_day",
+            Self::NoLiquidity => "no_liquidity",
+            Self::FillOrKill => "fill_or_kill",
+            Self::MinimumQuantity => "minimum_quantity",
+            Self::SelfTrade => "self_trade",
+            Self::Expired => "expired",
+            Self::AuctionOver => "auction_over",
+            Self::MassCancel => "mass_cancel",
+        }
+    }
+}
+
+/// A field of an order, for refusals.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Field {
+    /// The limit.
+    Limit,
+    /// The stop price, or the distance at which it follows.
+    Stop,
+    /// The time in force.
+    TimeInForce,
+    /// The display size.
+    Display,
+    /// Hidden.
+    Hidden,
+    /// Post-only.
+    PostOnly,
+    /// The minimum quantity.
+    Minimum,
+}
+
+impl Field {
+    /// The name in logs and tables.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Limit => "limit",
+            Self::Stop => "stop",
+            Self::TimeInForce => "time_in_force",
+            Self::Display => "display",
+            Self::Hidden => "hidden",
+            Self::PostOnly => "post_only",
+            Self::Minimum => "minimum",
+        }
+    }
 }
 
 /// Why a request was refused.
@@ -153,6 +294,8 @@ pub enum RejectReason {
     Halted,
     /// The instrument's book has a gap: what it shows is not the market.
     Stale,
+    /// The instrument's market is absurd: crossed, or far from where it was a moment ago.
+    Quarantined,
     /// The venue takes no orders any more today.
     Closed,
     /// 0, or more than the protocol allows.
@@ -175,6 +318,24 @@ pub enum RejectReason {
     Capacity,
     /// A check of the risk gate.
     Risk(Check),
+    /// A quantity that is no multiple of the lot: limit is the lot.
+    QuantityOffLot,
+    /// A price that is no multiple of the tick: limit is the tick.
+    PriceOffTick,
+    /// A post-only order that would trade on entry: limit is the other side's best price.
+    PostOnly,
+    /// A minimum quantity above the quantity, or where there is no such thing.
+    MinimumQuantity,
+    /// This field does not go with the rest of the order.
+    InvalidCombination(Field),
+    /// A time of expiry that is not after now.
+    InvalidExpiry,
+    /// A trailing stop that nothing gives a stop price to begin with.
+    NoReferencePrice,
+    /// An order of a kind that cannot take part in an auction, while orders are collected.
+    NotInAuction,
+    /// An at-open order outside `pre_open`.
+    WrongPhase,
 }
 
 impl RejectReason {
@@ -184,6 +345,7 @@ impl RejectReason {
             Self::UnknownInstrument => "unknown_instrument",
             Self::Halted => "halted",
             Self::Stale => "stale",
+            Self::Quarantined => "quarantined",
             Self::Closed => "closed",
             Self::InvalidQuantity => "invalid_quantity",
             Self::InvalidPrice => "invalid_price",
@@ -195,6 +357,15 @@ impl RejectReason {
             Self::DuplicateToken => "duplicate_token",
             Self::Capacity => "capacity",
             Self::Risk(check) => check.name(),
+            Self::QuantityOffLot => "quantity_off_lot",
+            Self::PriceOffTick => "price_off_tick",
+            Self::PostOnly => "post_only",
+            Self::MinimumQuantity => "minimum_quantity",
+            Self::InvalidCombination(_) => "invalid_combination",
+            Self::InvalidExpiry => "invalid_expiry",
+            Self::NoReferencePrice => "no_reference_price",
+            Self::NotInAuction => "not_in_auction",
+            Self::WrongPhase => "wrong_phase",
         }
     }
 }

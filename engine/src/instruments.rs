@@ -4,6 +4,8 @@ use spindle_feed::event::TradingState;
 use spindle_feed::top::TopState;
 use spindle_types::{InstrumentId, Symbol};
 
+use crate::command::{InstrumentSettings, TradingPhase};
+
 /// What the engine knows of an instrument.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Instrument {
@@ -13,19 +15,28 @@ pub struct Instrument {
     pub known: bool,
     /// Whether messages were lost that may have concerned it: its book is then not the market's.
     pub stale: bool,
-    /// Its trading state.
+    /// Whether its market is absurd: crossed, or far from where it was. Nothing is priced from it.
+    pub quarantined: bool,
+    /// Its trading state, as the market's tape has it.
     pub trading: TradingState,
+    /// Its phase, as the venue has it.
+    pub phase: TradingPhase,
+    /// What it has beyond plain orders: bits of `matching::features`.
+    pub(crate) features: u16,
+    /// The steps of its prices and quantities.
+    pub steps: InstrumentSettings,
+    /// The price of the last trade, in price units; 0 where there was none.
+    pub last_print: u32,
 }
 
 impl Instrument {
     /// What readers of its top of book are told.
     pub const fn top_state(&self) -> TopState {
-        match (self.stale, self.trading) {
-            (true, _) => TopState::Stale,
-            (false, TradingState::Trading) => TopState::Good,
-            (false, TradingState::Halted | TradingState::Paused | TradingState::QuotationOnly) => {
-                TopState::Halted
-            }
+        match (self.stale || self.quarantined, self.trading, self.phase) {
+            (true, ..) => TopState::Stale,
+            (false, _, TradingPhase::Closed) => TopState::Closed,
+            (false, TradingState::Trading, TradingPhase::Continuous) => TopState::Good,
+            (false, ..) => TopState::Halted,
         }
     }
 }
@@ -37,6 +48,8 @@ pub struct Instruments {
     /// Open-addressed: numbers by the hash of their symbol; 0 is vacant. At most half full.
     by_symbol: Box<[u16]>,
     known: usize,
+    /// Which are known, a bit each: small enough to stay in the nearest cache.
+    known_bits: Box<[u64]>,
 }
 
 impl Instruments {
@@ -46,6 +59,7 @@ impl Instruments {
             instruments: vec![Instrument::default(); instruments_max].into(),
             by_symbol: vec![0; slots].into(),
             known: 0,
+            known_bits: vec![0; instruments_max.div_ceil(64)].into(),
         }
     }
 
@@ -54,6 +68,7 @@ impl Instruments {
         self.instruments.fill(Instrument::default());
         self.by_symbol.fill(0);
         self.known = 0;
+        self.known_bits.fill(0);
     }
 
     /// How many are known.
@@ -71,7 +86,8 @@ impl Instruments {
     /// Whether anything is known of it.
     #[inline]
     pub fn is_known(&self, instrument: InstrumentId) -> bool {
-        self.instruments.get(instrument.index()).is_some_and(|instrument| instrument.known)
+        let word = self.known_bits.get(instrument.index() / 64);
+        word.is_some_and(|word| word >> (instrument.index() % 64) & 1 == 1)
     }
 
     #[inline]
@@ -116,6 +132,7 @@ impl Instruments {
         if !known.known {
             known.known = true;
             self.known += 1;
+            self.known_bits[instrument.index() / 64] |= 1 << (instrument.index() % 64);
         }
         if known.symbol == Symbol::BLANK && symbol != Symbol::BLANK {
             known.symbol = symbol;

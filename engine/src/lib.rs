@@ -2,6 +2,7 @@
 
 pub mod agent;
 mod book;
+pub mod check;
 pub mod command;
 mod engine;
 pub mod event;
@@ -9,6 +10,7 @@ mod instruments;
 pub mod latency;
 mod lookahead;
 mod matcher;
+mod matching;
 mod orders;
 mod own;
 pub mod probe;

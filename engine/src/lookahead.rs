@@ -149,7 +149,7 @@ impl Engine {
                     && whole
                     && matches!(add.side, b'B' | b'S')
                 {
-                    self.begin(EventTime(add.header.time.get()), sequence);
+                    self.begin_message(EventTime(add.header.time.get()), sequence);
                     let placement = Placement {
                         instrument: InstrumentId(add.header.locate.get()),
                         side: if add.side == b'B' { Side::Buy } else { Side::Sell },
@@ -158,41 +158,46 @@ impl Engine {
                     };
                     let reference = OrderReference(add.reference.get());
                     self.on_add(reference, &placement, Symbol(add.stock), 0);
+                    self.finish();
                     return Ok(());
                 }
             }
             Some(b'D') => {
                 if let Ok((delete, _)) = OrderDelete::ref_from_prefix(bytes) {
-                    self.begin(EventTime(delete.header.time.get()), sequence);
+                    self.begin_message(EventTime(delete.header.time.get()), sequence);
                     self.on_delete(OrderReference(delete.reference.get()));
+                    self.finish();
                     return Ok(());
                 }
             }
             Some(b'U') => {
                 if let Ok((replace, _)) = OrderReplace::ref_from_prefix(bytes) {
-                    self.begin(EventTime(replace.header.time.get()), sequence);
+                    self.begin_message(EventTime(replace.header.time.get()), sequence);
                     self.on_replace(
                         OrderReference(replace.reference.get()),
                         OrderReference(replace.new_reference.get()),
                         Quantity(replace.shares.get()),
                         Price(replace.price.get()),
                     );
+                    self.finish();
                     return Ok(());
                 }
             }
             Some(b'E') => {
                 if let Ok((executed, _)) = OrderExecuted::ref_from_prefix(bytes) {
-                    self.begin(EventTime(executed.header.time.get()), sequence);
+                    self.begin_message(EventTime(executed.header.time.get()), sequence);
                     let reference = OrderReference(executed.reference.get());
-                    self.on_execute(reference, Quantity(executed.shares.get()), true);
+                    self.on_execute(reference, Quantity(executed.shares.get()), None, true);
+                    self.finish();
                     return Ok(());
                 }
             }
             Some(b'X') => {
                 if let Ok((cancel, _)) = OrderCancel::ref_from_prefix(bytes) {
-                    self.begin(EventTime(cancel.header.time.get()), sequence);
+                    self.begin_message(EventTime(cancel.header.time.get()), sequence);
                     let reference = OrderReference(cancel.reference.get());
                     self.on_reduce(reference, Quantity(cancel.shares.get()));
+                    self.finish();
                     return Ok(());
                 }
             }
@@ -205,7 +210,8 @@ impl Engine {
     fn on_other_message(&mut self, sequence: Sequence, bytes: &[u8]) -> Result<(), DecodeError> {
         let event = itch::to_event(&Message::decode(bytes)?);
         if event.action == MarketAction::Other {
-            self.begin(event.time, sequence);
+            self.begin_message(event.time, sequence);
+            self.finish();
         } else {
             self.on_market(&event, sequence);
         }

@@ -1,41 +1,25 @@
 //! What a command of a strategy does.
 
-use spindle_feed::event::TradingState;
-use spindle_risk::{Market, Reject, Request};
-use spindle_types::{InstrumentId, MatchNumber, Price, Quantity, Side};
+use spindle_risk::Request;
+use spindle_types::{EventTime, InstrumentId, Price, Quantity};
 
-use crate::book::{OrderKey, Placement, Slot};
-use crate::command::{Action, Cancel, Command, Enter, Priority, Refuse, Replace, TimeInForce};
+use crate::book::{OrderKey, Placement};
+use crate::command::{
+    Action, Attributes, Cancel, Command, Enter, Modifiers, OrderKind, Priority, Refuse, Replace,
+    TimeInForce, TradingPhase,
+};
 use crate::engine::{Address, Engine};
-use crate::event::{CancelReason, Liquidity, Outcome, RejectReason};
-use crate::own::OwnOrder;
+use crate::event::{CancelReason, Outcome, RejectReason};
+use crate::instruments::Instrument;
+use crate::matching::admit::{Refusal, Terms, special_of};
+use crate::matching::{Incoming, Kind, Place, Special, features};
+use crate::own::{OwnOrder, Stay};
 use crate::probe::{Probe, Step};
-
-/// A refusal with what was allowed and what was asked.
-#[derive(Clone, Copy, Debug)]
-struct Refusal {
-    reason: RejectReason,
-    limit: u64,
-    observed: u64,
-}
-
-impl From<RejectReason> for Refusal {
-    fn from(reason: RejectReason) -> Self {
-        Self { reason, limit: 0, observed: 0 }
-    }
-}
-
-impl From<Reject> for Refusal {
-    fn from(reject: Reject) -> Self {
-        let Reject { check, limit, observed } = reject;
-        Self { reason: RejectReason::Risk(check), limit, observed }
-    }
-}
 
 impl Engine {
     /// Carries out one command and answers it.
     pub fn on_command<P: Probe>(&mut self, command: &Command, probe: &mut P) {
-        self.time = command.time;
+        self.begin(command.time);
         self.counters.commands += 1;
         let to = |token| Address {
             session: command.session,
@@ -47,18 +31,81 @@ impl Engine {
             Action::Enter(enter) => self.enter(to(enter.token), enter, probe),
             Action::Replace(replace) => self.replace(to(replace.token), replace, probe),
             Action::Cancel(cancel) => self.cancel(to(cancel.token), cancel),
+            Action::MassCancel(mass) => self.mass_cancel(to(mass.token), mass),
             Action::Refuse(refuse) => self.refuse(to(refuse.token), refuse),
         }
+        self.finish();
         probe.passed(Step::Match);
     }
 
     fn enter<P: Probe>(&mut self, to: Address, enter: &Enter, probe: &mut P) {
-        let decision = self.admit(to, enter);
-        probe.passed(Step::Risk);
-        let instrument = match decision {
-            Ok(instrument) => instrument,
-            Err(refusal) => return self.reject(to, refusal, enter.attributes),
+        let Some(instrument) = self.instruments.find(enter.symbol) else {
+            probe.passed(Step::Risk);
+            return self.reject(to, RejectReason::UnknownInstrument.into(), enter.attributes);
         };
+        let known = self.instruments.get(instrument);
+        let is_short = enter.kind == OrderKind::Plain
+            && enter.modifiers == Modifiers::NONE
+            && self.takes_short_way(known.features, to, enter.time_in_force);
+        if !is_short {
+            return self.enter_special(to, enter, instrument, &known, probe);
+        }
+        let decision = self.admit(to, enter, instrument, &known);
+        probe.passed(Step::Risk);
+        if let Err(refusal) = decision {
+            return self.reject(to, refusal, enter.attributes);
+        }
+        let order = self.accept(to, enter, instrument, enter.limit);
+        self.match_and_rest(to, order, enter.quantity);
+    }
+
+    /// A new order that does not take the short way.
+    #[inline(never)]
+    fn enter_special<P: Probe>(
+        &mut self,
+        to: Address,
+        enter: &Enter,
+        instrument: InstrumentId,
+        known: &Instrument,
+        probe: &mut P,
+    ) {
+        let mut terms = Terms {
+            account: to.account,
+            side: enter.side,
+            total: enter.quantity,
+            open: enter.quantity,
+            limit: enter.limit,
+            time_in_force: enter.time_in_force,
+            special: special_of(enter.kind, &enter.modifiers),
+            replaces: false,
+            keeps_place: false,
+        };
+        let decision = self
+            .admit_state(known)
+            .and_then(|()| self.admit_terms(known, &terms))
+            .and_then(|()| self.admit_token(to))
+            .and_then(|()| self.admit_market(instrument, known, &mut terms))
+            .and_then(|()| self.admit_capacity());
+        probe.passed(Step::Risk);
+        if let Err(refusal) = decision {
+            return self.reject(to, refusal, enter.attributes);
+        }
+        let order = self.accept(to, enter, instrument, terms.limit);
+        let mut special = terms.special;
+        (special.time, special.expiry) = (order.entry, expiry_of(enter.time_in_force));
+        let (open, received) = (enter.quantity.0, to.received);
+        self.come(Incoming { order, special, open, received });
+    }
+
+    /// Tells that an order is accepted.
+    #[inline]
+    fn accept(
+        &mut self,
+        to: Address,
+        enter: &Enter,
+        instrument: InstrumentId,
+        limit: Option<Price>,
+    ) -> OwnOrder {
         let reference = self.next_reference();
         self.counters.accepted += 1;
         self.emit(
@@ -68,145 +115,100 @@ impl Engine {
                 symbol: enter.symbol,
                 side: enter.side,
                 quantity: enter.quantity,
-                limit: enter.limit,
+                limit,
                 time_in_force: enter.time_in_force,
                 live: true,
                 attributes: enter.attributes,
             },
         );
-        let order = OwnOrder {
+        OwnOrder {
             session: to.session,
             account: to.account,
             token: to.token,
             instrument,
             side: enter.side,
-            limit: enter.limit,
-            time_in_force: enter.time_in_force,
-            reference,
+            special: false,
+            limit,
+            stay: Stay::of(enter.time_in_force),
             executed: Quantity::ZERO,
             slot: 0,
+            entry: self.extras.tick(),
             attributes: enter.attributes,
-        };
-        self.match_and_rest(to, order, enter.quantity);
+        }
     }
 
-    /// Whether a new order may go, and for which instrument.
-    fn admit(&self, to: Address, enter: &Enter) -> Result<InstrumentId, Refusal> {
-        let Some(instrument) = self.instruments.find(enter.symbol) else {
-            return Err(RejectReason::UnknownInstrument.into());
-        };
-        self.admit_state(instrument)?;
-        if enter.quantity.is_zero() {
-            return Err(RejectReason::InvalidQuantity.into());
-        }
-        if enter.limit == Some(Price(0)) {
-            return Err(RejectReason::InvalidPrice.into());
-        }
-        if self.books.find(OrderKey::own(to.session, to.token)).is_some() {
-            return Err(RejectReason::DuplicateToken.into());
-        }
+    /// Whether a new order that takes the short way may go.
+    #[inline]
+    fn admit(
+        &self,
+        to: Address,
+        enter: &Enter,
+        instrument: InstrumentId,
+        known: &Instrument,
+    ) -> Result<(), Refusal> {
+        self.admit_state(known)?;
+        Self::admit_size_and_limit(known, enter.quantity, enter.limit)?;
+        self.admit_token(to)?;
         let request = Request {
             account: to.account,
             side: enter.side.book_side(),
             quantity: enter.quantity,
             limit: enter.limit,
             replaces: false,
+            waits: false,
         };
         self.gate.check(&request, &self.market(instrument))?;
-        if self.own.is_full() || !self.books.has_room() {
-            return Err(RejectReason::Capacity.into());
-        }
-        Ok(instrument)
+        self.admit_capacity()
     }
 
-    fn admit_state(&self, instrument: InstrumentId) -> Result<(), Refusal> {
-        if self.is_closed() {
-            return Err(RejectReason::Closed.into());
+    #[inline]
+    fn admit_token(&self, to: Address) -> Result<(), Refusal> {
+        match self.books.find(OrderKey::own(to.session, to.token)) {
+            Some(_) => Err(RejectReason::DuplicateToken.into()),
+            None => Ok(()),
         }
-        let known = self.instruments.get(instrument);
-        if known.stale || self.gap_open {
-            return Err(RejectReason::Stale.into());
-        }
-        if known.trading != TradingState::Trading {
-            return Err(RejectReason::Halted.into());
+    }
+
+    #[inline]
+    fn admit_capacity(&self) -> Result<(), Refusal> {
+        if self.own.is_full() || !self.books.has_room() {
+            return Err(RejectReason::Capacity.into());
         }
         Ok(())
     }
 
-    fn market(&self, instrument: InstrumentId) -> Market {
-        let price = |side| self.books.best(instrument, side).map(|best| best.price);
-        Market { bid: price(Side::Buy), ask: price(Side::Sell) }
+    /// Whether a plain order takes the short way: nothing at the instrument asks for more, nor its
+    /// account, nor its time in force.
+    #[inline]
+    fn takes_short_way(&self, features: u16, to: Address, time_in_force: TimeInForce) -> bool {
+        features & features::COMPLEX == 0
+            && matches!(time_in_force, TimeInForce::Day | TimeInForce::ImmediateOrCancel)
+            && self.group_of(to.account).is_none()
     }
 
     /// Rules 1 and 2: an order that crosses walks the other side in price-time priority, at the
     /// resting orders' prices; what is left rests behind everything at its price, or is cancelled.
-    fn match_and_rest(&mut self, to: Address, order: OwnOrder, quantity: Quantity) {
-        let (instrument, side) = (order.instrument, order.side.book_side());
-        let request =
-            Request { account: to.account, side, quantity, limit: order.limit, replaces: false };
-        let market = self.market(instrument);
-        let bound = order.limit.or_else(|| self.gate.protection(&request, &market));
-        let mut order = order;
-        let open = match bound {
-            Some(bound) => self.take_liquidity(to, &mut order, quantity, bound),
+    fn match_and_rest(&mut self, to: Address, mut order: OwnOrder, quantity: Quantity) {
+        let instrument = order.instrument;
+        let open = match self.bound(&order, quantity) {
+            Some(bound) => self.take(to, &mut order, quantity, bound),
             None => quantity,
         };
-        match (order.limit, order.time_in_force) {
+        match (order.limit, order.stay) {
             _ if open.is_zero() => {}
-            (Some(limit), TimeInForce::Day) => self.rest(to, order, open, limit),
-            (Some(_), TimeInForce::ImmediateOrCancel) => {
+            (None, _) => {
+                let reason = self.why_no_more(&order);
+                self.cancel_remainder(to, open, reason);
+            }
+            (Some(_), Stay::ImmediateOrCancel) => {
                 self.cancel_remainder(to, open, CancelReason::ImmediateOrCancel);
             }
-            (None, _) => self.cancel_remainder(to, open, CancelReason::Protection),
+            (Some(limit), _) => self.rest(to, order, open, limit),
         }
         self.publish(instrument);
     }
 
-    fn cancel_remainder(&mut self, to: Address, quantity: Quantity, reason: CancelReason) {
-        self.emit(to, Outcome::Canceled { quantity, open: Quantity::ZERO, reason });
-    }
-
-    /// Trades `open` shares against the other side as far as `bound`. Returns what is left.
-    fn take_liquidity(
-        &mut self,
-        to: Address,
-        order: &mut OwnOrder,
-        mut open: Quantity,
-        bound: Price,
-    ) -> Quantity {
-        let (instrument, side) = (order.instrument, order.side.book_side());
-        let mut next = self.books.first(instrument, side.opposite());
-        while open.0 > 0
-            && let Some(slot) = next
-        {
-            let price = self.books.price_of(slot);
-            if !bound.reaches(side, price) {
-                break;
-            }
-            next = self.books.behind(slot);
-            let resting = *self.books.order(slot);
-            let quantity = Quantity(resting.available()).min(open);
-            if quantity.is_zero() {
-                continue;
-            }
-            let match_number = self.next_match();
-            if resting.is_own() {
-                self.fill_resting(slot, quantity, price, match_number);
-            } else {
-                self.books.take(slot, quantity);
-                self.divergence.taken += u64::from(quantity.0);
-            }
-            open.0 -= quantity.0;
-            order.executed.0 += quantity.0;
-            self.counters.executions += 1;
-            self.counters.executed_shares += u64::from(quantity.0);
-            let liquidity = Liquidity::Removed;
-            self.emit(to, Outcome::Executed { quantity, price, open, liquidity, match_number });
-        }
-        open
-    }
-
-    /// Puts an order into the book. The tables have room, as was asked before the order was
+    /// Puts a plain order into the book. The tables have room, as was asked before the order was
     /// accepted; should a book refuse it all the same, the order is cancelled and its session told.
     fn rest(&mut self, to: Address, mut order: OwnOrder, open: Quantity, limit: Price) {
         let key = OrderKey::own(to.session, to.token);
@@ -217,6 +219,7 @@ impl Engine {
         match self.books.add(key, &placement, Some(index)) {
             Ok(placed) => {
                 order.slot = placed.slot;
+                order.special = false;
                 self.own.insert(order);
                 self.gate.opened(to.account);
             }
@@ -224,165 +227,174 @@ impl Engine {
         }
     }
 
+    /// An accepted order that does not take the short way goes where its kind and the phase send
+    /// it.
+    fn come(&mut self, mut incoming: Incoming) {
+        let instrument = incoming.order.instrument;
+        let phase = self.instruments.get(instrument).phase;
+        let special = &mut incoming.special;
+        match special.kind {
+            Kind::Stop | Kind::Trailing => self.wait_for_print(incoming),
+            Kind::Midpoint | Kind::Primary => {
+                special.place = Place::Waiting;
+                self.lodge(incoming);
+            }
+            _ if incoming.order.stay == Stay::AtClose => {
+                special.place = Place::Close;
+                self.lodge(incoming);
+            }
+            _ if phase == TradingPhase::Continuous => self.arrive(incoming),
+            _ => {
+                let limit = incoming.order.limit;
+                special.place = special.place_in_auction(limit.is_none());
+                special.price = limit.map_or(0, |limit| limit.0);
+                self.lodge(incoming);
+                self.publish(instrument);
+            }
+        }
+        self.touch(instrument);
+    }
+
     fn replace<P: Probe>(&mut self, to: Address, replace: &Replace, probe: &mut P) {
-        let original_key = OrderKey::own(to.session, replace.original);
-        let taken_token = self.books.find(OrderKey::own(to.session, replace.token)).is_some();
-        let found = self.books.find(original_key).filter(|_| !taken_token);
-        let own_index = found.and_then(|slot| self.books.order(slot).own_index());
-        let (Some(slot), Some(index)) = (found, own_index) else {
+        let is_taken = self.books.find(OrderKey::own(to.session, replace.token)).is_some();
+        let found = self.find_own(OrderKey::own(to.session, replace.original));
+        let Some(index) = found.filter(|_| !is_taken) else {
             probe.passed(Step::Risk);
             return self.emit(to, Outcome::ReplaceRejected { original: replace.original });
         };
         let original = *self.own.get(index);
+        let to = Address { account: original.account, ..to };
         let attributes = replace.attributes.or(original.attributes);
         let open = replace.quantity.0.saturating_sub(original.executed.0);
-        if open == 0 || replace.limit == Some(Price(0)) {
+        if open == 0 {
             probe.passed(Step::Risk);
-            return self.cancel_resting(slot, CancelReason::InvalidReplace, to.received);
+            return self.cancel_own(index, CancelReason::InvalidReplace, to.received);
         }
-        let open = Quantity(open);
-        let decision = self.admit_replacement(to, replace, &original, open);
+        let before = self.open_of(index);
+        let special = match original.special {
+            true => self.extras.specials[index as usize],
+            false => Special::PLAIN,
+        };
+        let before_in_force = original.stay.until(special.expiry);
+        let time_in_force = replace.time_in_force.unwrap_or(before_in_force);
+        let keeps_place = replace.priority == Priority::KeepWhenReduced
+            && keeps_place(before_in_force, time_in_force)
+            && replace.limit == original.limit
+            && open <= before;
+        let mut terms = Terms {
+            account: original.account,
+            side: original.side,
+            total: replace.quantity,
+            open: Quantity(open),
+            limit: replace.limit,
+            time_in_force,
+            special,
+            replaces: true,
+            keeps_place,
+        };
+        let known = self.instruments.get(original.instrument);
+        let decision = self
+            .admit_state(&known)
+            .and_then(|()| self.admit_terms(&known, &terms))
+            .and_then(|()| self.admit_market(original.instrument, &known, &mut terms));
         probe.passed(Step::Risk);
         if let Err(refusal) = decision {
             return self.reject(to, refusal, attributes);
         }
         let order = OwnOrder {
             token: to.token,
-            limit: replace.limit,
-            time_in_force: replace.time_in_force,
-            reference: self.next_reference(),
+            limit: terms.limit,
+            stay: Stay::of(time_in_force),
             attributes,
             ..original
         };
+        let reference = self.next_reference();
         self.counters.accepted += 1;
         self.emit(
             to,
             Outcome::Replaced {
                 original: replace.original,
-                reference: order.reference,
-                symbol: self.instruments.get(order.instrument).symbol,
+                reference,
+                symbol: known.symbol,
                 side: order.side,
-                quantity: open,
+                quantity: Quantity(open),
                 limit: order.limit,
-                time_in_force: order.time_in_force,
+                time_in_force,
                 attributes,
             },
         );
-        let before = self.books.order(slot).quantity();
-        let keeps_place = replace.priority == Priority::KeepWhenReduced
-            && replace.time_in_force == TimeInForce::Day
-            && order.limit == original.limit
-            && open.0 <= before;
         if keeps_place {
-            self.rename(slot, index, order, Quantity(before - open.0));
+            self.rename(index, order, before - open, expiry_of(time_in_force));
+            self.touch(order.instrument);
+            return;
+        }
+        let is_elected =
+            original.special && self.extras.specials[index as usize].place == Place::Elected;
+        let mut incoming = self.lift(index);
+        let entry = self.extras.tick();
+        incoming.order = OwnOrder { entry, ..order };
+        (incoming.special.time, incoming.special.expiry) = (entry, expiry_of(time_in_force));
+        incoming.open = open;
+        incoming.received = to.received;
+        if is_elected {
+            incoming.special.place = Place::Elected;
+            self.lodge(incoming);
+            return self.touch(order.instrument);
+        }
+        let is_short = !original.special && self.takes_short_way(known.features, to, time_in_force);
+        if is_short {
+            self.match_and_rest(to, incoming.order, Quantity(open));
         } else {
-            self.gate.closed(original.account);
-            self.own.remove(index);
-            self.books.remove(slot);
-            self.match_and_rest(to, order, open);
+            self.come(incoming);
+            self.publish(order.instrument);
         }
     }
 
-    /// Whether a replacement may go. Its own original does not count among the open orders.
-    fn admit_replacement(
-        &self,
-        to: Address,
-        replace: &Replace,
-        original: &OwnOrder,
-        open: Quantity,
-    ) -> Result<(), Refusal> {
-        self.admit_state(original.instrument)?;
-        let request = Request {
-            account: to.account,
-            side: original.side.book_side(),
-            quantity: open,
-            limit: replace.limit,
-            replaces: true,
-        };
-        Ok(self.gate.check(&request, &self.market(original.instrument))?)
-    }
-
-    /// Gives a resting order its new token, takes shares off and leaves it in its place.
-    fn rename(&mut self, slot: Slot, index: u32, order: OwnOrder, by: Quantity) {
+    /// Gives a resting order its new token and time in force, takes shares off and leaves it in its
+    /// place.
+    fn rename(&mut self, index: u32, mut order: OwnOrder, by: u32, expiry: EventTime) {
+        let before = *self.own.get(index);
         let key = OrderKey::own(order.session, order.token);
-        self.books.rekey(slot, key);
-        *self.own.get_mut(index) = OwnOrder { slot, ..order };
-        if by.0 > 0 && self.books.reduce(slot, by) {
+        self.books.rekey(before.slot, key);
+        order.slot = before.slot;
+        if before.special {
+            self.unlink_expiry(index);
+        } else if order.stay == Stay::GoodTillDate {
+            let special = Special { time: order.entry, ..Special::PLAIN };
+            self.extras.specials[index as usize] = special;
+            order.special = true;
+        }
+        *self.own.get_mut(index) = order;
+        if order.special {
+            self.extras.specials[index as usize].expiry = expiry;
+            self.link_expiry(index);
+        }
+        if self.reduce_open(index, by) {
             self.publish(order.instrument);
         }
     }
 
     fn cancel(&mut self, to: Address, cancel: &Cancel) {
-        let found = self.books.find(OrderKey::own(to.session, to.token));
-        let own_index = found.and_then(|slot| self.books.order(slot).own_index());
-        let (Some(slot), Some(index)) = (found, own_index) else {
+        let Some(index) = self.find_own(OrderKey::own(to.session, to.token)) else {
             return self.emit(to, Outcome::CancelRejected);
         };
-        let executed = self.own.get(index).executed.0;
-        let open = self.books.order(slot).quantity();
+        let own = self.own.get(index);
+        let to = Address { account: own.account, ..to };
+        let (executed, instrument) = (own.executed.0, own.instrument);
+        let open = self.open_of(index);
         let intended = cancel.quantity.0.saturating_sub(executed);
         if cancel.quantity.0 != 0 && intended >= open {
             return self.emit(to, Outcome::CancelRejected);
         }
         if intended == 0 {
-            return self.cancel_resting(slot, CancelReason::UserRequest, to.received);
+            return self.cancel_own(index, CancelReason::UserRequest, to.received);
         }
-        let instrument = self.books.order(slot).instrument();
         let quantity = Quantity(open - intended);
-        if self.books.reduce(slot, quantity) {
+        if self.reduce_open(index, quantity.0) {
             self.publish(instrument);
         }
+        self.touch(instrument);
         let (open, reason) = (Quantity(intended), CancelReason::UserRequest);
-        self.emit(to, Outcome::Canceled { quantity, open, reason });
-    }
-
-    /// Executes shares of a strategy's resting order and tells its session; an order without shares
-    /// leaves the book.
-    pub(crate) fn fill_resting(
-        &mut self,
-        slot: Slot,
-        quantity: Quantity,
-        price: Price,
-        match_number: MatchNumber,
-    ) {
-        let order = self.books.order(slot);
-        let open = Quantity(order.quantity() - quantity.0);
-        let Some(index) = order.own_index() else {
-            debug_assert!(false, "a market order is taken, not filled");
-            return;
-        };
-        let own = self.own.get_mut(index);
-        own.executed.0 += quantity.0;
-        let to =
-            Address { session: own.session, account: own.account, token: own.token, received: 0 };
-        if open.is_zero() {
-            self.gate.closed(to.account);
-            self.own.remove(index);
-            self.books.remove(slot);
-        } else {
-            self.books.reduce(slot, quantity);
-        }
-        self.counters.executions += 1;
-        self.counters.executed_shares += u64::from(quantity.0);
-        let liquidity = Liquidity::Added;
-        self.emit(to, Outcome::Executed { quantity, price, open, liquidity, match_number });
-    }
-
-    /// Takes a resting order of a strategy out and tells its session.
-    pub(crate) fn cancel_resting(&mut self, slot: Slot, reason: CancelReason, received: u64) {
-        let order = *self.books.order(slot);
-        let Some(index) = order.own_index() else {
-            debug_assert!(false, "the market's orders are cancelled by the tape");
-            return;
-        };
-        let own = *self.own.get(index);
-        self.own.remove(index);
-        self.gate.closed(own.account);
-        if self.books.remove(slot) {
-            self.publish(own.instrument);
-        }
-        let to = Address { session: own.session, account: own.account, token: own.token, received };
-        let (quantity, open) = (Quantity(order.quantity()), Quantity::ZERO);
         self.emit(to, Outcome::Canceled { quantity, open, reason });
     }
 
@@ -391,9 +403,28 @@ impl Engine {
         self.reject(to, refusal, refuse.attributes);
     }
 
-    fn reject(&mut self, to: Address, refusal: Refusal, attributes: crate::command::Attributes) {
+    pub(crate) fn reject(&mut self, to: Address, refusal: Refusal, attributes: Attributes) {
         let Refusal { reason, limit, observed } = refusal;
         self.counters.rejected += 1;
         self.emit(to, Outcome::Rejected { reason, limit, observed, attributes });
     }
+}
+
+/// When an order expires, if it does.
+fn expiry_of(time_in_force: TimeInForce) -> EventTime {
+    match time_in_force {
+        TimeInForce::GoodTillDate(time) => time,
+        _ => EventTime(0),
+    }
+}
+
+/// Whether an order can keep its place when this becomes its time in force.
+fn keeps_place(before: TimeInForce, after: TimeInForce) -> bool {
+    let stays = |time_in_force| {
+        matches!(
+            time_in_force,
+            TimeInForce::Day | TimeInForce::GoodTillCancel | TimeInForce::GoodTillDate(_)
+        )
+    };
+    before == after || (stays(before) && stays(after))
 }

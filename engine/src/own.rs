@@ -1,29 +1,78 @@
 //! Strategies' orders: what the book does not need to know of them.
 
-use spindle_types::{
-    AccountId, InstrumentId, OrderReference, OrderToken, Price, Quantity, SessionId,
-};
+use spindle_types::{AccountId, EventTime, InstrumentId, OrderToken, Price, Quantity, SessionId};
 
 use crate::book::Slot;
 use crate::command::{Attributes, OrderSide, TimeInForce};
 
-/// A strategy's order, beside its record in the books.
+/// How long an order stays, without the time of expiry, which is not needed where the rest is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stay {
+    Day,
+    ImmediateOrCancel,
+    FillOrKill,
+    GoodTillCancel,
+    GoodTillDate,
+    AtOpen,
+    AtClose,
+}
+
+impl Stay {
+    pub(crate) const fn of(time_in_force: TimeInForce) -> Self {
+        match time_in_force {
+            TimeInForce::Day => Self::Day,
+            TimeInForce::ImmediateOrCancel => Self::ImmediateOrCancel,
+            TimeInForce::FillOrKill => Self::FillOrKill,
+            TimeInForce::GoodTillCancel => Self::GoodTillCancel,
+            TimeInForce::GoodTillDate(_) => Self::GoodTillDate,
+            TimeInForce::AtOpen => Self::AtOpen,
+            TimeInForce::AtClose => Self::AtClose,
+        }
+    }
+
+    /// The time in force, of an order that expires at this time if it does.
+    pub(crate) const fn until(self, expiry: EventTime) -> TimeInForce {
+        match self {
+            Self::Day => TimeInForce::Day,
+            Self::ImmediateOrCancel => TimeInForce::ImmediateOrCancel,
+            Self::FillOrKill => TimeInForce::FillOrKill,
+            Self::GoodTillCancel => TimeInForce::GoodTillCancel,
+            Self::GoodTillDate => TimeInForce::GoodTillDate(expiry),
+            Self::AtOpen => TimeInForce::AtOpen,
+            Self::AtClose => TimeInForce::AtClose,
+        }
+    }
+
+    /// Whether such an order stays when the day ends.
+    pub(crate) const fn outlives_the_day(self) -> bool {
+        matches!(self, Self::GoodTillCancel | Self::GoodTillDate)
+    }
+}
+
+/// A strategy's order, beside its record in the books: a cache line.
 #[derive(Clone, Copy, Debug)]
+#[repr(align(64))]
 pub(crate) struct OwnOrder {
     pub(crate) session: SessionId,
     pub(crate) account: AccountId,
     pub(crate) token: OrderToken,
     pub(crate) instrument: InstrumentId,
     pub(crate) side: OrderSide,
+    /// Whether its [`Special`](crate::matching::Special) says more. An order without stands whole
+    /// and displayed at its limit.
+    pub(crate) special: bool,
     pub(crate) limit: Option<Price>,
-    pub(crate) time_in_force: TimeInForce,
-    pub(crate) reference: OrderReference,
+    pub(crate) stay: Stay,
     /// Shares of the whole chain of replacements that were executed.
     pub(crate) executed: Quantity,
     /// Its record in the books; while it is vacant, the next vacant one here.
     pub(crate) slot: Slot,
+    /// Its place in the order of entry, from 1; 0 while it is vacant.
+    pub(crate) entry: u64,
     pub(crate) attributes: Attributes,
 }
+
+const _: () = assert!(size_of::<OwnOrder>() == 64);
 
 /// The table of strategies' orders that are open.
 #[derive(Debug)]
@@ -41,6 +90,10 @@ impl OwnOrders {
 
     pub(crate) fn is_full(&self) -> bool {
         self.live == self.orders_max
+    }
+
+    pub(crate) fn capacity(&self) -> usize {
+        self.orders_max
     }
 
     pub(crate) fn live(&self) -> usize {
@@ -69,7 +122,9 @@ impl OwnOrders {
 
     /// Frees an index. The last vacant one points at itself.
     pub(crate) fn remove(&mut self, index: u32) {
-        self.orders[index as usize].slot = self.vacant.unwrap_or(index);
+        let order = &mut self.orders[index as usize];
+        order.entry = 0;
+        order.slot = self.vacant.unwrap_or(index);
         self.vacant = Some(index);
         self.live -= 1;
     }
@@ -82,5 +137,10 @@ impl OwnOrders {
     #[inline]
     pub(crate) fn get_mut(&mut self, index: u32) -> &mut OwnOrder {
         &mut self.orders[index as usize]
+    }
+
+    /// Every open order with its index, in no order that means anything.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (u32, &OwnOrder)> {
+        (0..).zip(&self.orders).filter(|(_, order)| order.entry != 0)
     }
 }

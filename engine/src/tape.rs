@@ -8,13 +8,14 @@ use spindle_types::{
 };
 
 use crate::book::{BookError, OrderKey, Placement, Slot};
+use crate::command::TradingPhase;
 use crate::engine::Engine;
-use crate::event::CancelReason;
+use crate::event::{CancelReason, Liquidity};
 
 impl Engine {
     /// Applies one message of the market, the `sequence`th of its stream.
     pub fn on_market(&mut self, event: &MarketEvent, sequence: Sequence) {
-        self.begin(event.time, sequence);
+        self.begin_message(event.time, sequence);
         let instrument = event.instrument;
         match event.action {
             MarketAction::Add { reference, side, quantity, price, symbol } => {
@@ -22,10 +23,10 @@ impl Engine {
                 self.on_add(reference, &placement, symbol, 0);
             }
             MarketAction::Execute { reference, quantity, .. } => {
-                self.on_execute(reference, quantity, true);
+                self.on_execute(reference, quantity, None, true);
             }
-            MarketAction::ExecuteAt { reference, quantity, printable, .. } => {
-                self.on_execute(reference, quantity, printable);
+            MarketAction::ExecuteAt { reference, quantity, price, printable, .. } => {
+                self.on_execute(reference, quantity, Some(price), printable);
             }
             MarketAction::Reduce { reference, quantity } => self.on_reduce(reference, quantity),
             MarketAction::Delete { reference } => self.on_delete(reference),
@@ -35,17 +36,23 @@ impl Engine {
             MarketAction::Trade { quantity, price, .. } => {
                 self.on_trade(instrument, quantity, price);
             }
-            MarketAction::Directory { symbol, .. } => self.learn(instrument, symbol),
+            MarketAction::Directory { symbol, .. } => self.on_directory(instrument, symbol),
             MarketAction::Status { state } => self.on_status(instrument, state),
             MarketAction::Phase { phase } => self.on_phase(phase),
-            MarketAction::Cross { .. } | MarketAction::Other => {}
+            MarketAction::Cross { quantity, price, .. } => {
+                if quantity > 0 {
+                    self.print_of_tape(instrument, price);
+                }
+            }
+            MarketAction::Other => {}
         }
+        self.finish();
     }
 
     /// A message of the market begins.
     #[inline]
-    pub(crate) fn begin(&mut self, time: EventTime, sequence: Sequence) {
-        self.time = time;
+    pub(crate) fn begin_message(&mut self, time: EventTime, sequence: Sequence) {
+        self.begin(time);
         self.market_sequence = sequence;
         self.counters.market_messages += 1;
     }
@@ -54,7 +61,23 @@ impl Engine {
     /// top of book says so, and no order is taken.
     pub fn on_gap(&mut self, is_open: bool) {
         self.gap_open = is_open;
-        self.tops.set_table_state(if is_open { TopState::Stale } else { TopState::Good });
+        self.set_table_state();
+    }
+
+    /// Nothing has come from the market for too long, not even a heartbeat, or it speaks again:
+    /// while it is silent, every top of book is stale and no order is taken.
+    pub fn on_silence(&mut self, is_silent: bool) {
+        self.feed_silent = is_silent;
+        self.set_table_state();
+    }
+
+    fn set_table_state(&mut self) {
+        let stale = self.gap_open || self.feed_silent;
+        self.tops.set_table_state(if stale { TopState::Stale } else { TopState::Good });
+        if !stale {
+            self.touch_all();
+            self.finish();
+        }
     }
 
     /// A new session of the market's stream begins: what was known of the market is void. Strategies'
@@ -64,21 +87,36 @@ impl Engine {
         if self.market_sequence == Sequence(0) {
             return;
         }
-        self.cancel_all(CancelReason::EndOfDay);
+        self.cancel_in_order(CancelReason::EndOfDay, |_, _| true);
         self.books.clear();
         self.instruments.clear();
+        self.extras.clear();
+        self.forget_anchors();
         self.phase = None;
         self.market_sequence = Sequence(0);
         self.tops.set_all_states(TopState::Stale);
     }
 
-    /// Messages were lost: no book is known to be the market's any more, until the day's directory
-    /// comes again in a new session.
+    /// Messages were lost: no book is known to be the market's any more. One is again when the
+    /// session's first word of its instrument is its directory message, before which no order of
+    /// it can have been; all are in a new session.
     pub fn on_loss(&mut self) {
         for number in 0..self.books.instruments() {
             #[allow(clippy::cast_possible_truncation, reason = "at most 65,536 instruments")]
             self.mark_stale(InstrumentId(number as u16));
         }
+    }
+
+    /// The day's directory names every instrument before its first order: the book of one that
+    /// nothing was heard of before is empty for certain, whatever was lost.
+    #[cold]
+    fn on_directory(&mut self, instrument: InstrumentId, symbol: Symbol) {
+        if let Some(known) = self.instruments.get_mut(instrument)
+            && !known.known
+        {
+            known.stale = false;
+        }
+        self.learn(instrument, symbol);
     }
 
     #[cold]
@@ -121,9 +159,12 @@ impl Engine {
             self.learn(instrument, symbol);
         }
         let opposite = side.opposite();
-        if taken > 0 || self.own.live() > 0 && self.books.own_orders(instrument, opposite) > 0 {
+        if taken > 0 || self.own.live() > 0 && self.has_own(instrument, opposite) {
+            // An absurd order must not fill anybody before it is seen to be one.
+            self.watch_market(instrument);
             let taken = taken.min(quantity.0);
-            let met = self.fill_reached(instrument, opposite, price, Quantity(quantity.0 - taken));
+            let quantity = Quantity(quantity.0 - taken);
+            let met = self.fill_reached(instrument, opposite, price, quantity, true);
             self.books.take(placed.slot, Quantity(taken + met.0));
             if placed.best_changed || met.0 + taken > 0 {
                 self.publish(instrument);
@@ -131,6 +172,7 @@ impl Engine {
         } else if placed.best_changed {
             self.publish_side(instrument, side);
         }
+        self.touch(instrument);
     }
 
     #[cold]
@@ -155,19 +197,36 @@ impl Engine {
         &mut self,
         reference: OrderReference,
         quantity: Quantity,
+        price: Option<Price>,
         printable: bool,
     ) {
         let Some(slot) = self.market_order(reference) else {
             return;
         };
-        if printable && self.own.live() > 0 {
+        if printable {
             let order = self.books.order(slot);
             let (instrument, side) = (order.instrument(), order.side());
-            if self.books.own_orders(instrument, side) > 0 {
+            if self.own.live() > 0 && self.has_own(instrument, side) {
                 self.fill_ahead(instrument, side, slot, quantity);
             }
+            let price = price.unwrap_or_else(|| self.books.price_of(slot));
+            self.print_of_tape(instrument, price);
         }
         self.reduce(slot, quantity);
+    }
+
+    /// A print of the market, which says nothing while the market is absurd.
+    #[inline]
+    fn print_of_tape(&mut self, instrument: InstrumentId, price: Price) {
+        if !self.instruments.get(instrument).quarantined {
+            self.print(instrument, price);
+        }
+    }
+
+    /// Whether strategies' orders stand on a side.
+    #[inline]
+    fn has_own(&self, instrument: InstrumentId, side: Side) -> bool {
+        self.books.own_orders(instrument, side) > 0 || self.first_hidden(instrument, side).is_some()
     }
 
     #[inline]
@@ -212,14 +271,17 @@ impl Engine {
         if instrument.index() >= self.books.instruments() {
             return;
         }
+        self.watch_trade(instrument, price);
         for side in [Side::Buy, Side::Sell] {
             if self.books.own_orders(instrument, side) > 0 {
-                let filled = self.fill_reached(instrument, side, price, quantity);
+                let filled = self.fill_reached(instrument, side, price, quantity, false);
                 if filled.0 > 0 {
                     self.publish(instrument);
                 }
             }
         }
+        self.print_of_tape(instrument, price);
+        self.touch(instrument);
     }
 
     /// Writes the state of every instrument that is known into its cell.
@@ -234,9 +296,11 @@ impl Engine {
     }
 
     fn on_status(&mut self, instrument: InstrumentId, state: TradingState) {
+        self.forget_anchor(instrument);
         if let Some(known) = self.instruments.get_mut(instrument) {
             known.trading = state;
             self.tops.set_state(instrument, self.top_state(instrument));
+            self.tape_changed(instrument);
         }
     }
 
@@ -248,7 +312,7 @@ impl Engine {
         }
         match phase {
             Phase::EndOfSystemHours | Phase::EndOfMessages => {
-                self.cancel_all(CancelReason::EndOfDay);
+                self.end_of_day(None);
                 self.tops.set_all_states(TopState::Closed);
             }
             Phase::StartOfMessages
@@ -284,6 +348,7 @@ impl Engine {
             self.publish_side(instrument, side);
         }
         self.divergence.displaced += u64::from(displaced);
+        self.touch(instrument);
     }
 
     /// Takes a market order out.
@@ -295,12 +360,16 @@ impl Engine {
         if self.books.remove(slot) {
             self.publish_side(instrument, side);
         }
+        self.touch(instrument);
     }
 
     /// Whether what the tape does to this instrument may fill strategies' orders.
     fn fills(&self, instrument: InstrumentId) -> bool {
         let known = self.instruments.get(instrument);
-        !known.stale && known.trading == TradingState::Trading
+        !known.stale
+            && !known.quarantined
+            && known.trading == TradingState::Trading
+            && known.phase == TradingPhase::Continuous
     }
 
     /// Fills strategies' orders of `side` that an order at `price` on the other side reaches, best
@@ -311,16 +380,17 @@ impl Engine {
         side: Side,
         price: Price,
         quantity: Quantity,
+        with_hidden: bool,
     ) -> Quantity {
         let mut left = quantity;
         if !self.fills(instrument) {
             return Quantity::ZERO;
         }
         while left.0 > 0
-            && let Some(slot) = self.books.first_own(instrument, side)
-            && price.reaches(side.opposite(), self.books.price_of(slot))
+            && let Some((index, own)) = self.first_own(instrument, side, with_hidden)
+            && price.reaches(side.opposite(), own)
         {
-            left.0 -= self.fill_from_tape(slot, left).0;
+            left.0 -= self.fill_from_tape(index, own, left).0;
         }
         Quantity(quantity.0 - left.0)
     }
@@ -337,39 +407,57 @@ impl Engine {
         if !self.fills(instrument) {
             return;
         }
+        let price = self.books.price_of(executed);
         while left.0 > 0
-            && let Some(slot) = self.books.first_own(instrument, side)
-            && self.books.is_ahead(slot, executed)
+            && let Some((index, own)) = self.first_own(instrument, side, true)
         {
-            left.0 -= self.fill_from_tape(slot, left).0;
+            let slot = self.own.get(index).slot;
+            let is_ahead = match self.books.is_parked(slot) {
+                true => own.is_better(side, price),
+                false => self.books.is_ahead(slot, executed),
+            };
+            if !is_ahead {
+                break;
+            }
+            left.0 -= self.fill_from_tape(index, own, left).0;
         }
         if left != quantity {
             self.publish(instrument);
         }
     }
 
-    /// Fills one strategy's order with up to `quantity` shares because of the tape, at its own
-    /// price.
-    fn fill_from_tape(&mut self, slot: Slot, quantity: Quantity) -> Quantity {
-        let order = self.books.order(slot);
-        let filled = Quantity(order.quantity()).min(quantity);
-        let price = self.books.price_of(slot);
-        let match_number = self.next_match();
-        self.divergence.filled_ahead += u64::from(filled.0);
-        self.fill_resting(slot, filled, price, match_number);
-        filled
+    /// The first strategy's order of a side and its price, hidden ones behind displayed ones at the
+    /// same price, or left out.
+    fn first_own(
+        &self,
+        instrument: InstrumentId,
+        side: Side,
+        with_hidden: bool,
+    ) -> Option<(u32, Price)> {
+        let shown = self.books.first_own(instrument, side).and_then(|slot| {
+            self.books.order(slot).own_index().map(|index| (index, self.books.price_of(slot)))
+        });
+        let hidden = if with_hidden { self.first_hidden(instrument, side) } else { None };
+        let Some(hidden) = hidden else {
+            return shown;
+        };
+        let price = Price(self.extras.specials[hidden as usize].price);
+        match shown {
+            Some((index, best)) if !price.is_better(side, best) => Some((index, best)),
+            _ => Some((hidden, price)),
+        }
     }
 
-    /// Cancels every open order of strategies.
-    pub(crate) fn cancel_all(&mut self, reason: CancelReason) {
-        for number in 0..self.books.instruments() {
-            #[allow(clippy::cast_possible_truncation, reason = "at most 65,536 instruments")]
-            let instrument = InstrumentId(number as u16);
-            for side in [Side::Buy, Side::Sell] {
-                while let Some(slot) = self.books.first_own(instrument, side) {
-                    self.cancel_resting(slot, reason, 0);
-                }
-            }
-        }
+    /// Fills one strategy's order with up to `quantity` shares because of the tape, at its own
+    /// price.
+    fn fill_from_tape(&mut self, index: u32, price: Price, quantity: Quantity) -> Quantity {
+        let own = self.own.get(index);
+        let instrument = own.instrument;
+        let filled = Quantity(self.books.order(own.slot).quantity()).min(quantity);
+        let match_number = self.next_match();
+        self.divergence.filled_ahead += u64::from(filled.0);
+        self.fill_own(index, filled, price, match_number, Liquidity::Added);
+        self.print(instrument, price);
+        filled
     }
 }

@@ -4,7 +4,8 @@
 
 use proptest::prelude::*;
 use spindle_engine::command::{
-    Action, Attributes, Cancel, Command, Enter, OrderSide, Priority, Replace, TimeInForce,
+    Action, Attributes, Cancel, Command, Enter, Modifiers, OrderKind, OrderSide, Priority, Replace,
+    TimeInForce,
 };
 use spindle_engine::event::{CancelReason, Liquidity, Outcome};
 use spindle_engine::{Capacity, Engine, EngineConfig};
@@ -354,7 +355,7 @@ impl Naive {
         let cancel = |reason| Outcome::Canceled { quantity, open: Quantity(0), reason };
         if open == 0 {
         } else if price == 0 {
-            self.told.push((session, token, cancel(CancelReason::Protection)));
+            self.told.push((session, token, cancel(CancelReason::NoLiquidity)));
         } else if ioc {
             self.told.push((session, token, cancel(CancelReason::ImmediateOrCancel)));
         } else {
@@ -544,6 +545,8 @@ fn apply(engine: &mut Engine, input: &Input, number: u64) {
                 side: order_side(sell),
                 quantity: Quantity(quantity),
                 limit: (price > 0).then_some(Price(price)),
+                kind: OrderKind::Plain,
+                modifiers: Modifiers::NONE,
                 time_in_force: tif(ioc),
                 attributes: Attributes::default(),
             };
@@ -555,7 +558,7 @@ fn apply(engine: &mut Engine, input: &Input, number: u64) {
                 token: OrderToken(token),
                 quantity: Quantity(quantity),
                 limit: Some(Price(price)),
-                time_in_force: TimeInForce::Day,
+                time_in_force: Some(TimeInForce::Day),
                 priority: if keep { Priority::KeepWhenReduced } else { Priority::New },
                 attributes: Attributes::default(),
             };

@@ -2,15 +2,18 @@
 //! reads a top of book is told, who sends an order is refused with the reason, and what stands is
 //! neither filled nor lost.
 
-use spindle_engine::command::{Action, Attributes, Cancel, Command, Enter, OrderSide, TimeInForce};
+use spindle_engine::command::{
+    Action, Attributes, Cancel, Command, Enter, Modifiers, OrderKind, OrderSide, TimeInForce,
+};
 use spindle_engine::event::{CancelReason, Outcome, RejectReason};
 use spindle_engine::{Capacity, Engine, EngineConfig};
 use spindle_feed::event::{MarketAction, MarketEvent, Phase, TradingState};
+use spindle_feed::quarantine::Band;
 use spindle_feed::top::{TopReader, TopState};
 use spindle_risk::{Gate, Limits};
 use spindle_types::{
-    AccountId, EventTime, InstrumentId, Notional, OrderReference, OrderToken, Price, Quantity,
-    Sequence, SessionId, Side, Symbol,
+    AccountId, EventTime, InstrumentId, MatchNumber, Notional, OrderReference, OrderToken, Price,
+    Quantity, Sequence, SessionId, Side, Symbol,
 };
 
 const X: InstrumentId = InstrumentId(1);
@@ -33,7 +36,7 @@ impl World {
         };
         let mut gate = Gate::new(1);
         gate.set_limits(AccountId(0), limits).expect("limits");
-        let capacity = Capacity { instruments: 3, orders, levels: 64 };
+        let capacity = Capacity { instruments: 4, orders, levels: 64 };
         let config = EngineConfig { capacity, own_orders: 8, first_number: 1 << 62 };
         let (engine, tops) = Engine::new(&config, gate);
         let mut world = Self { engine, tops, sequence: 0, token: 0 };
@@ -77,13 +80,23 @@ impl World {
     }
 
     fn buy(&mut self, symbol: &str, price: u32) -> Vec<Outcome> {
+        self.enter(OrderSide::Buy, symbol, price)
+    }
+
+    fn sell(&mut self, symbol: &str, price: u32) -> Vec<Outcome> {
+        self.enter(OrderSide::Sell, symbol, price)
+    }
+
+    fn enter(&mut self, side: OrderSide, symbol: &str, price: u32) -> Vec<Outcome> {
         self.token += 1;
         self.send(Action::Enter(Enter {
             token: OrderToken(self.token),
             symbol: symbol.parse().expect("a symbol"),
-            side: OrderSide::Buy,
+            side,
             quantity: Quantity(100),
             limit: Some(Price(price)),
+            kind: OrderKind::Plain,
+            modifiers: Modifiers::NONE,
             time_in_force: TimeInForce::Day,
             attributes: Attributes::default(),
         }))
@@ -139,6 +152,67 @@ fn after_a_loss_orders_are_kept_and_not_filled() {
     assert_eq!(world.told(), [], "the tape cannot fill on a book that is not the market's");
     assert_eq!(world.engine.own_orders(), 1);
     assert_eq!(world.states(), [TopState::Stale; 2], "a change of the book proves nothing");
+}
+
+#[test]
+fn a_loss_says_nothing_against_instruments_that_are_named_only_then() {
+    let mut world = World::new(64);
+    let z = InstrumentId(3);
+    world.engine.on_loss();
+    let symbol = "Z".parse().expect("a symbol");
+    world.market(z, MarketAction::Directory { symbol, round_lot: 100 });
+    assert_eq!(world.tops.read(z).state, TopState::Good, "nothing of it can have been lost");
+    assert!(accepted(&world.buy("Z", 100)));
+    // Named again, an instrument that was known before proves nothing.
+    let symbol = "X".parse().expect("a symbol");
+    world.market(X, MarketAction::Directory { symbol, round_lot: 100 });
+    assert_eq!(world.states(), [TopState::Stale; 2]);
+    world.engine.on_loss();
+    assert_eq!(world.tops.read(z).state, TopState::Stale);
+}
+
+#[test]
+fn while_the_feed_is_silent_nothing_is_up_to_date() {
+    let mut world = World::new(64);
+    assert!(accepted(&world.buy("X", 100)));
+    world.engine.on_silence(true);
+    assert_eq!(world.states(), [TopState::Stale; 2]);
+    assert_eq!(refused(&world.buy("X", 100)), RejectReason::Stale);
+    world.engine.on_gap(true);
+    world.engine.on_silence(false);
+    assert_eq!(world.states(), [TopState::Stale; 2], "it speaks, and messages are missing");
+    world.engine.on_gap(false);
+    assert_eq!(world.states(), [TopState::Good; 2]);
+    assert!(accepted(&world.buy("X", 100)));
+}
+
+#[test]
+fn an_absurd_market_is_traded_on_by_nobody() {
+    let mut world = World::new(64);
+    world.engine.watch(Band { width_basis_points: 5_000, calm: 2 });
+    world.add(X, 1, Side::Buy, 10_000);
+    world.add(X, 2, Side::Sell, 10_100);
+    assert!(accepted(&world.sell("X", 10_200)));
+    // A hundred times the price, all of it in one message: it meets the strategy's order and does
+    // not fill it.
+    world.add(X, 3, Side::Buy, 1_000_000);
+    assert_eq!(world.told(), []);
+    assert_eq!(world.states(), [TopState::Stale, TopState::Good]);
+    assert_eq!(world.engine.counters().quarantines, 1);
+    assert_eq!(refused(&world.buy("X", 10_100)), RejectReason::Quarantined);
+    world.market(X, MarketAction::Delete { reference: OrderReference(3) });
+    assert_eq!(refused(&world.buy("X", 10_100)), RejectReason::Quarantined, "one is not enough");
+    world.add(X, 4, Side::Buy, 10_010);
+    assert_eq!(world.states(), [TopState::Good; 2]);
+    assert!(accepted(&world.buy("X", 9_000)));
+    // A print far away is as bad as a price.
+    let (price, match_number) = (Price(100), MatchNumber(1));
+    world.market(X, MarketAction::Trade { quantity: Quantity(5), price, match_number });
+    assert_eq!(world.told(), []);
+    assert_eq!(refused(&world.buy("X", 9_000)), RejectReason::Quarantined);
+    // After a halt a market may open anywhere.
+    world.market(X, MarketAction::Status { state: TradingState::Trading });
+    assert_eq!(world.states(), [TopState::Good; 2]);
 }
 
 #[test]
@@ -218,4 +292,42 @@ fn a_new_session_begins_with_nothing() {
     world.add(X, 7, Side::Buy, 50);
     assert_eq!(world.states(), [TopState::Good, TopState::Stale]);
     assert!(accepted(&world.buy("Z", 40)));
+}
+
+#[test]
+fn an_order_that_would_meet_too_many_of_the_market_is_cut_short() {
+    let limits = Limits {
+        order_size_max: Quantity(u32::MAX),
+        order_value_max: Notional(u64::MAX),
+        collar_basis_points: 10_000,
+        open_orders_max: 100,
+    };
+    let mut gate = Gate::new(1);
+    gate.set_limits(AccountId(0), limits).expect("limits");
+    let capacity = Capacity { instruments: 3, orders: 8_192, levels: 64 };
+    let config = EngineConfig { capacity, own_orders: 8, first_number: 1 << 62 };
+    let (engine, tops) = Engine::new(&config, gate);
+    let mut world = World { engine, tops, sequence: 0, token: 0 };
+    let symbol = "X".parse().expect("a symbol");
+    world.market(X, MarketAction::Directory { symbol, round_lot: 100 });
+    for reference in 1..=5_000 {
+        world.add(X, reference, Side::Sell, 100);
+    }
+    assert!(world.engine.has_room());
+    let told = world.send(Action::Enter(Enter {
+        token: OrderToken(1),
+        symbol,
+        side: OrderSide::Buy,
+        quantity: Quantity(500_000),
+        limit: Some(Price(100)),
+        kind: OrderKind::Plain,
+        modifiers: Modifiers::NONE,
+        time_in_force: TimeInForce::Day,
+        attributes: Attributes::default(),
+    }));
+    assert_eq!(told.len(), 1 + 4_096 + 1);
+    let quantity = Quantity(500_000 - 409_600);
+    let (open, reason) = (Quantity::ZERO, CancelReason::Capacity);
+    assert_eq!(told.last(), Some(&Outcome::Canceled { quantity, open, reason }));
+    assert_eq!(world.engine.own_orders(), 0, "nothing stands crossed");
 }

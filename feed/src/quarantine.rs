@@ -134,6 +134,12 @@ impl Quarantine {
         }
     }
 
+    /// Forgets every anchor and quarantine; alarms stay counted.
+    pub fn clear(&mut self) {
+        self.states.fill(State::default());
+        self.held = 0;
+    }
+
     /// Whether nothing should be priced from this instrument now. One outside the table is.
     #[inline]
     pub fn is_quarantined(&self, instrument: InstrumentId) -> bool {

@@ -1,6 +1,5 @@
 //! Do the fuzz targets hold, on a machine without a fuzzer? The same functions, over a corpus and a
-//! bounded number of random mutations of it, from a seed. `SPINDLE_MUTATIONS` sets how many for each
-//! target, `SPINDLE_SEED` the seed.
+//! bounded number of random mutations of it.
 
 #![allow(clippy::cast_possible_truncation, reason = "numbers here are small")]
 
@@ -10,52 +9,16 @@ mod tools;
 #[path = "../../fuzz/src/lib.rs"]
 mod targets;
 
+#[allow(missing_docs, unreachable_pub, reason = "two tests include what mutates")]
+#[path = "../../fuzz/src/mutations.rs"]
+mod mutations;
+
 use spindle_feed::moldudp64::{END_OF_SESSION, PacketBuilder, header};
 use zerocopy::IntoBytes;
 
-use tools::{Random, itch_messages, packet, real_datagrams, session};
+use mutations::run;
 
-fn number(name: &str, default: u64) -> u64 {
-    std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(default)
-}
-
-/// Runs a target over the corpus, and over mutations of its entries.
-fn run(name: &str, target: fn(&[u8]), corpus: &[Vec<u8>]) {
-    let (count, seed) = (number("SPINDLE_MUTATIONS", 100_000), number("SPINDLE_SEED", 1));
-    println!("{name}: SPINDLE_MUTATIONS={count} SPINDLE_SEED={seed}");
-    for entry in corpus {
-        target(entry);
-    }
-    let mut random = Random(seed);
-    let pick = |random: &mut Random| corpus[random.below(corpus.len() as u64) as usize].clone();
-    for _ in 0..count {
-        let mut data = pick(&mut random);
-        for _ in 0..=random.below(4) {
-            let other = pick(&mut random);
-            mutate(&mut data, &other, &mut random);
-        }
-        target(&data);
-    }
-}
-
-fn mutate(data: &mut Vec<u8>, other: &[u8], random: &mut Random) {
-    let at = random.below(data.len() as u64 + 1) as usize;
-    let byte = random.below(256) as u8;
-    match random.below(7) {
-        0 if at < data.len() => data[at] ^= 1 << (byte & 7),
-        1 if at < data.len() => data[at] = byte,
-        2 => data.truncate(at),
-        3 => data.insert(at, byte),
-        4 if at < data.len() => drop(data.remove(at)),
-        5 => data.truncate(at + other.len().min(at)),
-        _ => {
-            let from = random.below(other.len() as u64 + 1) as usize;
-            data.truncate(at);
-            data.extend_from_slice(&other[from..]);
-        }
-    }
-    data.truncate(4_096);
-}
+use tools::{itch_messages, packet, real_datagrams, session};
 
 /// The real messages in packets of one and of all.
 fn packets() -> Vec<Vec<u8>> {
@@ -122,17 +85,17 @@ fn histories() -> Vec<Vec<u8>> {
 
 #[test]
 fn mold_packets() {
-    run("mold_packet", targets::mold_packet, &packets());
+    run("mold_packet", targets::mold_packet, &packets(), 100_000, 4_096);
 }
 
 #[test]
 fn itch_messages_alone() {
-    run("itch_message", targets::itch_message, &itch_messages());
+    run("itch_message", targets::itch_message, &itch_messages(), 100_000, 4_096);
 }
 
 #[test]
 fn streams() {
-    run("feed_stream", targets::feed_stream, &histories());
+    run("feed_stream", targets::feed_stream, &histories(), 100_000, 4_096);
 }
 
 /// Writes the corpora for the fuzzer: `SPINDLE_CORPUS=$PWD/fuzz/corpus cargo test ...

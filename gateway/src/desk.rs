@@ -341,6 +341,9 @@ impl Desk {
 
     #[inline]
     fn route(&mut self, event: &Event) {
+        if event.outcome.is_public() {
+            return;
+        }
         let found = self.by_session.get(event.session.index()).copied().unwrap_or(NOBODY);
         let Some(user) = self.users.get_mut(usize::from(found)) else {
             self.unrouted(event.session);

@@ -103,7 +103,7 @@ fn a_good_order_reaches_the_engine_as_it_was_written() {
     };
     assert_eq!((replacement.original, replacement.token), (OrderToken(7), OrderToken(8)));
     assert_eq!((replacement.quantity, replacement.limit), (Quantity(300), Some(Price(640_000))));
-    assert_eq!(replacement.time_in_force, TimeInForce::ImmediateOrCancel);
+    assert_eq!(replacement.time_in_force, Some(TimeInForce::ImmediateOrCancel));
     assert_eq!(replacement.priority, Priority::New);
     assert_eq!((replacement.attributes.capacity, replacement.attributes.cross), (0, 0));
 }

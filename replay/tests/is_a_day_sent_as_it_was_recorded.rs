@@ -162,6 +162,15 @@ fn limits_hold_whatever_the_speed() {
     let end = packets.iter().find(|packet| packet.1 == Kind::EndOfSession).expect("an end");
     assert!((SECOND * 19 / 10..=SECOND * 2).contains(&end.0), "{}", end.0);
 
+    // A packet waits a moment for the messages that fill it: at a million a second it is full.
+    let recording = Recording::new(GeneratedDay::new(day(10_000)));
+    let mut outgoing =
+        Outgoing::new(recording, OutgoingConfig { rate: Some(1_000_000), ..config(Speed::Max) });
+    let packets = run(&mut outgoing, 0);
+    let data = packets.iter().filter(|packet| packet.1 == Kind::Data);
+    assert!(data.clone().all(|packet| packet.3 > 25 || packet.2 > 9_900), "a packet is half empty");
+    assert_eq!(data.map(|packet| packet.3).sum::<usize>(), 10_000);
+
     let recording = Recording::new(GeneratedDay::new(day(10_000)));
     let mut outgoing = Outgoing::new(recording, config(Speed::Max));
     let consumed = Arc::new(AtomicU64::new(0));

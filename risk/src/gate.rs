@@ -14,7 +14,7 @@ pub struct Limits {
     pub order_value_max: Notional,
     /// How far a price may go beyond the other side's best, in basis points (1/100 %) of it; where
     /// the other side is empty, beyond the own side's best. Where both are empty the check passes:
-    /// there is nothing to compare with.
+    /// there is nothing to compare with. `u32::MAX` is any distance.
     pub collar_basis_points: u32,
     /// Most orders open at once.
     pub open_orders_max: u32,
@@ -70,6 +70,8 @@ pub struct Request {
     pub limit: Option<Price>,
     /// Whether it takes the place of an open order, so that the number of open orders stays.
     pub replaces: bool,
+    /// Whether it waits outside the book, a stop: its limit is then not held against the collar.
+    pub waits: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -106,6 +108,11 @@ impl Gate {
         Ok(())
     }
 
+    /// How many accounts the table holds.
+    pub fn accounts(&self) -> usize {
+        self.accounts.len()
+    }
+
     /// Decides on an order. Nothing is reserved: tell the gate with [`Gate::opened`] when the order
     /// rests, and with [`Gate::closed`] when it no longer does.
     ///
@@ -129,7 +136,8 @@ impl Gate {
                 return Err(reject(Check::OrderValue, limits.order_value_max.0, value.0));
             }
         }
-        if let (Some(price), Some(bound)) = (request.limit, collar(request, limits, market))
+        if !request.waits
+            && let (Some(price), Some(bound)) = (request.limit, collar(request, limits, market))
             && bound.is_better(request.side.opposite(), price)
         {
             return Err(reject(Check::Collar, bound.0.into(), price.0.into()));
@@ -198,7 +206,10 @@ fn collar(request: &Request, limits: &Limits, market: &Market) -> Option<Price> 
         Side::Sell => (market.bid.or(market.ask)?, false),
     };
     let width = u64::from(reference.0) * u64::from(limits.collar_basis_points) / 10_000;
-    let width = u32::try_from(width).unwrap_or(u32::MAX);
+    let width = match limits.collar_basis_points {
+        u32::MAX => u32::MAX,
+        _ => u32::try_from(width).unwrap_or(u32::MAX),
+    };
     Some(Price(if is_buy {
         reference.0.saturating_add(width)
     } else {
@@ -226,7 +237,8 @@ mod tests {
 
     fn request(side: Side, quantity: u32, limit: Option<u32>) -> Request {
         let limit = limit.map(Price);
-        Request { account: ACCOUNT, side, quantity: Quantity(quantity), limit, replaces: false }
+        let quantity = Quantity(quantity);
+        Request { account: ACCOUNT, side, quantity, limit, replaces: false, waits: false }
     }
 
     fn market(bid: u32, ask: u32) -> Market {

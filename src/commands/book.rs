@@ -12,7 +12,7 @@ use serde::Serialize;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use spindle_engine::agent::{EngineAgent, TimeSource};
 use spindle_engine::{Capacity, Counters, Engine, EngineConfig};
-use spindle_feed::stream::Counters as StreamCounters;
+use spindle_feed::stream::{Counters as StreamCounters, LineCounters};
 use spindle_replay::recording::{Batch, Messages, OpenOptions, Recording};
 use spindle_risk::Gate;
 use spindle_types::{Agent, Sequence, Side};
@@ -20,6 +20,7 @@ use spindle_types::{Agent, Sequence, Side};
 use crate::config::{FeedConfig, FeedLine, JoinAt, ReceivePath};
 use crate::exit::Exit;
 use crate::feed::AnyFeed;
+use crate::health::FeedWatch;
 use crate::runner::Stop;
 use crate::tops::write_tops;
 
@@ -49,7 +50,7 @@ pub(crate) struct Book {
     #[arg(long, value_name = "NAME")]
     interface: Option<String>,
     /// Of a live feed: how packets are received.
-    #[arg(long, value_enum, default_value = "auto")]
+    #[arg(long, value_enum, default_value = "recvmmsg")]
     receive: ReceivePath,
 }
 
@@ -114,6 +115,7 @@ impl Book {
     /// Follows a live feed until its session ends.
     fn follow_feed(&self, lines: &str) -> Result<(BookReport, Engine), Exit> {
         let feed_config = self.feed_config(lines)?;
+        let lines = &feed_config.lines;
         let config = engine_config(self.orders, None);
         let mut engine = Engine::new(&config, Gate::new(0)).0;
         engine.warm_up();
@@ -129,18 +131,29 @@ impl Book {
         for signal in [SIGINT, SIGTERM] {
             signal_hook::flag::register(signal, quit.flag()).map_err(Exit::failed)?;
         }
+        let (started, mut watch) = (Instant::now(), agent.feed().watch());
+        let mut idle = 0_u32;
         let mut first = None;
         while !agent.feed_counters().ended && !quit.is_stopped() {
             if agent.poll() > 0 {
                 first.get_or_insert_with(Instant::now);
             } else {
+                idle = idle.wrapping_add(1);
                 std::hint::spin_loop();
+                if idle.is_multiple_of(LOOK_AROUND)
+                    && let Some(watch) = &mut watch
+                {
+                    watch.look(started.elapsed(), |line| eprintln!("feed: {line}"));
+                }
             }
         }
         let elapsed = first.map_or(0, |first| first.elapsed().as_nanos());
         let elapsed_ns = u64::try_from(elapsed).unwrap_or(u64::MAX);
         let counters = *agent.feed_counters();
-        let gaps = agent.feed().stream_counters().map(Gaps::of);
+        if let Some(watch) = &mut watch {
+            watch.look(started.elapsed() + FeedWatch::PAUSE, |line| eprintln!("feed: {line}"));
+        }
+        let gaps = agent.feed().stream_counters().map(|counters| Gaps::of(counters, lines.len()));
         let engine = agent.into_engine();
         let builder = Builder {
             engine,
@@ -168,29 +181,96 @@ impl Book {
             request: self.request.clone(),
             join: JoinAt::First,
             receive_buffer_bytes: 8 << 20,
+            silence_ms: 3_000,
+            quarantine_basis_points: None,
         })
     }
 }
 
+/// Turns without work after which the feed's condition is looked at.
+const LOOK_AROUND: u32 = 1 << 14;
+
 /// What became of the gaps of a live feed, in messages.
-#[derive(Clone, Copy, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize)]
 struct Gaps {
     opened: u64,
     filled_by_other_line: u64,
     filled_late: u64,
     filled_by_request: u64,
     lost: u64,
+    lines: Vec<LineReport>,
+    requests: RequestReport,
+}
+
+/// What a line brought.
+#[derive(Clone, Debug, Serialize)]
+struct LineReport {
+    packets: u64,
+    /// Packets of which at least one message was new.
+    first: u64,
+    duplicates: u64,
+    heartbeats: u64,
+    malformed: u64,
+    other_session: u64,
+    implausible: u64,
+    /// Messages that it passed over.
+    missed: u64,
+    /// Messages that the other line had missed.
+    filled: u64,
+    /// How far it was behind where the other was first, in nanoseconds; upper ends of powers of two.
+    behind_p50_ns: Option<u64>,
+    behind_p99_ns: Option<u64>,
+    /// Packets by how far it was behind: each number counts those below 1, 2, 4, 8 ... ns.
+    behind_histogram: Vec<u64>,
+}
+
+/// What requests came to.
+#[derive(Clone, Copy, Debug, Serialize)]
+struct RequestReport {
+    sent: u64,
+    timed_out: u64,
+    failed: u64,
+    answers: u64,
+    useless: u64,
+}
+
+impl LineReport {
+    fn of(line: &LineCounters) -> Self {
+        Self {
+            packets: line.packets,
+            first: line.first,
+            duplicates: line.duplicates,
+            heartbeats: line.heartbeats,
+            malformed: line.malformed,
+            other_session: line.other_session,
+            implausible: line.implausible,
+            missed: line.missed,
+            filled: line.filled,
+            behind_p50_ns: line.skew.at_most(500),
+            behind_p99_ns: line.skew.at_most(990),
+            behind_histogram: line.skew.counts().to_vec(),
+        }
+    }
 }
 
 impl Gaps {
-    fn of(counters: &StreamCounters) -> Self {
+    fn of(counters: &StreamCounters, lines: usize) -> Self {
         let gaps = counters.gaps;
+        let requests = counters.requests;
         Self {
             opened: gaps.opened,
             filled_by_other_line: gaps.filled_by_other_line,
             filled_late: gaps.filled_late,
             filled_by_request: gaps.filled_by_request,
             lost: gaps.lost,
+            lines: counters.lines.iter().take(lines).map(LineReport::of).collect(),
+            requests: RequestReport {
+                sent: requests.sent,
+                timed_out: requests.timed_out,
+                failed: requests.failed,
+                answers: requests.answers,
+                useless: requests.useless,
+            },
         }
     }
 }
@@ -324,7 +404,20 @@ fn print(report: &BookReport, json: bool) -> io::Result<()> {
     writeln!(out, "  from other line    {}", gaps.filled_by_other_line)?;
     writeln!(out, "  late               {}", gaps.filled_late)?;
     writeln!(out, "  by request         {}", gaps.filled_by_request)?;
-    writeln!(out, "  lost               {}", gaps.lost)
+    writeln!(out, "  lost               {}", gaps.lost)?;
+    for (name, line) in ["A", "B"].iter().zip(&gaps.lines) {
+        let LineReport { packets, duplicates, missed, filled, .. } = line;
+        let behind = match (line.behind_p50_ns, line.behind_p99_ns) {
+            (Some(half), Some(most)) => format!(", behind by p50 {half} p99 {most} ns"),
+            _ => String::new(),
+        };
+        writeln!(
+            out,
+            "line {name}               {packets} packets, {duplicates} duplicates, {missed} messages \
+             missed, {filled} filled for the other{behind}"
+        )?;
+    }
+    Ok(())
 }
 
 /// Messages that no intact feed has, besides unknown references.

@@ -38,7 +38,7 @@ impl Demo {
             symbols: self.symbols,
             seed: self.seed,
             rate: self.rate.max(1),
-            receive: ReceivePath::Auto,
+            receive: ReceivePath::default(),
             hooks: None,
         };
         println!(

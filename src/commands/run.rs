@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use clap::Args;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, unbounded};
@@ -73,12 +73,17 @@ fn serve(
     events: &Receiver<Control>,
 ) -> Result<(), Exit> {
     let Venue { engine, gateway, mut notices, shutdown, .. } = venue;
+    let mut watch = engine.feed().watch();
+    let started = Instant::now();
     let stop = Stop::default();
     let engine_thread = agent_thread(engine, layout.engine, stop.clone(), control.clone())?;
     let gateway_thread = agent_thread(gateway, layout.gateway, Stop::default(), control.clone())?;
     // This thread is cold: it prints, and waits for the end.
     while let Err(RecvTimeoutError::Timeout) = events.recv_timeout(Duration::from_millis(20)) {
         print(&mut notices);
+        if let Some(watch) = &mut watch {
+            watch.look(started.elapsed(), |line| eprintln!("feed: {line}"));
+        }
     }
     shutdown.request();
     let gateway = gateway_thread.join();

@@ -202,6 +202,8 @@ fn config(options: &DemoOptions) -> Config {
             request: Vec::new(),
             join: JoinAt::First,
             receive_buffer_bytes: 4 << 20,
+            silence_ms: 3_000,
+            quarantine_basis_points: Some(5_000),
         }),
         instruments: Vec::new(),
         accounts,

@@ -9,6 +9,8 @@ use super::orders::{NONE, NoVacancy, Order, OrderKey, OrderTable, Slot};
 use spindle_feed::memory::table;
 use spindle_feed::prefetch::prefetch;
 
+mod parked;
+
 /// How much the books hold at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Capacity {

@@ -107,7 +107,12 @@ impl Answer {
                         client_order_id: client_order_id(&attributes),
                     })
                 }),
-            Outcome::CancelRejected | Outcome::ReplaceRejected { .. } => None,
+            Outcome::CancelRejected
+            | Outcome::ReplaceRejected { .. }
+            | Outcome::Triggered
+            | Outcome::MassCanceled { .. }
+            | Outcome::Indicative { .. }
+            | Outcome::Auction { .. } => None,
         }
     }
 }
@@ -203,11 +208,16 @@ pub const fn side_letter(side: OrderSide) -> u8 {
     }
 }
 
-/// The letter of a time in force.
+/// The letter of a time in force. OUCH has none for good-till-cancelled, and for the auctions it has
+/// the cross instead: such orders do not come over it, and are told as day orders if they do.
 pub const fn time_in_force_letter(time_in_force: TimeInForce) -> u8 {
     match time_in_force {
-        TimeInForce::Day => b'0',
-        TimeInForce::ImmediateOrCancel => b'3',
+        TimeInForce::Day
+        | TimeInForce::GoodTillCancel
+        | TimeInForce::AtOpen
+        | TimeInForce::AtClose => b'0',
+        TimeInForce::ImmediateOrCancel | TimeInForce::FillOrKill => b'3',
+        TimeInForce::GoodTillDate(_) => b'6',
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! Only codes that both editions of OUCH 5.0 have are sent.
 
-use spindle_engine::event::{CancelReason, Liquidity, RejectReason};
+use spindle_engine::event::{CancelReason, Field, Liquidity, RejectReason};
 use spindle_risk::Check;
 
 use super::tag::Tag;
@@ -25,7 +25,7 @@ pub const fn reject_code(reason: RejectReason, observed: u64) -> Option<u16> {
     Some(match reason {
         RejectReason::UnknownInstrument => 0x17,
         RejectReason::Halted => 0x07,
-        RejectReason::Stale => 0x01,
+        RejectReason::Stale | RejectReason::Quarantined => 0x01,
         RejectReason::Closed => 0x02,
         RejectReason::InvalidQuantity => 0x13,
         RejectReason::InvalidPrice => 0x1d,
@@ -41,6 +41,18 @@ pub const fn reject_code(reason: RejectReason, observed: u64) -> Option<u16> {
         RejectReason::Risk(Check::OrderValue) => 0x1f,
         RejectReason::Risk(Check::Collar) => 0x26,
         RejectReason::Risk(Check::OpenOrders) => 0x20,
+        RejectReason::QuantityOffLot => 0x13,
+        RejectReason::PriceOffTick => 0x1d,
+        RejectReason::MinimumQuantity => 0x0d,
+        RejectReason::InvalidCombination(Field::Display | Field::Hidden) => 0x03,
+        RejectReason::InvalidCombination(Field::Minimum) => 0x0d,
+        RejectReason::InvalidCombination(Field::Limit | Field::Stop) => 0x1d,
+        RejectReason::InvalidCombination(Field::TimeInForce | Field::PostOnly)
+        | RejectReason::PostOnly
+        | RejectReason::InvalidExpiry
+        | RejectReason::NoReferencePrice
+        | RejectReason::NotInAuction
+        | RejectReason::WrongPhase => 0x0f,
     })
 }
 
@@ -68,9 +80,14 @@ const fn option_code(observed: u64) -> u16 {
 /// The reason letter of a Canceled message.
 pub const fn cancel_letter(reason: CancelReason) -> u8 {
     match reason {
-        CancelReason::UserRequest | CancelReason::InvalidReplace => b'U',
-        CancelReason::ImmediateOrCancel => b'I',
-        CancelReason::Protection => b'K',
+        CancelReason::UserRequest | CancelReason::InvalidReplace | CancelReason::MassCancel => b'U',
+        CancelReason::ImmediateOrCancel
+        | CancelReason::FillOrKill
+        | CancelReason::MinimumQuantity => b'I',
+        CancelReason::SelfTrade => b'Q',
+        CancelReason::Expired => b'T',
+        CancelReason::AuctionOver => b'C',
+        CancelReason::Protection | CancelReason::NoLiquidity => b'K',
         CancelReason::EndOfDay => b'E',
         CancelReason::Capacity => b'Z',
     }
@@ -156,6 +173,7 @@ mod tests {
             (RejectReason::UnknownInstrument, Some("invalid symbol")),
             (RejectReason::Halted, Some("halted")),
             (RejectReason::Stale, Some("quote unavailable")),
+            (RejectReason::Quarantined, Some("quote unavailable")),
             (RejectReason::Closed, Some("destination closed")),
             (RejectReason::InvalidQuantity, Some("invalid quantity")),
             (RejectReason::InvalidPrice, Some("invalid price")),
@@ -171,6 +189,21 @@ mod tests {
             (RejectReason::Risk(Check::OrderValue), Some("exceeds maximum notional")),
             (RejectReason::Risk(Check::Collar), Some("risk: fat finger")),
             (RejectReason::Risk(Check::OpenOrders), Some("risk: aggregate exposure")),
+            (RejectReason::QuantityOffLot, Some("invalid quantity")),
+            (RejectReason::PriceOffTick, Some("invalid price")),
+            (RejectReason::PostOnly, Some("other")),
+            (RejectReason::MinimumQuantity, Some("invalid min quantity")),
+            (RejectReason::InvalidCombination(Field::Limit), Some("invalid price")),
+            (RejectReason::InvalidCombination(Field::Stop), Some("invalid price")),
+            (RejectReason::InvalidCombination(Field::TimeInForce), Some("other")),
+            (RejectReason::InvalidCombination(Field::Display), Some("invalid display")),
+            (RejectReason::InvalidCombination(Field::Hidden), Some("invalid display")),
+            (RejectReason::InvalidCombination(Field::PostOnly), Some("other")),
+            (RejectReason::InvalidCombination(Field::Minimum), Some("invalid min quantity")),
+            (RejectReason::InvalidExpiry, Some("other")),
+            (RejectReason::NoReferencePrice, Some("other")),
+            (RejectReason::NotInAuction, Some("other")),
+            (RejectReason::WrongPhase, Some("other")),
         ];
         for (reason, meaning) in table {
             let code = reject_code(reason, 0);
@@ -204,6 +237,13 @@ mod tests {
             (CancelReason::Protection, b'K'),
             (CancelReason::EndOfDay, b'E'),
             (CancelReason::Capacity, b'Z'),
+            (CancelReason::NoLiquidity, b'K'),
+            (CancelReason::FillOrKill, b'I'),
+            (CancelReason::MinimumQuantity, b'I'),
+            (CancelReason::SelfTrade, b'Q'),
+            (CancelReason::Expired, b'T'),
+            (CancelReason::AuctionOver, b'C'),
+            (CancelReason::MassCancel, b'U'),
         ];
         for (reason, letter) in table {
             assert_eq!(cancel_letter(reason), letter, "{reason:?}");

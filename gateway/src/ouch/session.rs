@@ -8,7 +8,7 @@
 //! unused. An account query goes as a cancel of number 0, which no order can have: the answer comes
 //! back when everything before it is answered.
 
-use spindle_engine::command::{Action, Attributes, Cancel, Priority, Refuse, Replace, TimeInForce};
+use spindle_engine::command::{Action, Attributes, Cancel, Priority, Refuse, Replace};
 use spindle_engine::event::{CancelReason, Event, Outcome, RejectReason};
 use spindle_types::{OrderToken, Quantity};
 
@@ -129,7 +129,7 @@ impl Session {
             token: OrderToken(number),
             quantity: Quantity::ZERO,
             limit: None,
-            time_in_force: TimeInForce::Day,
+            time_in_force: None,
             priority: Priority::New,
             attributes,
         })))
@@ -165,7 +165,13 @@ impl Session {
             Outcome::CancelRejected if event.token == QUERY => {
                 return Some(Answer::next_number(event.time, self.numbers.next()));
             }
-            Outcome::Canceled { .. } | Outcome::Executed { .. } | Outcome::CancelRejected => {}
+            Outcome::Canceled { .. }
+            | Outcome::Executed { .. }
+            | Outcome::CancelRejected
+            | Outcome::Triggered
+            | Outcome::MassCanceled { .. }
+            | Outcome::Indicative { .. }
+            | Outcome::Auction { .. } => {}
         }
         Answer::of(event)
     }
@@ -183,11 +189,15 @@ pub const fn is_first_answer(event: &Event) -> bool {
         | Outcome::Rejected { .. }
         | Outcome::Replaced { .. }
         | Outcome::CancelRejected
-        | Outcome::ReplaceRejected { .. } => true,
+        | Outcome::ReplaceRejected { .. }
+        | Outcome::MassCanceled { .. } => true,
         Outcome::Canceled { reason, .. } => {
             matches!(reason, CancelReason::UserRequest | CancelReason::InvalidReplace)
         }
-        Outcome::Executed { .. } => false,
+        Outcome::Executed { .. }
+        | Outcome::Triggered
+        | Outcome::Indicative { .. }
+        | Outcome::Auction { .. } => false,
     }
 }
 

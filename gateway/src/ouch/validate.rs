@@ -1,6 +1,8 @@
 //! Which requests the venue takes: from the fields of a message to the engine's values.
 
-use spindle_engine::command::{Attributes, Enter, OrderSide, Priority, Replace, TimeInForce};
+use spindle_engine::command::{
+    Attributes, Enter, Modifiers, OrderKind, OrderSide, Priority, Replace, TimeInForce,
+};
 use spindle_engine::event::RejectReason;
 use spindle_types::{OrderToken, Price, Quantity, Symbol};
 
@@ -47,6 +49,8 @@ pub(super) fn enter(
         side,
         quantity,
         limit,
+        kind: OrderKind::Plain,
+        modifiers: Modifiers::NONE,
         time_in_force,
         attributes: enter_attributes(message),
     })
@@ -73,7 +77,7 @@ pub(super) fn replace(
         token: OrderToken(message.user_ref_num.get()),
         quantity,
         limit,
-        time_in_force,
+        time_in_force: Some(time_in_force),
         priority: Priority::New,
         attributes: replace_attributes(message),
     })

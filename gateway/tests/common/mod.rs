@@ -109,6 +109,7 @@ impl StandIn {
                     let outcome = Outcome::Rejected { reason, limit: 0, observed, attributes };
                     self.tell(&command, refuse.token, outcome);
                 }
+                Action::MassCancel(_) => panic!("OUCH as it is offered has no mass cancel"),
             }
         }
         taken
@@ -160,7 +161,7 @@ impl StandIn {
             side: enter.side,
             quantity: replace.quantity,
             limit: replace.limit,
-            time_in_force: replace.time_in_force,
+            time_in_force: replace.time_in_force.unwrap_or(enter.time_in_force),
             attributes,
         };
         self.tell(command, replace.token, outcome);

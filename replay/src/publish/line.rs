@@ -88,6 +88,9 @@ pub(crate) struct View<'a> {
     /// The number after the last that is sent for now.
     pub(crate) end: u64,
     pub(crate) progress: u32,
+    /// Whether more messages come at once, whatever the tape's times are: a packet then waits a
+    /// moment until it is full.
+    pub(crate) more: bool,
 }
 
 pub(crate) struct Line {
@@ -101,6 +104,8 @@ pub(crate) struct Line {
     queue: VecDeque<Queued>,
     /// A packet that waits for the one behind it.
     held: Option<Queued>,
+    /// Since when a packet that is not full waits for more messages.
+    filling: Option<u64>,
     spare: Vec<Vec<u8>>,
     impairer: Impairer,
     state: State,
@@ -111,6 +116,12 @@ pub(crate) struct Line {
 
 /// How long a late packet waits for the one behind it, in nanoseconds.
 const HELD_MAX_NS: u64 = 5_000_000;
+
+/// How long a packet of a feed without times waits for the messages that fill it, in nanoseconds.
+const FILLING_MAX_NS: u64 = 100_000;
+
+/// A packet with less room than this is full: every message of ITCH fits.
+const FULL: usize = 64;
 
 /// Packets lost in a row before the line lets others work.
 const LOST_MAX: usize = 16;
@@ -126,6 +137,7 @@ impl Line {
             cursor: 1,
             queue: VecDeque::new(),
             held: None,
+            filling: None,
             spare: Vec::new(),
             impairer: Impairer::new(line.impairments, number),
             state: State::Running,
@@ -192,7 +204,7 @@ impl Line {
                 self.counters.overrun += view.store.first() - self.cursor;
                 self.cursor = view.store.first();
             }
-            let Some(packet) = self.packet(view) else { break };
+            let Some(packet) = self.packet(now, view) else { break };
             self.dispatch(packet, view.progress, now);
             if !self.queue.is_empty() {
                 return true;
@@ -217,7 +229,7 @@ impl Line {
     }
 
     /// The next packet of messages.
-    fn packet(&mut self, view: &View<'_>) -> Option<Queued> {
+    fn packet(&mut self, now: u64, view: &View<'_>) -> Option<Queued> {
         let mut bytes = self.spare.pop().unwrap_or_else(|| Vec::with_capacity(self.payload_max));
         bytes.clear();
         bytes.extend_from_slice(&[0; HEADER_LENGTH]);
@@ -227,6 +239,16 @@ impl Line {
             self.spare.push(bytes);
             return None;
         }
+        let has_room = bytes.len() + FULL <= self.payload_max;
+        let takes_all = self.cursor + u64::from(count) == view.end;
+        if view.more && has_room && takes_all {
+            let since = *self.filling.get_or_insert(now);
+            if now.saturating_sub(since) < FILLING_MAX_NS {
+                self.spare.push(bytes);
+                return None;
+            }
+        }
+        self.filling = None;
         let header = header(self.session, self.cursor, count);
         bytes[..HEADER_LENGTH].copy_from_slice(header.as_bytes());
         self.cursor += u64::from(count);
@@ -301,6 +323,7 @@ impl Line {
     pub(crate) fn next_event(&self, now: u64) -> u64 {
         match self.state {
             _ if !self.queue.is_empty() => now,
+            State::Running if let Some(since) = self.filling => since + FILLING_MAX_NS,
             State::Running => {
                 let patience = if self.held.is_some() { HELD_MAX_NS } else { self.heartbeat_ns };
                 self.last.unwrap_or(now).saturating_add(patience)

@@ -216,6 +216,7 @@ impl Outgoing {
                 first: self.tape.first,
                 end: self.store.end().min(self.stopped.unwrap_or(u64::MAX)),
                 progress: self.tape.progress(&self.store),
+                more: self.tape.is_streaming(),
             };
             self.lines.get_mut(line)?.prepare(now, &view);
         }

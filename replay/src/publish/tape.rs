@@ -195,6 +195,12 @@ impl Tape {
         true
     }
 
+    /// Whether nothing but a rate holds messages back: no times, no pause, no receiver's window.
+    pub(crate) fn is_streaming(&self) -> bool {
+        let timed = self.pacer.speed() != Speed::Max;
+        !timed && !self.over && self.paused.is_none() && self.window.is_none()
+    }
+
     pub(crate) fn is_paused(&self) -> bool {
         self.paused.is_some()
     }

@@ -1,0 +1,241 @@
+//! Whether the engine's state is whole: for tests, slow, and allocating.
+
+use std::collections::HashMap;
+
+use spindle_types::{AccountId, InstrumentId, OrderToken, Price, SessionId, Side};
+
+use crate::book::OrderKey;
+use crate::command::TradingPhase;
+use crate::engine::Engine;
+use crate::event::{Event, Outcome};
+use crate::matching::Place;
+
+/// What is wrong, for people.
+pub type Fault = String;
+
+/// Shares of one order, as its events tell them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Shares {
+    /// Entered with it; of a replacement what was open when it came.
+    pub entered: u64,
+    /// Executed since.
+    pub executed: u64,
+    /// Cancelled since; what a replacement took over counts here.
+    pub cancelled: u64,
+}
+
+impl Shares {
+    /// What is open.
+    pub const fn open(&self) -> u64 {
+        self.entered - self.executed - self.cancelled
+    }
+}
+
+/// Keeps books on what the engine tells, so that it can be held against what it has.
+#[derive(Clone, Debug, Default)]
+pub struct Ledger {
+    orders: HashMap<(SessionId, OrderToken), (AccountId, Shares)>,
+    sequence: u64,
+}
+
+impl Ledger {
+    /// Takes an event into account.
+    ///
+    /// # Errors
+    /// One that contradicts those before: a number missed, shares executed or cancelled that were
+    /// not open, or an open size that does not follow.
+    pub fn take(&mut self, event: &Event) -> Result<(), Fault> {
+        self.sequence += 1;
+        if event.sequence != self.sequence {
+            return Err(format!("event {} after {}", event.sequence, self.sequence - 1));
+        }
+        let key = (event.session, event.token);
+        let fresh = |quantity: u32| {
+            (event.account, Shares { entered: quantity.into(), ..Shares::default() })
+        };
+        match event.outcome {
+            Outcome::Accepted { quantity, .. } => {
+                self.orders.insert(key, fresh(quantity.0));
+            }
+            Outcome::Replaced { original, quantity, .. } => {
+                let old = self.orders.get_mut(&(event.session, original));
+                let Some((_, old)) = old.filter(|(_, old)| old.open() > 0) else {
+                    return Err(format!("replaced although nothing was open: {event:?}"));
+                };
+                old.cancelled += old.open();
+                self.orders.insert(key, fresh(quantity.0));
+            }
+            Outcome::Executed { quantity, open, .. } => {
+                self.take_off(event, quantity.0, open.0, true)?
+            }
+            Outcome::Canceled { quantity, open, .. } => {
+                self.take_off(event, quantity.0, open.0, false)?;
+            }
+            Outcome::Triggered
+                if self.orders.get(&key).is_none_or(|(_, shares)| shares.open() == 0) =>
+            {
+                return Err(format!("triggered although nothing was open: {event:?}"));
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn take_off(
+        &mut self,
+        event: &Event,
+        quantity: u32,
+        open: u32,
+        executed: bool,
+    ) -> Result<(), Fault> {
+        let order = self.orders.get_mut(&(event.session, event.token));
+        let Some((account, shares)) = order else {
+            return Err(format!("an order that was never accepted: {event:?}"));
+        };
+        let (quantity, open) = (u64::from(quantity), u64::from(open));
+        if *account != event.account || quantity == 0 || quantity > shares.open() {
+            return Err(format!("{shares:?} cannot become {event:?}"));
+        }
+        if executed {
+            shares.executed += quantity;
+        } else {
+            shares.cancelled += quantity;
+        }
+        if shares.open() != open {
+            return Err(format!("{} are open after {event:?}", shares.open()));
+        }
+        Ok(())
+    }
+
+    /// The shares of an order.
+    pub fn shares(&self, session: SessionId, token: OrderToken) -> Option<Shares> {
+        self.orders.get(&(session, token)).map(|&(_, shares)| shares)
+    }
+
+    /// Holds what was told against what the engine has: every open order with the same open shares
+    /// on both sides, and what is whole in itself, by [`Engine::check`].
+    ///
+    /// # Errors
+    /// The first thing found.
+    pub fn check(&self, engine: &Engine) -> Result<(), Fault> {
+        let mut open = 0;
+        for (&(session, token), &(account, shares)) in &self.orders {
+            let has = engine.open_shares(session, token).unwrap_or_default();
+            if u64::from(has) != shares.open() {
+                return Err(format!(
+                    "order {token} of session {session}, account {account}: {shares:?} were told, \
+                     {has} are open"
+                ));
+            }
+            open += usize::from(shares.open() > 0);
+        }
+        if open != engine.own_orders() {
+            return Err(format!("{} orders are open, {open} were told", engine.own_orders()));
+        }
+        engine.check()
+    }
+}
+
+impl Engine {
+    /// Open shares of an order, reserve included; `None` where it is not open.
+    pub fn open_shares(&self, session: SessionId, token: OrderToken) -> Option<u32> {
+        self.find_own(OrderKey::own(session, token)).map(|index| self.open_of(index))
+    }
+
+    /// Looks at everything and says what is wrong: see the source for what is looked at. Slow, and
+    /// it allocates; for tests, between inputs.
+    ///
+    /// # Errors
+    /// The first thing found.
+    pub fn check(&self) -> Result<(), Fault> {
+        self.books.check()?;
+        let mut per_account: HashMap<AccountId, u32> = HashMap::new();
+        let (mut hidden, mut refills) = (0, 0);
+        for (index, order) in self.own.iter() {
+            let place = || format!("order {} of session {}", order.token, order.session);
+            let record = self.books.order(order.slot);
+            if record.own_index() != Some(index)
+                || record.key() != OrderKey::own(order.session, order.token)
+                || record.instrument() != order.instrument
+                || record.side() != order.side.book_side()
+                || record.quantity() == 0
+            {
+                return Err(format!("{}: its record is another's", place()));
+            }
+            let special = self.extras.specials[index as usize];
+            let stands = if order.special { special.place } else { Place::Shown };
+            if self.books.is_parked(order.slot) != (stands != Place::Shown) {
+                return Err(format!("{}: it is not where it should be", place()));
+            }
+            let price = match (stands, order.special) {
+                (Place::Shown, true) => Some(special.price),
+                (Place::Shown, false) => order.limit.map(|limit| limit.0),
+                _ => None,
+            };
+            if price.is_some_and(|price| Price(price) != self.books.price_of(order.slot))
+                && special.price != 0
+            {
+                return Err(format!("{}: it stands at another price", place()));
+            }
+            if order.special {
+                hidden += u32::from(special.place == Place::Hidden);
+                if special.display > 0 {
+                    refills += u64::from(special.reserve.div_ceil(special.display));
+                }
+                self.check_special(index).map_err(|what| format!("{}: {what}", place()))?;
+            }
+            *per_account.entry(order.account).or_default() += 1;
+        }
+        if (hidden, refills) != (self.extras.hidden, self.extras.refills) {
+            return Err("hidden orders or refills are miscounted".to_owned());
+        }
+        for (account, orders) in per_account {
+            if self.gate.open_orders(account) != orders {
+                return Err(format!(
+                    "account {account} has {orders} orders open, not as the gate counts"
+                ));
+            }
+        }
+        if !self.extras.dirty.is_empty() || self.time >= self.extras.next_expiry {
+            return Err("an input was left half done".to_owned());
+        }
+        self.check_sets()?;
+        for number in 0..self.books.instruments() {
+            #[allow(clippy::cast_possible_truncation, reason = "at most 65,536 instruments")]
+            self.check_instrument(InstrumentId(number as u16))
+                .map_err(|what| format!("instrument {number}: {what}"))?;
+        }
+        Ok(())
+    }
+
+    fn check_instrument(&self, instrument: InstrumentId) -> Result<(), Fault> {
+        let known = self.instruments.get(instrument);
+        if known.phase != TradingPhase::Continuous {
+            return Ok(());
+        }
+        let best_own = |side| {
+            self.own
+                .iter()
+                .filter(|(_, order)| order.instrument == instrument)
+                .filter(|(_, order)| order.side.book_side() == side)
+                .filter_map(|(index, order)| {
+                    let special = &self.extras.specials[index as usize];
+                    match (order.special, special.place) {
+                        (false, _) | (_, Place::Shown) => Some(self.books.price_of(order.slot)),
+                        (_, Place::Hidden) => Some(Price(special.price)),
+                        _ => None,
+                    }
+                })
+                .reduce(|one, other| if one.is_better(side, other) { one } else { other })
+        };
+        if let (Some(bid), Some(ask)) = (best_own(Side::Buy), best_own(Side::Sell))
+            && bid >= ask
+        {
+            return Err(format!("strategies' orders stand crossed, {bid:?} over {ask:?}"));
+        }
+        if self.trades(instrument) {
+            self.check_settled(instrument)?;
+        }
+        Ok(())
+    }
+}

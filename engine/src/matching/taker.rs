@@ -1,0 +1,421 @@
+//! An order that comes and takes what it reaches.
+
+use spindle_risk::{Market, Request};
+use spindle_types::{InstrumentId, MatchNumber, Price, Quantity, Side};
+
+use super::forest::Key;
+use super::pools::price_of;
+use super::{Incoming, Kind, Place};
+use crate::book::{OrderKey, Slot};
+use crate::command::{SelfTrade, SelfTradeMode};
+use crate::engine::{Address, Engine};
+use crate::event::{CancelReason, Liquidity, Outcome};
+use crate::own::{OwnOrder, Stay};
+
+impl Engine {
+    /// The short way of an order that is nothing but a limit or a market order, at an instrument
+    /// that has nothing but such orders on the other side: it walks the other side in price-time
+    /// priority, at the resting orders' prices. Returns what is left of `open`.
+    #[inline]
+    pub(crate) fn take(
+        &mut self,
+        to: Address,
+        order: &mut OwnOrder,
+        mut open: Quantity,
+        bound: Price,
+    ) -> Quantity {
+        let (instrument, side) = (order.instrument, order.side.book_side());
+        let mut next = self.books.first(instrument, side.opposite());
+        // Whether an order of the market stays in front of the next because all of it is taken.
+        let mut passed = false;
+        let mut last = None;
+        while open.0 > 0
+            && let Some(slot) = next
+        {
+            let price = self.books.price_of(slot);
+            if !bound.reaches(side, price) {
+                break;
+            }
+            let resting = *self.books.order(slot);
+            let quantity = Quantity(resting.available()).min(open);
+            let Some(index) = resting.own_index() else {
+                next = self.books.behind(slot);
+                passed = true;
+                if !quantity.is_zero() {
+                    if !self.may_take_from_tape() {
+                        self.cancel_remainder(to, open, CancelReason::Capacity);
+                        open = Quantity::ZERO;
+                        break;
+                    }
+                    let match_number = self.next_match();
+                    self.books.take(slot, quantity);
+                    self.divergence.taken += u64::from(quantity.0);
+                    open.0 -= quantity.0;
+                    order.executed.0 += quantity.0;
+                    self.tell_taker(to, quantity, price, open, match_number);
+                    last = Some(price);
+                }
+                continue;
+            };
+            let match_number = self.next_match();
+            open.0 -= quantity.0;
+            order.executed.0 += quantity.0;
+            next = if passed { self.books.behind(slot) } else { None };
+            let refilled = self.fill_own(index, quantity, price, match_number, Liquidity::Added);
+            if !passed {
+                next = self.books.first(instrument, side.opposite());
+            } else if refilled && next.is_none_or(|next| !self.books.is_same_level(slot, next)) {
+                next = Some(slot);
+            }
+            self.tell_taker(to, quantity, price, open, match_number);
+            last = Some(price);
+        }
+        if let (Some(last), Some(known)) = (last, self.instruments.get_mut(instrument)) {
+            known.last_print = last.0;
+        }
+        open
+    }
+
+    /// Whether this input may cause one more execution against an order of the market.
+    #[inline]
+    pub(crate) fn may_take_from_tape(&mut self) -> bool {
+        let may = self.extras.tape_fills > 0;
+        self.extras.tape_fills -= usize::from(may);
+        may
+    }
+
+    #[inline]
+    fn tell_taker(
+        &mut self,
+        to: Address,
+        quantity: Quantity,
+        price: Price,
+        open: Quantity,
+        match_number: MatchNumber,
+    ) {
+        self.counters.executions += 1;
+        self.counters.executed_shares += u64::from(quantity.0);
+        let liquidity = Liquidity::Removed;
+        self.emit(to, Outcome::Executed { quantity, price, open, liquidity, match_number });
+    }
+
+    /// Executes shares of a strategy's order that stands, of an iceberg at most those it shows, and
+    /// tells its session. An order without shares is gone. Returns whether the order shows new
+    /// shares now, at the back of its level.
+    #[inline(always)]
+    pub(crate) fn fill_own(
+        &mut self,
+        index: u32,
+        quantity: Quantity,
+        price: Price,
+        match_number: MatchNumber,
+        liquidity: Liquidity,
+    ) -> bool {
+        let own = self.own.get_mut(index);
+        own.executed.0 += quantity.0;
+        let (slot, special) = (own.slot, own.special);
+        let to =
+            Address { session: own.session, account: own.account, token: own.token, received: 0 };
+        let left = self.books.order(slot).quantity() - quantity.0;
+        let (open, refilled) = if special {
+            self.fill_special(index, left)
+        } else if left == 0 {
+            self.gate.closed(to.account);
+            self.own.remove(index);
+            self.books.remove(slot);
+            (0, false)
+        } else {
+            self.books.reduce(slot, quantity);
+            (left, false)
+        };
+        self.counters.executions += 1;
+        self.counters.executed_shares += u64::from(quantity.0);
+        let open = Quantity(open);
+        self.emit(to, Outcome::Executed { quantity, price, open, liquidity, match_number });
+        refilled
+    }
+
+    /// What is left of an order that is not plain, of which `left` shares can still be traded
+    /// against: its open shares, and whether it shows new ones.
+    #[cold]
+    fn fill_special(&mut self, index: u32, left: u32) -> (u32, bool) {
+        let (reserve, display) = {
+            let special = &self.extras.specials[index as usize];
+            (special.reserve, special.display)
+        };
+        if left > 0 {
+            self.resize(index, left, reserve);
+            return (left + reserve, false);
+        }
+        if reserve == 0 {
+            self.discard(index);
+            return (0, false);
+        }
+        let slice = display.min(reserve);
+        self.extras.specials[index as usize].time = self.extras.tick();
+        let own = self.own.get(index);
+        let (slot, instrument, side) = (own.slot, own.instrument, own.side.book_side());
+        self.books.requeue(slot, Quantity(slice));
+        self.reweigh(index, instrument, side, slice, reserve - slice);
+        (reserve, true)
+    }
+
+    /// The best prices by which an order is judged: displayed ones, hidden where there are none.
+    #[inline]
+    pub(crate) fn market(&self, instrument: InstrumentId) -> Market {
+        let price = |side| match self.books.best(instrument, side) {
+            Some(best) => Some(best.price),
+            None => self.best_with_hidden(instrument, side),
+        };
+        Market { bid: price(Side::Buy), ask: price(Side::Sell) }
+    }
+
+    /// The furthest price at which an order may trade; `None` where there is nothing to trade with
+    /// and nothing to take a protection from.
+    #[inline]
+    pub(crate) fn bound(&self, order: &OwnOrder, quantity: Quantity) -> Option<Price> {
+        let side = order.side.book_side();
+        order.limit.or_else(|| {
+            let request = Request {
+                account: order.account,
+                side,
+                quantity,
+                limit: None,
+                replaces: false,
+                waits: false,
+            };
+            self.gate.protection(&request, &self.market(order.instrument))
+        })
+    }
+
+    /// Why what is left of a market order is cancelled.
+    pub(crate) fn why_no_more(&self, order: &OwnOrder) -> CancelReason {
+        let opposite = order.side.book_side().opposite();
+        match self.best_with_hidden(order.instrument, opposite) {
+            Some(_) => CancelReason::Protection,
+            None => CancelReason::NoLiquidity,
+        }
+    }
+
+    /// A limit, market or market-to-limit order has its turn in continuous trading.
+    pub(crate) fn arrive(&mut self, mut incoming: Incoming) {
+        let to = incoming.address();
+        let (instrument, side) = (incoming.order.instrument, incoming.side());
+        if incoming.special.kind == Kind::MarketToLimit {
+            let Some(best) = self.best_with_hidden(instrument, side.opposite()) else {
+                let open = Quantity(incoming.open);
+                return self.cancel_remainder(to, open, CancelReason::NoLiquidity);
+            };
+            incoming.special.kind = Kind::Plain;
+            incoming.order.limit = Some(best);
+        }
+        let bound = self.bound(&incoming.order, Quantity(incoming.open));
+        let minimum = std::mem::take(&mut incoming.special.minimum);
+        let is_whole = incoming.order.stay == Stay::FillOrKill;
+        let needed = if is_whole { incoming.open } else { minimum };
+        if needed > 0 && bound.is_none_or(|bound| !self.reaches(&incoming, bound, needed)) {
+            let reason =
+                if is_whole { CancelReason::FillOrKill } else { CancelReason::MinimumQuantity };
+            return self.cancel_remainder(to, Quantity(incoming.open), reason);
+        }
+        if let Some(bound) = bound {
+            self.take_any(&mut incoming, bound);
+        }
+        if incoming.open > 0 {
+            let open = Quantity(incoming.open);
+            match (incoming.order.limit, incoming.order.stay) {
+                (None, _) => {
+                    let reason = self.why_no_more(&incoming.order);
+                    self.cancel_remainder(to, open, reason);
+                }
+                (Some(_), Stay::ImmediateOrCancel | Stay::FillOrKill) => {
+                    self.cancel_remainder(to, open, CancelReason::ImmediateOrCancel);
+                }
+                (Some(limit), _) => self.stand(incoming, limit),
+            }
+        }
+        self.publish(instrument);
+    }
+
+    /// An order takes its place in the book.
+    pub(crate) fn stand(&mut self, mut incoming: Incoming, price: Price) {
+        let special = &mut incoming.special;
+        special.price = price.0;
+        let is_hidden = special.hidden || special.kind == Kind::Midpoint;
+        special.place = if is_hidden { Place::Hidden } else { Place::Shown };
+        self.lodge(incoming);
+    }
+
+    /// The group whose orders an order of this account does not trade with.
+    #[inline]
+    pub(crate) fn group_of(&self, account: spindle_types::AccountId) -> Option<SelfTrade> {
+        self.extras.accounts.get(account.index()).and_then(|settings| settings.self_trade)
+    }
+
+    /// The first order of a side that has shares to trade, and its price.
+    fn first_resting(&self, instrument: InstrumentId, side: Side) -> Option<(Slot, Price)> {
+        let mut shown = self.books.first(instrument, side);
+        while let Some(slot) = shown
+            && self.books.order(slot).available() == 0
+        {
+            shown = self.books.behind(slot);
+        }
+        let shown = shown.map(|slot| (slot, self.books.price_of(slot)));
+        let Some(hidden) = self.first_hidden(instrument, side) else {
+            return shown;
+        };
+        let price = Price(price_of(side, self.extras.places.key(hidden).rank));
+        match shown {
+            Some((slot, best)) if !price.is_better(side, best) => Some((slot, best)),
+            _ => Some((self.own.get(hidden).slot, price)),
+        }
+    }
+
+    /// The long way: as [`Engine::take`], with hidden orders, self-trade prevention, and each trade
+    /// a print that may elect stops.
+    pub(crate) fn take_any(&mut self, incoming: &mut Incoming, bound: Price) {
+        let (instrument, side) = (incoming.order.instrument, incoming.side());
+        let group = self.group_of(incoming.order.account);
+        let to = incoming.address();
+        while incoming.open > 0
+            && let Some((slot, price)) = self.first_resting(instrument, side.opposite())
+        {
+            if !bound.reaches(side, price) {
+                return;
+            }
+            let resting = *self.books.order(slot);
+            let own = resting.own_index();
+            if let (Some(group), Some(index)) = (group, own)
+                && self.group_of(self.own.get(index).account).map(|g| g.group) == Some(group.group)
+            {
+                self.prevent(incoming, index, group.mode);
+                continue;
+            }
+            let quantity = Quantity(resting.available().min(incoming.open));
+            if own.is_none() && !self.may_take_from_tape() {
+                let open = Quantity(std::mem::take(&mut incoming.open));
+                return self.cancel_remainder(to, open, CancelReason::Capacity);
+            }
+            let match_number = self.next_match();
+            incoming.open -= quantity.0;
+            incoming.order.executed.0 += quantity.0;
+            match own {
+                Some(index) => {
+                    self.fill_own(index, quantity, price, match_number, Liquidity::Added);
+                }
+                None => {
+                    self.books.take(slot, quantity);
+                    self.divergence.taken += u64::from(quantity.0);
+                }
+            }
+            self.tell_taker(to, quantity, price, Quantity(incoming.open), match_number);
+            self.print(instrument, price);
+        }
+    }
+
+    /// An order would trade with a resting one of its group.
+    #[cold]
+    fn prevent(&mut self, incoming: &mut Incoming, index: u32, mode: SelfTradeMode) {
+        let to = incoming.address();
+        let reason = CancelReason::SelfTrade;
+        if matches!(mode, SelfTradeMode::CancelOldest | SelfTradeMode::CancelBoth) {
+            self.cancel_own(index, reason, 0);
+        }
+        if matches!(mode, SelfTradeMode::CancelNewest | SelfTradeMode::CancelBoth) {
+            let quantity = Quantity(std::mem::take(&mut incoming.open));
+            self.cancel_remainder(to, quantity, reason);
+        }
+        if mode == SelfTradeMode::DecrementAndCancel {
+            let resting = self.open_of(index);
+            let by = resting.min(incoming.open);
+            if by == resting {
+                self.cancel_own(index, reason, 0);
+            } else {
+                let own = *self.own.get(index);
+                self.reduce_open(index, by);
+                let (session, account, token) = (own.session, own.account, own.token);
+                let to = Address { session, account, token, received: 0 };
+                let (quantity, open) = (Quantity(by), Quantity(resting - by));
+                self.emit(to, Outcome::Canceled { quantity, open, reason });
+            }
+            incoming.open -= by;
+            let (quantity, open) = (Quantity(by), Quantity(incoming.open));
+            self.emit(to, Outcome::Canceled { quantity, open, reason });
+        }
+    }
+
+    /// Whether an order can trade this many shares at once, as far as `bound`. Reserves of icebergs
+    /// come up behind everything displayed at their price, and are counted there.
+    fn reaches(&self, incoming: &Incoming, bound: Price, needed: u32) -> bool {
+        let (instrument, side) = (incoming.order.instrument, incoming.side());
+        let opposite = side.opposite();
+        let group = self.group_of(incoming.order.account);
+        let mut shown = self.books.first(instrument, opposite);
+        let mut hidden = self.first_hidden(instrument, opposite);
+        let mut left = u64::from(needed);
+        let (mut level, mut reserves) = (None, 0);
+        loop {
+            let shown_price = shown.map(|slot| self.books.price_of(slot));
+            let hidden_key = hidden.map(|index| self.extras.places.key(index));
+            let hidden_price = hidden_key.map(|key: Key| Price(price_of(opposite, key.rank)));
+            let takes_hidden = match (shown_price, hidden_price) {
+                (_, None) => false,
+                (None, Some(_)) => true,
+                (Some(shown), Some(hidden)) => hidden.is_better(opposite, shown),
+            };
+            if takes_hidden || shown_price != level {
+                left = left.saturating_sub(std::mem::take(&mut reserves));
+                level = shown_price;
+                if left == 0 {
+                    return true;
+                }
+            }
+            let (own, shares, price) = if takes_hidden {
+                let index = hidden;
+                let set = self.extras.pools[instrument.index()].hidden[opposite.index()];
+                hidden = hidden_key.and_then(|key| self.extras.places.after(set, key));
+                (index, index.map_or(0, |index| self.open_of(index)), hidden_price)
+            } else {
+                let Some(slot) = shown else {
+                    return false;
+                };
+                let order = self.books.order(slot);
+                shown = self.books.behind(slot);
+                (order.own_index(), order.available(), shown_price)
+            };
+            if price.is_none_or(|price| !bound.reaches(side, price)) {
+                return false;
+            }
+            if let (Some(group), Some(index)) = (group, own)
+                && self.group_of(self.own.get(index).account).map(|g| g.group) == Some(group.group)
+            {
+                if group.mode == SelfTradeMode::CancelOldest {
+                    continue;
+                }
+                return false;
+            }
+            if let (Some(index), false) = (own, takes_hidden) {
+                reserves += u64::from(self.open_of(index) - shares);
+            }
+            left = left.saturating_sub(shares.into());
+            if left == 0 {
+                return true;
+            }
+        }
+    }
+
+    pub(crate) fn cancel_remainder(
+        &mut self,
+        to: Address,
+        quantity: Quantity,
+        reason: CancelReason,
+    ) {
+        self.emit(to, Outcome::Canceled { quantity, open: Quantity::ZERO, reason });
+    }
+
+    /// An order with this number of the session, if one is open: its index.
+    #[inline]
+    pub(crate) fn find_own(&self, key: OrderKey) -> Option<u32> {
+        self.books.find(key).and_then(|slot| self.books.order(slot).own_index())
+    }
+}

@@ -1,0 +1,78 @@
+//! What is refused before matching is asked: values that no order of a venue can carry, and fields
+//! that do not belong to the order's type. The same for everything that matches.
+
+use crate::decimal::Amount;
+use crate::line::Rejected;
+use crate::op::{Instrument, Kind, New, Replace, Tif};
+
+/// The highest price, and the largest quantity.
+pub(crate) const HIGHEST: i64 = i32::MAX as i64;
+
+/// Characters that a symbol may have.
+const SYMBOL_CHARACTERS: usize = 8;
+
+/// Why an instrument cannot be.
+pub(crate) fn instrument(op: &Instrument) -> Result<(), Rejected> {
+    let symbol = op.symbol.as_bytes();
+    let fits = (1..=SYMBOL_CHARACTERS).contains(&symbol.len());
+    if !fits || !symbol.iter().all(u8::is_ascii_graphic) {
+        return Err(Rejected::because("invalid_symbol"));
+    }
+    let possible = |units: i64| (1..=HIGHEST).contains(&units);
+    if op.tick.is_some_and(|tick| !tick.exact || !possible(tick.units)) {
+        return Err(Rejected::because("invalid_tick"));
+    }
+    if op.lot.is_some_and(|lot| !possible(lot.0)) {
+        return Err(Rejected::because("invalid_lot"));
+    }
+    Ok(())
+}
+
+/// Why a new order cannot be asked for.
+pub(crate) fn new(op: &New) -> Result<(), Rejected> {
+    let peg = matches!(op.kind, Kind::MidpointPeg | Kind::PrimaryPeg);
+    let stop = matches!(op.kind, Kind::Stop | Kind::StopLimit | Kind::TrailingStop);
+    let unfit = [
+        ("price", op.price.is_some() && matches!(op.kind, Kind::Market | Kind::Stop)),
+        ("stop_price", op.stop_price.is_some() && !stop),
+        ("trail", op.trail.is_some() && op.kind != Kind::TrailingStop),
+        ("offset", op.offset.is_some() && !peg),
+        ("expire_ns", op.expire_ns.is_some() && op.tif != Tif::Gtd),
+    ];
+    if let Some((field, _)) = unfit.into_iter().find(|(_, unfit)| *unfit) {
+        return Err(Rejected::combination(field));
+    }
+    [op.price, op.stop_price, op.trail, op.offset].into_iter().try_for_each(whole_units)?;
+    if op.offset.is_some_and(|offset| !(-HIGHEST..=HIGHEST).contains(&offset.units)) {
+        return Err(Rejected::because("invalid_price"));
+    }
+    Ok(())
+}
+
+/// Why a replacement cannot be asked for.
+pub(crate) fn replace(op: &Replace) -> Result<(), Rejected> {
+    if op.expire_ns.is_some() && op.tif != Some(Tif::Gtd) {
+        return Err(Rejected::combination("expire_ns"));
+    }
+    if !(0..=HIGHEST).contains(&op.quantity.0) {
+        return Err(Rejected::because("invalid_quantity"));
+    }
+    whole_units(op.price)
+}
+
+/// Why this cannot be an auction's reference.
+pub(crate) fn reference(price: Option<Amount>) -> Result<(), Rejected> {
+    whole_units(price)?;
+    if price.is_some_and(|price| !(1..=HIGHEST).contains(&price.units)) {
+        return Err(Rejected::because("invalid_price"));
+    }
+    Ok(())
+}
+
+/// A price finer than a price unit is off every tick.
+fn whole_units(price: Option<Amount>) -> Result<(), Rejected> {
+    match price {
+        Some(price) if !price.exact => Err(Rejected::because("price_off_tick")),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,198 @@
+//! What a scenario is answered, one event a line.
+
+use serde::Serialize;
+
+use crate::decimal::Amount;
+use crate::op::{Id, Side};
+
+/// One event.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum Line {
+    /// An order is accepted.
+    Accepted {
+        /// The order.
+        id: Id,
+        /// Its limit, where it is not the one that was asked: a post-only order slid.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        price: Option<Amount>,
+    },
+    /// A request is refused and has changed nothing.
+    Rejected(Rejected),
+    /// Two orders traded.
+    Trade {
+        /// The instrument.
+        symbol: String,
+        /// The order that stood, in an auction the earlier one.
+        maker: Id,
+        /// The order that came, in an auction the later one.
+        taker: Id,
+        /// At which price.
+        price: Amount,
+        /// Shares.
+        quantity: u64,
+    },
+    /// Shares were taken off an order.
+    Canceled {
+        /// The order.
+        id: Id,
+        /// How many.
+        quantity: u64,
+        /// Why.
+        reason: &'static str,
+    },
+    /// An order stands under a new number.
+    Replaced {
+        /// The number it had.
+        id: Id,
+        /// The number it has.
+        new_id: Id,
+        /// Its limit, where it is not the one that was asked: a post-only order slid.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        price: Option<Amount>,
+    },
+    /// A stop was elected and now enters.
+    Triggered {
+        /// The order.
+        id: Id,
+    },
+    /// A mass cancel is done.
+    MassCanceled {
+        /// How many orders it cancelled.
+        orders: u64,
+    },
+    /// An auction is held; its trades follow.
+    Auction {
+        /// The instrument.
+        symbol: String,
+        /// `opening`, `halt` or `closing`.
+        auction: &'static str,
+        /// Price, shares and imbalance.
+        #[serde(flatten)]
+        figures: Figures,
+    },
+    /// What an auction would give now, while orders are collected.
+    Imbalance {
+        /// The instrument.
+        symbol: String,
+        /// Price, shares and imbalance.
+        #[serde(flatten)]
+        figures: Figures,
+    },
+    /// The displayed book.
+    Book {
+        /// The instrument.
+        symbol: String,
+        /// Levels to buy, the highest first.
+        bids: Vec<Level>,
+        /// Levels to sell, the lowest first.
+        asks: Vec<Level>,
+    },
+    /// A line of the scenario is none.
+    Error {
+        /// Its number, from 1.
+        line: u64,
+        /// What is wrong with it.
+        message: String,
+    },
+}
+
+/// A refusal.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Rejected {
+    /// The order that was to be entered, the replacement or the order to be cancelled.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub id: Option<Id>,
+    /// The operation, where it has no number.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub op: Option<&'static str>,
+    /// Why.
+    pub reason: &'static str,
+    /// The field that does not go with the rest of the order.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub field: Option<&'static str>,
+    /// What would have been allowed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub limit: Option<Figure>,
+    /// What was asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub observed: Option<Figure>,
+}
+
+impl Rejected {
+    /// For this reason, with nothing more to say.
+    pub const fn because(reason: &'static str) -> Self {
+        Self { id: None, op: None, reason, field: None, limit: None, observed: None }
+    }
+
+    /// Because this field does not go with the rest.
+    pub const fn combination(field: &'static str) -> Self {
+        let mut rejected = Self::because("invalid_combination");
+        rejected.field = Some(field);
+        rejected
+    }
+
+    /// With what would have been allowed and what was asked.
+    #[must_use]
+    pub const fn with(mut self, limit: Figure, observed: Figure) -> Self {
+        self.limit = Some(limit);
+        self.observed = Some(observed);
+        self
+    }
+
+    /// As the answer about this order.
+    pub const fn of(mut self, id: Id) -> Line {
+        self.id = Some(id);
+        Line::Rejected(self)
+    }
+
+    /// As the answer to an operation that has no number.
+    pub const fn of_op(mut self, op: &'static str) -> Line {
+        self.op = Some(op);
+        Line::Rejected(self)
+    }
+}
+
+/// A price or money, or a number of something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
+pub enum Figure {
+    /// A price or money.
+    Amount(Amount),
+    /// A number of shares, orders or messages.
+    Count(u64),
+}
+
+/// The figures of an auction. Where nothing trades there is no price and all else is 0.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Figures {
+    /// The price.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub price: Option<Amount>,
+    /// Shares that trade.
+    pub quantity: u64,
+    /// Shares at the price or better that find nobody.
+    pub imbalance: u64,
+    /// On which side those are.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub side: Option<Side>,
+}
+
+/// A level of a book.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Level {
+    /// The price.
+    pub price: Amount,
+    /// Displayed shares.
+    pub quantity: u64,
+    /// Displayed orders.
+    pub orders: u64,
+}
+
+impl Line {
+    /// The event as a line.
+    pub fn to_json(&self) -> String {
+        // Strings, numbers and plain structs: nothing in here can fail to be written.
+        serde_json::to_string(self).unwrap_or_default()
+    }
+}

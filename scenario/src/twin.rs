@@ -1,0 +1,383 @@
+//! The naive twin: every rule of `docs/matching.md` in the plainest way there is. All orders are in
+//! one vector that is searched and sorted whenever something is to be known.
+
+mod auction;
+mod check;
+mod entry;
+mod replace;
+mod waiting;
+
+use crate::decimal::Amount;
+use crate::line::{Figures, Level, Line, Rejected};
+use crate::op::{self, Id, Kind, Op, Phase, PostOnly, SelfTrade, Side, Tif};
+use crate::{Matcher, edge};
+
+/// The naive twin.
+#[derive(Clone, Debug, Default)]
+pub struct Twin {
+    now: u64,
+    instruments: Vec<Instrument>,
+    accounts: Vec<Account>,
+    orders: Vec<Order>,
+    /// Ids of orders that were ever accepted.
+    used: std::collections::HashSet<Id>,
+    /// Counts whatever needs an order in time.
+    moments: u64,
+    lines: Vec<Line>,
+}
+
+#[derive(Clone, Debug)]
+struct Instrument {
+    symbol: String,
+    tick: i64,
+    lot: i64,
+    phase: Phase,
+    /// The last print.
+    last: Option<i64>,
+    /// Elected stops that have not had their turn.
+    elected: Vec<Id>,
+    /// What was last told of the coming auction.
+    told: Figures,
+}
+
+#[derive(Clone, Debug)]
+struct Account {
+    name: String,
+    group: Option<String>,
+    mode: Option<SelfTrade>,
+    post_only: PostOnly,
+}
+
+/// Where an order is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    /// On its way in.
+    Entering,
+    /// In the book.
+    Book,
+    /// A stop that waits to be elected.
+    Stop,
+    /// A stop that waits for its turn.
+    Elected,
+    /// A peg that has no price now.
+    PegOutside,
+    /// An at-close order that waits for its auction.
+    AtClose,
+}
+
+#[derive(Clone, Debug)]
+struct Order {
+    id: Id,
+    account: String,
+    session: String,
+    /// Which instrument.
+    at: usize,
+    side: Side,
+    kind: Kind,
+    /// Its own limit.
+    limit: Option<i64>,
+    /// Where it stands in the book; market orders have no price.
+    price: Option<i64>,
+    tif: Tif,
+    expire: u64,
+    stop: i64,
+    /// When it took its place among the stops of its stop price.
+    stop_moment: u64,
+    trail: i64,
+    offset: i64,
+    /// The display size, 0 for all.
+    display: u64,
+    hidden: bool,
+    post_only: bool,
+    minimum: u64,
+    executed: u64,
+    open: u64,
+    /// What of it is shown, or of a hidden order, what could be traded: all but a reserve.
+    shown: u64,
+    /// Its place in the order of entry.
+    entry: u64,
+    /// Its place in the queue of its price.
+    time: u64,
+    place: Place,
+}
+
+impl Order {
+    fn is_peg(&self) -> bool {
+        matches!(self.kind, Kind::MidpointPeg | Kind::PrimaryPeg)
+    }
+
+    fn is_displayed(&self) -> bool {
+        !self.hidden && self.kind != Kind::MidpointPeg
+    }
+
+    /// One slice of an iceberg, or all that is open.
+    fn slice(&self) -> u64 {
+        if self.display == 0 { self.open } else { self.open.min(self.display) }
+    }
+
+    /// Whether this order, with this limit (none: a market order), may trade at a price.
+    fn reaches(&self, limit: Option<i64>, price: i64) -> bool {
+        match (limit, self.side) {
+            (None, _) => true,
+            (Some(limit), Side::Buy) => limit >= price,
+            (Some(limit), Side::Sell) => limit <= price,
+        }
+    }
+}
+
+impl Phase {
+    fn collects(self) -> bool {
+        matches!(self, Self::PreOpen | Self::Paused | Self::PreClose)
+    }
+}
+
+/// A price so that the better one is less.
+fn badness(side: Side, price: i64) -> i64 {
+    match side {
+        Side::Buy => -price,
+        Side::Sell => price,
+    }
+}
+
+impl Twin {
+    /// A venue without instruments, at time 0.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The open orders and their open shares.
+    pub fn open_orders(&self) -> impl Iterator<Item = (Id, u64)> + '_ {
+        self.orders.iter().map(|order| (order.id, order.open))
+    }
+
+    fn moment(&mut self) -> u64 {
+        self.moments += 1;
+        self.moments
+    }
+
+    fn tell(&mut self, line: Line) {
+        self.lines.push(line);
+    }
+
+    fn instrument(&self, symbol: &str) -> Option<usize> {
+        self.instruments.iter().position(|instrument| instrument.symbol == symbol)
+    }
+
+    fn find(&self, id: Id) -> Option<&Order> {
+        self.orders.iter().find(|order| order.id == id)
+    }
+
+    /// An order that must be there.
+    fn order(&mut self, id: Id) -> &mut Order {
+        let found = self.orders.iter_mut().find(|order| order.id == id);
+        found.unwrap_or_else(|| panic!("order {id} is gone"))
+    }
+
+    fn account(&self, name: &str) -> Option<&Account> {
+        self.accounts.iter().find(|account| account.name == name)
+    }
+
+    /// Ids of the orders that are so, in order of entry.
+    fn ids(&self, is: impl Fn(&Order) -> bool) -> Vec<Id> {
+        let mut found: Vec<_> = self.orders.iter().filter(|order| is(order)).collect();
+        found.sort_by_key(|order| order.entry);
+        found.into_iter().map(|order| order.id).collect()
+    }
+
+    /// A side of the book in priority; market orders first.
+    fn queue(&self, at: usize, side: Side) -> Vec<&Order> {
+        let in_it =
+            |order: &&Order| order.at == at && order.side == side && order.place == Place::Book;
+        let mut queue: Vec<_> = self.orders.iter().filter(in_it).collect();
+        queue.sort_by_key(|order| {
+            let price = order.price.map(|price| badness(side, price));
+            (price, !order.is_displayed(), order.time)
+        });
+        queue
+    }
+
+    /// The best price of a side, hidden shares included.
+    fn best(&self, at: usize, side: Side) -> Option<i64> {
+        self.queue(at, side).iter().find_map(|order| order.price)
+    }
+
+    /// Takes shares off and tells it. An order without shares is gone.
+    fn cancel_shares(&mut self, id: Id, quantity: u64, reason: &'static str) {
+        self.tell(Line::Canceled { id, quantity, reason });
+        self.shrink(id, quantity);
+    }
+
+    fn cancel_all(&mut self, id: Id, reason: &'static str) {
+        let open = self.order(id).open;
+        self.cancel_shares(id, open, reason);
+    }
+
+    /// Takes off shares that nobody executed: the reserve first.
+    fn shrink(&mut self, id: Id, quantity: u64) {
+        let order = self.order(id);
+        order.open -= quantity;
+        order.shown = order.shown.min(order.open);
+        if order.open == 0 {
+            self.remove(id);
+        }
+    }
+
+    fn remove(&mut self, id: Id) {
+        self.orders.retain(|order| order.id != id);
+        for instrument in &mut self.instruments {
+            instrument.elected.retain(|elected| *elected != id);
+        }
+    }
+
+    /// What follows from an input: pegs, then elected stops in turn; at the very end what the
+    /// coming auctions would give.
+    fn settle(&mut self) {
+        for at in 0..self.instruments.len() {
+            self.reprice(at);
+            while self.instruments[at].phase == Phase::Continuous
+                && !self.instruments[at].elected.is_empty()
+            {
+                self.trigger(at);
+                self.reprice(at);
+            }
+        }
+    }
+
+    fn tell_figures(&mut self) {
+        for at in 0..self.instruments.len() {
+            let instrument = &self.instruments[at];
+            if !instrument.phase.collects() {
+                continue;
+            }
+            let closing = instrument.phase == Phase::PreClose;
+            let figures = self.figures(at, closing, instrument.last);
+            if figures != instrument.told {
+                let symbol = instrument.symbol.clone();
+                self.instruments[at].told = figures;
+                self.tell(Line::Imbalance { symbol, figures });
+            }
+        }
+    }
+
+    fn carry_out(&mut self, op: &Op) -> Result<(), Line> {
+        match op {
+            Op::Instrument(op) => self.add_instrument(op).map_err(|why| why.of_op("instrument")),
+            Op::Account(op) => {
+                self.set_account(op);
+                Ok(())
+            }
+            Op::New(op) => self.enter_new(op).map_err(|why| why.of(op.id)),
+            Op::Cancel(op) => {
+                if self.find(op.id).is_none() {
+                    return Err(Rejected::because("unknown_id").of(op.id));
+                }
+                self.cancel_all(op.id, "user_request");
+                Ok(())
+            }
+            Op::Replace(op) => self.replace(op).map_err(|why| why.of(op.new_id)),
+            Op::MassCancel(op) => self.mass_cancel(op).map_err(|why| why.of_op("mass_cancel")),
+            Op::Phase(op) => self.change_phase(op).map_err(|why| why.of_op("phase")),
+            Op::Time(op) => {
+                if op.ns < self.now {
+                    return Err(Rejected::because("invalid_time").of_op("time"));
+                }
+                self.now = op.ns;
+                self.expire();
+                Ok(())
+            }
+            Op::Book(op) => self.show(op).map_err(|why| why.of_op("book")),
+        }
+    }
+
+    fn add_instrument(&mut self, op: &op::Instrument) -> Result<(), Rejected> {
+        edge::instrument(op)?;
+        if self.instrument(&op.symbol).is_some() {
+            return Err(Rejected::because("duplicate_symbol"));
+        }
+        self.instruments.push(Instrument {
+            symbol: op.symbol.clone(),
+            tick: op.tick.map_or(1, |tick| tick.units),
+            lot: op.lot.map_or(1, |lot| lot.0),
+            phase: Phase::Continuous,
+            last: None,
+            elected: Vec::new(),
+            told: Figures::default(),
+        });
+        Ok(())
+    }
+
+    fn set_account(&mut self, op: &op::Account) {
+        self.accounts.retain(|account| account.name != op.account);
+        self.accounts.push(Account {
+            name: op.account.clone(),
+            group: op.group.clone(),
+            mode: op.self_trade,
+            post_only: op.post_only.unwrap_or_default(),
+        });
+    }
+
+    fn mass_cancel(&mut self, op: &op::MassCancel) -> Result<(), Rejected> {
+        let at = match &op.symbol {
+            None => None,
+            Some(symbol) => {
+                let unknown = Rejected::because("unknown_instrument");
+                Some(self.instrument(symbol).ok_or(unknown)?)
+            }
+        };
+        let meant = self.ids(|order| {
+            at.is_none_or(|at| at == order.at)
+                && op.account.as_ref().is_none_or(|account| *account == order.account)
+                && op.session.as_ref().is_none_or(|session| *session == order.session)
+                && op.side.is_none_or(|side| side == order.side)
+        });
+        for id in &meant {
+            self.cancel_all(*id, "mass_cancel");
+        }
+        self.tell(Line::MassCanceled { orders: meant.len() as u64 });
+        Ok(())
+    }
+
+    fn expire(&mut self) {
+        let now = self.now;
+        let mut expired = self.ids(|order| order.tif == Tif::Gtd && order.expire <= now);
+        expired.sort_by_key(|id| self.find(*id).map(|order| order.expire));
+        for id in expired {
+            self.cancel_all(id, "expired");
+        }
+    }
+
+    fn show(&mut self, op: &op::Book) -> Result<(), Rejected> {
+        let unknown = Rejected::because("unknown_instrument");
+        let at = self.instrument(&op.symbol).ok_or(unknown)?;
+        let levels = |side| {
+            let mut levels: Vec<Level> = Vec::new();
+            for order in self.queue(at, side).iter().filter(|order| order.is_displayed()) {
+                let Some(price) = order.price.map(Amount::new) else { continue };
+                if levels.last().is_none_or(|level| level.price != price) {
+                    levels.push(Level { price, quantity: 0, orders: 0 });
+                }
+                let level = levels.last_mut().expect("a level");
+                level.quantity += order.shown;
+                level.orders += 1;
+            }
+            levels.truncate(op.depth.unwrap_or(usize::MAX));
+            levels
+        };
+        let (bids, asks) = (levels(Side::Buy), levels(Side::Sell));
+        self.tell(Line::Book { symbol: op.symbol.clone(), bids, asks });
+        Ok(())
+    }
+}
+
+impl Matcher for Twin {
+    fn apply(&mut self, op: &Op, answer: &mut Vec<Line>) {
+        match self.carry_out(op) {
+            Ok(()) => {
+                self.settle();
+                self.tell_figures();
+            }
+            Err(refused) => self.tell(refused),
+        }
+        answer.append(&mut self.lines);
+    }
+}

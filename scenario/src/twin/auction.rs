@@ -1,0 +1,140 @@
+//! Phases and auctions.
+
+use super::{Order, Place, Twin, badness};
+use crate::decimal::Amount;
+use crate::edge;
+use crate::line::{Figures, Line, Rejected};
+use crate::op::{self, Id, Phase, Side, Tif};
+
+impl Twin {
+    pub(super) fn change_phase(&mut self, op: &op::PhaseChange) -> Result<(), Rejected> {
+        let unknown = Rejected::because("unknown_instrument");
+        let at = self.instrument(&op.symbol).ok_or(unknown)?;
+        edge::reference(op.reference)?;
+        let (old, new) = (self.instruments[at].phase, op.phase);
+        if old == new {
+            return Ok(());
+        }
+        let auction = match (old, new) {
+            (Phase::PreOpen, Phase::Continuous) => Some("opening"),
+            (_, Phase::Continuous) => Some("halt"),
+            (Phase::PreClose, Phase::Closed) => Some("closing"),
+            _ => None,
+        };
+        let reference = op.reference.map(|price| price.units).or(self.instruments[at].last);
+        let print = auction.and_then(|auction| self.hold(at, auction, reference));
+        self.instruments[at].phase = new;
+        if new.collects() && !old.collects() {
+            self.instruments[at].told = Figures::default();
+        }
+        if new == Phase::Closed {
+            let over = self.ids(|order| {
+                order.at == at && matches!(order.tif, Tif::Day | Tif::AtOpen | Tif::AtClose)
+            });
+            for id in over {
+                self.cancel_all(id, "end_of_day");
+            }
+        }
+        if let Some(price) = print {
+            self.print(at, price);
+        }
+        Ok(())
+    }
+
+    /// Holds an auction and cancels what was for it alone. Gives its price.
+    fn hold(&mut self, at: usize, auction: &'static str, reference: Option<i64>) -> Option<i64> {
+        let closing = auction == "closing";
+        let figures = self.figures(at, closing, reference);
+        if let Some(price) = figures.price {
+            let symbol = self.instruments[at].symbol.clone();
+            self.tell(Line::Auction { symbol, auction, figures });
+            self.trade_at(at, closing, price.units, figures.quantity);
+        }
+        let over = self.ids(|order| {
+            let market = order.place == Place::Book && order.price.is_none();
+            let its_own = order.tif == Tif::AtOpen || (closing && order.tif == Tif::AtClose);
+            order.at == at && (market || its_own)
+        });
+        for id in over {
+            self.cancel_all(id, "auction_over");
+        }
+        figures.price.map(|price| price.units)
+    }
+
+    /// Who takes part on a side, in the auction's priority.
+    fn participants(&self, at: usize, side: Side, closing: bool) -> Vec<&Order> {
+        let takes_part = |order: &&Order| {
+            order.at == at
+                && order.side == side
+                && (order.place == Place::Book || closing && order.place == Place::AtClose)
+        };
+        let mut found: Vec<_> = self.orders.iter().filter(takes_part).collect();
+        found.sort_by_key(|order| {
+            let price = order.limit.map(|limit| badness(side, limit));
+            let time = if order.place == Place::Book { order.time } else { order.entry };
+            (price, order.hidden, time)
+        });
+        found
+    }
+
+    /// What an auction would give now.
+    pub(super) fn figures(&self, at: usize, closing: bool, reference: Option<i64>) -> Figures {
+        let buyers = self.participants(at, Side::Buy, closing);
+        let sellers = self.participants(at, Side::Sell, closing);
+        let mut prices: Vec<i64> =
+            buyers.iter().chain(&sellers).filter_map(|order| order.limit).collect();
+        prices.extend(reference);
+        let outcomes = prices.into_iter().map(|price| {
+            let shares = |orders: &[&Order]| -> u64 {
+                let willing = |order: &&&Order| order.reaches(order.limit, price);
+                orders.iter().filter(willing).map(|order| order.open).sum()
+            };
+            (price, shares(&buyers), shares(&sellers))
+        });
+        let best = outcomes.filter(|(_, buy, sell)| buy.min(sell) > &0).min_by_key(
+            |&(price, buy, sell)| {
+                let most = std::cmp::Reverse(buy.min(sell));
+                (most, buy.abs_diff(sell), reference.map(|near| near.abs_diff(price)), price)
+            },
+        );
+        let Some((price, buy, sell)) = best else { return Figures::default() };
+        let side = match buy.cmp(&sell) {
+            std::cmp::Ordering::Greater => Some(Side::Buy),
+            std::cmp::Ordering::Less => Some(Side::Sell),
+            std::cmp::Ordering::Equal => None,
+        };
+        Figures {
+            price: Some(Amount::new(price)),
+            quantity: buy.min(sell),
+            imbalance: buy.abs_diff(sell),
+            side,
+        }
+    }
+
+    /// Pairs the first of the buyers with the first of the sellers until the shares are out.
+    fn trade_at(&mut self, at: usize, closing: bool, price: i64, shares: u64) {
+        let mut left = shares;
+        while left > 0 {
+            let first = |side| self.participants(at, side, closing)[0].clone();
+            let (buyer, seller) = (first(Side::Buy), first(Side::Sell));
+            let quantity = left.min(buyer.open).min(seller.open);
+            let (maker, taker) = if buyer.entry < seller.entry {
+                (buyer.id, seller.id)
+            } else {
+                (seller.id, buyer.id)
+            };
+            self.execute(maker, taker, price, quantity);
+            for id in [maker, taker] {
+                self.show_again(id);
+            }
+            left -= quantity;
+        }
+    }
+
+    /// What is left of an iceberg shows its display size again, in its old place.
+    fn show_again(&mut self, id: Id) {
+        if let Some(order) = self.orders.iter_mut().find(|order| order.id == id) {
+            order.shown = order.slice();
+        }
+    }
+}

@@ -1,0 +1,272 @@
+//! Twin and engine side by side: every line of both compared, the whole book after every command,
+//! and what must always be true.
+
+use std::collections::HashMap;
+use std::fmt::Write;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use spindle_scenario::{
+    Amount, Book, Id, Level, Line, MassCancel, Matcher, Op, Phase, Size, Twin, Venue,
+};
+
+/// Enough for every test here.
+const SIZE: Size = Size { instruments: 8, accounts: 16, orders: 4_096 };
+
+/// Twin and engine.
+pub(crate) struct Pair {
+    pub(crate) twin: Twin,
+    venue: Venue,
+    ledger: Ledger,
+    symbols: Vec<String>,
+    phases: HashMap<String, Phase>,
+    /// What both said to the last command.
+    pub(crate) lines: Vec<Line>,
+}
+
+impl Default for Pair {
+    fn default() -> Self {
+        Self::new(SIZE)
+    }
+}
+
+impl Pair {
+    /// With an engine of this size.
+    pub(crate) fn new(size: Size) -> Self {
+        Self {
+            twin: Twin::new(),
+            venue: Venue::new(size),
+            ledger: Ledger::default(),
+            symbols: Vec::new(),
+            phases: HashMap::new(),
+            lines: Vec::new(),
+        }
+    }
+
+    /// Carries out one operation on both and compares; what is wrong is the error.
+    pub(crate) fn apply(&mut self, op: &Op) -> Result<(), String> {
+        self.lines.clear();
+        self.twin.apply(op, &mut self.lines);
+        let mut theirs = Vec::new();
+        self.venue.apply(op, &mut theirs);
+        same(&self.lines, &theirs)?;
+        if let [Line::Rejected(_)] = self.lines[..] {
+        } else {
+            match op {
+                Op::Instrument(op) => {
+                    self.symbols.push(op.symbol.clone());
+                    self.phases.insert(op.symbol.clone(), Phase::Continuous);
+                }
+                Op::Phase(op) => {
+                    self.phases.insert(op.symbol.clone(), op.phase);
+                }
+                _ => {}
+            }
+        }
+        self.ledger.book(op, &self.lines)?;
+        self.ledger.balances(&self.twin)?;
+        if self.twin.open_orders().count() != self.venue.engine().own_orders() {
+            return Err(format!(
+                "open orders: twin {}, engine {}",
+                self.twin.open_orders().count(),
+                self.venue.engine().own_orders()
+            ));
+        }
+        for at in 0..self.symbols.len() {
+            let symbol = self.symbols[at].clone();
+            self.compare_book(symbol)?;
+        }
+        Ok(())
+    }
+
+    fn compare_book(&mut self, symbol: String) -> Result<(), String> {
+        let look = Op::Book(Book { symbol: symbol.clone(), depth: None });
+        let (mut ours, mut theirs) = (Vec::new(), Vec::new());
+        self.twin.apply(&look, &mut ours);
+        self.venue.apply(&look, &mut theirs);
+        same(&ours, &theirs)?;
+        let [Line::Book { bids, asks, .. }] = &ours[..] else {
+            return Err("no book".into());
+        };
+        let is_continuous = self.phases[&symbol] == Phase::Continuous;
+        sound(bids, asks, is_continuous).map_err(|wrong| format!("{wrong}: {}", ours[0].to_json()))
+    }
+
+    /// Cancels all that is left and compares that: what no book shows comes to light.
+    pub(crate) fn end(&mut self) -> Result<(), String> {
+        self.apply(&Op::MassCancel(MassCancel::default()))?;
+        if self.twin.open_orders().next().is_some() {
+            Err("orders are left".into())
+        } else {
+            Ok(())
+        }
+    }
+}
+
+fn same(twin: &[Line], engine: &[Line]) -> Result<(), String> {
+    if twin == engine {
+        return Ok(());
+    }
+    let text = |lines: &[Line]| -> String {
+        lines.iter().fold(String::new(), |text, line| text + "    " + &line.to_json() + "\n")
+    };
+    Err(format!("twin:\n{}engine:\n{}", text(twin), text(engine)))
+}
+
+/// Levels in order, none of them empty, and no trade left undone.
+fn sound(bids: &[Level], asks: &[Level], is_continuous: bool) -> Result<(), String> {
+    let full = |level: &Level| level.orders > 0 && level.quantity >= level.orders;
+    if !bids.iter().chain(asks).all(full) {
+        return Err("a level without orders or shares".into());
+    }
+    if !bids.is_sorted_by(|one, next| one.price > next.price) {
+        return Err("bids out of order".into());
+    }
+    if !asks.is_sorted_by(|one, next| one.price < next.price) {
+        return Err("asks out of order".into());
+    }
+    let crossed = |bid: &Level, ask: &Level| bid.price >= ask.price;
+    let is_crossed = bids.first().zip(asks.first()).is_some_and(|(bid, ask)| crossed(bid, ask));
+    if is_crossed && is_continuous { Err("crossed".into()) } else { Ok(()) }
+}
+
+/// What became of the shares of an order.
+#[derive(Clone, Copy, Debug, Default)]
+struct Shares {
+    entered: u64,
+    executed: u64,
+    canceled: u64,
+}
+
+impl Shares {
+    fn open(&self) -> Option<u64> {
+        self.entered.checked_sub(self.executed)?.checked_sub(self.canceled)
+    }
+}
+
+/// Every open order's shares, kept from the lines alone.
+#[derive(Debug, Default)]
+struct Ledger {
+    orders: HashMap<Id, Shares>,
+}
+
+impl Ledger {
+    fn book(&mut self, op: &Op, lines: &[Line]) -> Result<(), String> {
+        for line in lines {
+            match line {
+                Line::Accepted { id, .. } => {
+                    let Op::New(new) = op else {
+                        return Err("accepted without being asked".into());
+                    };
+                    let entered = new.quantity.0.unsigned_abs();
+                    self.orders.insert(*id, Shares { entered, ..Shares::default() });
+                }
+                Line::Replaced { id, new_id, .. } => {
+                    let Op::Replace(new) = op else {
+                        return Err("replaced without being asked".into());
+                    };
+                    let old = self.orders.remove(id).ok_or("replaced an order that is gone")?;
+                    let entered = new.quantity.0.unsigned_abs();
+                    self.orders.insert(*new_id, Shares { entered, canceled: 0, ..old });
+                }
+                Line::Trade { maker, taker, quantity, .. } => {
+                    for id in [maker, taker] {
+                        let order =
+                            self.orders.get_mut(id).ok_or("traded an order that is gone")?;
+                        order.executed += quantity;
+                    }
+                }
+                Line::Canceled { id, quantity, .. } => {
+                    let order = self.orders.get_mut(id).ok_or("canceled an order that is gone")?;
+                    order.canceled += quantity;
+                }
+                _ => {}
+            }
+            self.orders.retain(|_, order| order.open() != Some(0));
+        }
+        Ok(())
+    }
+
+    /// For every order, and so for all orders of an account: entered = executed + open + cancelled.
+    fn balances(&self, twin: &Twin) -> Result<(), String> {
+        let mut count = 0;
+        for (id, open) in twin.open_orders() {
+            count += 1;
+            let told = self.orders.get(&id).and_then(Shares::open);
+            if told != Some(open) {
+                return Err(format!("order {id}: {open} shares open, told: {told:?}"));
+            }
+        }
+        if count != self.orders.len() {
+            return Err(format!("{count} orders open, told: {:?}", self.orders));
+        }
+        Ok(())
+    }
+}
+
+/// Where a run went wrong, and how.
+pub(crate) fn first_fault(ops: &[Op]) -> Option<(usize, String)> {
+    let mut pair = Pair::default();
+    let mut at = 0;
+    let run = catch_unwind(AssertUnwindSafe(|| {
+        for op in ops {
+            pair.apply(op)?;
+            at += 1;
+        }
+        pair.end()
+    }));
+    match run {
+        Ok(Ok(())) => None,
+        Ok(Err(fault)) => Some((at, fault)),
+        Err(panic) => {
+            let text = panic.downcast_ref::<String>().map(String::as_str);
+            let text = text.or(panic.downcast_ref::<&str>().copied());
+            Some((at, format!("panicked: {}", text.unwrap_or("without a word"))))
+        }
+    }
+}
+
+/// The smallest scenario that still fails, found by leaving out what is not needed.
+pub(crate) fn shrink(mut ops: Vec<Op>) -> Vec<Op> {
+    if let Some((at, _)) = first_fault(&ops) {
+        ops.truncate(at + 1);
+    }
+    let mut chunk = ops.len().div_ceil(2);
+    while chunk > 0 {
+        let mut at = 0;
+        let mut shrunk = false;
+        while at < ops.len() {
+            let mut fewer = ops.clone();
+            fewer.drain(at..(at + chunk).min(ops.len()));
+            if let Some((fault, _)) = first_fault(&fewer) {
+                fewer.truncate(fault + 1);
+                ops = fewer;
+                shrunk = true;
+            } else {
+                at += chunk;
+            }
+        }
+        if chunk > 1 {
+            chunk /= 2;
+        } else if !shrunk {
+            break;
+        }
+    }
+    ops
+}
+
+/// Shrinks a failing scenario and says all there is to say about it.
+pub(crate) fn report(ops: Vec<Op>, about: &str) -> String {
+    let ops = shrink(ops);
+    let fault = first_fault(&ops).map_or("it does not fail again".into(), |(_, fault)| fault);
+    let mut text = format!("{about}\nthe smallest scenario:\n");
+    for op in &ops {
+        let _ = writeln!(text, "{}", op.to_json());
+    }
+    let _ = write!(text, "its last line:\n{fault}");
+    text
+}
+
+/// A price of this many units.
+pub(crate) fn price(units: i64) -> Amount {
+    Amount::new(units)
+}

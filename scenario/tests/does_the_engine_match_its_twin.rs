@@ -1,0 +1,442 @@
+//! The engine against its naive twin, by chance: streams over all kinds of order, phase and account
+//! setting; every line and the whole book compared after every command.
+//!
+//! `SPINDLE_DIFFERENTIAL_COMMANDS` sets how many commands, `SPINDLE_DIFFERENTIAL_SEED` where chance
+//! begins. A failure is shrunk to the smallest scenario that shows it, which `spindle match` takes
+//! as it is.
+
+mod common;
+
+use std::panic;
+
+use common::{Pair, price, report};
+use rand_core::{Rng, SeedableRng};
+use rand_xoshiro::Xoshiro256PlusPlus;
+use spindle_scenario::{
+    Account, Cancel, Id, Instrument, Kind, Line, MassCancel, New, Op, Phase, PhaseChange, PostOnly,
+    Replace, SelfTrade, Shares, Side, Tif, Time,
+};
+
+/// Commands in one run; the next begins with an empty venue.
+const RUN: u64 = 2_000;
+
+const ACCOUNTS: [&str; 5] = ["A", "B", "C", "D", "E"];
+const SYMBOLS: [&str; 2] = ["X", "Y"];
+
+/// What a run is made of: how often each thing comes, of 100 or of what is said.
+#[derive(Clone, Copy, Debug)]
+struct Taste {
+    /// The middle of the prices and the tick, in price units.
+    middle: i64,
+    tick: i64,
+    /// Ticks on each side of the middle.
+    width: u64,
+    /// Orders that are plain limit, IOC and market orders.
+    plain: u64,
+    /// Phase changes, of 1,000 commands.
+    phases: u64,
+    /// Open orders at which cancels become frequent.
+    crowd: usize,
+    /// Values that no order can have, of 1,000 orders.
+    nonsense: u64,
+}
+
+struct Generator {
+    chance: Xoshiro256PlusPlus,
+    taste: Taste,
+    next: Id,
+    now: u64,
+    phases: [Phase; 2],
+    /// Orders that are or were open, with their limits.
+    known: Vec<(Id, Option<i64>)>,
+}
+
+impl Generator {
+    fn new(seed: u64) -> Self {
+        let mut chance = Xoshiro256PlusPlus::seed_from_u64(seed);
+        let mut pick = |of: &[u64]| {
+            let at = chance.next_u64() % of.len() as u64;
+            of[usize::try_from(at).expect("small")]
+        };
+        let (middle, tick) = match pick(&[0, 0, 0, 0, 1, 2, 3, 4]) {
+            0 => (100_000, 100),
+            // Where prices end.
+            1 => (4, 1),
+            2 => (i64::from(i32::MAX) - 4, 1),
+            3 => (1_000, 50),
+            _ => (100, 50),
+        };
+        let taste = Taste {
+            middle,
+            tick,
+            width: pick(&[2, 4, 8]),
+            plain: pick(&[90, 50, 20, 5]),
+            phases: pick(&[0, 5, 30, 100]),
+            crowd: usize::try_from(pick(&[5, 15, 40, 80])).expect("small"),
+            nonsense: pick(&[0, 10, 50]),
+        };
+        let phases = [Phase::Continuous; 2];
+        Self { chance, taste, next: 1, now: 0, phases, known: Vec::new() }
+    }
+
+    fn below(&mut self, end: u64) -> u64 {
+        self.chance.next_u64() % end
+    }
+
+    fn signed(&mut self, end: u64) -> i64 {
+        i64::try_from(self.below(end)).expect("small")
+    }
+
+    /// True so many times of a hundred.
+    fn percent(&mut self, percent: u64) -> bool {
+        self.below(100) < percent
+    }
+
+    fn one<T: Copy>(&mut self, of: &[T]) -> T {
+        of[usize::try_from(self.below(of.len() as u64)).expect("small")]
+    }
+
+    fn begin(&mut self) -> Vec<Op> {
+        let tick = Some(price(self.taste.tick));
+        let instrument =
+            |symbol: &str, lot| Op::Instrument(Instrument { symbol: symbol.into(), tick, lot });
+        let mut ops = vec![instrument("X", None), instrument("Y", Some(Shares(5)))];
+        for _ in 0..3 {
+            ops.push(self.account());
+        }
+        ops
+    }
+
+    fn account(&mut self) -> Op {
+        let account = self.one(&ACCOUNTS).into();
+        let post_only = self.one(&[None, Some(PostOnly::Reject), Some(PostOnly::Slide)]);
+        let mode = self.one(&[
+            SelfTrade::CancelNewest,
+            SelfTrade::CancelOldest,
+            SelfTrade::CancelBoth,
+            SelfTrade::DecrementAndCancel,
+        ]);
+        let group = self.one(&[None, Some("g"), Some("g"), Some("h")]).map(String::from);
+        let self_trade = group.is_some().then_some(mode);
+        Op::Account(Account { account, group, self_trade, post_only })
+    }
+
+    fn op(&mut self, pair: &Pair) -> Op {
+        let open: Vec<Id> = pair.twin.open_orders().map(|(id, _)| id).collect();
+        let crowded = open.len() > self.taste.crowd;
+        let cancels = if crowded { 400 } else { 100 };
+        let phases = self.taste.phases;
+        let takes_none = |phase: &Phase| matches!(phase, Phase::Halted | Phase::Closed);
+        if self.phases.iter().any(takes_none) && self.percent(10) {
+            return self.phase();
+        }
+        let at = self.below(1_000);
+        if at < 3 {
+            return self.mass_cancel();
+        }
+        if at < 6 {
+            return self.account();
+        }
+        if at < 20 {
+            let step = self.below(4) * 10;
+            // Sometimes backwards, which is refused.
+            self.now = if self.percent(5) { self.now.saturating_sub(1) } else { self.now + step };
+            return Op::Time(Time { ns: self.now });
+        }
+        if at < 20 + phases {
+            return self.phase();
+        }
+        if at < 20 + phases + cancels {
+            return Op::Cancel(Cancel { id: self.target(&open) });
+        }
+        if at < 20 + phases + cancels + 130 {
+            return self.replace(&open);
+        }
+        self.new_order()
+    }
+
+    /// An open order, seldom another.
+    fn target(&mut self, open: &[Id]) -> Id {
+        if open.is_empty() || self.percent(4) { self.below(self.next + 2) } else { self.one(open) }
+    }
+
+    fn mass_cancel(&mut self) -> Op {
+        let mut given = |of: &[&str]| {
+            if self.percent(50) { Some(self.one(of).to_string()) } else { None }
+        };
+        let account = given(&ACCOUNTS);
+        let session = given(&["s", "A", "t"]);
+        let symbol = given(&["X", "Y", "X", "Y", "Z"]);
+        let side = self.one(&[None, Some(Side::Buy), Some(Side::Sell)]);
+        Op::MassCancel(MassCancel { account, session, symbol, side })
+    }
+
+    fn phase(&mut self) -> Op {
+        let mut at = usize::try_from(self.below(2)).expect("small");
+        if self.phases[at] == Phase::Continuous && self.percent(50) {
+            at = 1 - at;
+        }
+        let phase = if self.phases[at] == Phase::Continuous || self.percent(40) {
+            self.one(&[
+                Phase::PreOpen,
+                Phase::Paused,
+                Phase::Halted,
+                Phase::PreClose,
+                Phase::Closed,
+                Phase::Continuous,
+            ])
+        } else {
+            Phase::Continuous
+        };
+        self.phases[at] = phase;
+        let reference = if self.percent(30) { Some(price(self.price())) } else { None };
+        Op::Phase(PhaseChange { symbol: SYMBOLS[at].into(), phase, reference })
+    }
+
+    fn price(&mut self) -> i64 {
+        let ticks =
+            self.signed(2 * self.taste.width + 1) - i64::try_from(self.taste.width).expect("small");
+        let units = self.taste.middle + ticks * self.taste.tick;
+        if self.below(1_000) < self.taste.nonsense {
+            return match self.below(6) {
+                0 => 0,
+                1 => -units,
+                2 => units + 1,
+                3 => i64::from(i32::MAX) + 1,
+                4 => i64::MAX,
+                _ => i64::from(u32::MAX) + 2,
+            };
+        }
+        units.max(self.taste.tick)
+    }
+
+    fn quantity(&mut self) -> Shares {
+        if self.below(1_000) < self.taste.nonsense {
+            let last = i64::from(i32::MAX);
+            return Shares(self.one(&[0, -1, last, last + 1, i64::from(u32::MAX) + 6, 7]));
+        }
+        // A multiple of every lot, but for a few.
+        let step = self.one(&[5, 5, 10]);
+        let odd = if self.percent(3) { 1 } else { 0 };
+        Shares(step * (1 + self.signed(8)) + odd)
+    }
+
+    fn replace(&mut self, open: &[Id]) -> Op {
+        let id = self.target(open);
+        let before = self.known.iter().rev().find(|(known, _)| *known == id);
+        let before = before.and_then(|(_, limit)| *limit);
+        let limit = match self.below(10) {
+            0 => None,
+            1..=4 => Some(self.price()),
+            _ => before,
+        };
+        let new_id = if self.percent(3) { self.below(self.next + 1) } else { self.next };
+        self.next += 1;
+        self.known.push((new_id, limit));
+        let mut quantity = self.quantity();
+        if self.percent(4) {
+            quantity = Shares(0);
+        }
+        quantity = fillable(quantity);
+        let tif = if self.percent(15) { Some(self.tif()) } else { None };
+        let expire_ns = self.expiry(tif.unwrap_or_default());
+        Op::Replace(Replace { id, new_id, price: limit.map(price), quantity, tif, expire_ns })
+    }
+
+    fn tif(&mut self) -> Tif {
+        use Tif::{AtClose, AtOpen, Day, Fok, Gtc, Gtd, Ioc};
+        self.one(&[Day, Day, Day, Gtc, Gtd, Ioc, Fok, AtOpen, AtClose])
+    }
+
+    fn expiry(&mut self, tif: Tif) -> Option<u64> {
+        let stray = self.below(1_000) < self.taste.nonsense / 5;
+        (stray || tif == Tif::Gtd).then(|| self.now + self.below(60))
+    }
+
+    fn new_order(&mut self) -> Op {
+        let id = if self.percent(1) { self.below(self.next + 1) } else { self.next };
+        self.next += 1;
+        let is_plain = self.percent(self.taste.plain);
+        let kind = if is_plain {
+            self.one(&[Kind::Limit, Kind::Limit, Kind::Limit, Kind::Limit, Kind::Market])
+        } else {
+            self.one(&[
+                Kind::Limit,
+                Kind::Limit,
+                Kind::Limit,
+                Kind::Market,
+                Kind::MarketToLimit,
+                Kind::Stop,
+                Kind::StopLimit,
+                Kind::TrailingStop,
+                Kind::MidpointPeg,
+                Kind::PrimaryPeg,
+            ])
+        };
+        let mut tif = if is_plain { self.one(&[Tif::Day, Tif::Day, Tif::Ioc]) } else { self.tif() };
+        let waits = !matches!(kind, Kind::Limit | Kind::Market | Kind::MarketToLimit);
+        if waits && self.percent(90) {
+            tif = self.one(&[Tif::Day, Tif::Gtc, Tif::Gtd]);
+        }
+        if kind == Kind::Market && self.percent(90) {
+            tif = self.one(&[Tif::Day, Tif::Ioc, Tif::Fok, Tif::AtOpen, Tif::AtClose]);
+        }
+        let at_auction = matches!(tif, Tif::AtOpen | Tif::AtClose);
+        if at_auction && self.percent(60) {
+            let fits = matches!(kind, Kind::Limit | Kind::Market);
+            tif = if fits { Tif::AtClose } else { Tif::Day };
+        }
+        let is_peg = matches!(kind, Kind::MidpointPeg | Kind::PrimaryPeg);
+        let limited = match kind {
+            Kind::Limit | Kind::StopLimit => true,
+            Kind::TrailingStop => self.percent(50),
+            Kind::MidpointPeg | Kind::PrimaryPeg => self.percent(40),
+            _ => self.below(1_000) < self.taste.nonsense,
+        };
+        let limit = limited.then(|| self.price());
+        self.known.push((id, limit));
+        let stop = match kind {
+            Kind::Stop | Kind::StopLimit => true,
+            Kind::TrailingStop => self.percent(60),
+            _ => self.below(1_000) < self.taste.nonsense / 5,
+        };
+        let stop_price = stop.then(|| price(self.price()));
+        let trails = kind == Kind::TrailingStop;
+        let ticks = 1 + self.signed(4);
+        let trail = trails.then(|| price(ticks * self.taste.tick));
+        let ticks = self.signed(7) - 3;
+        let stray = self.below(1_000) < self.taste.nonsense;
+        let off = if stray { self.taste.tick * ticks + 1 } else { self.taste.tick * ticks };
+        let offset = (is_peg && self.percent(60)).then(|| price(off));
+        let unmodified = is_plain || is_peg || matches!(kind, Kind::Market | Kind::Stop);
+        let modified = self.percent(if unmodified { 2 } else { 60 });
+        let stays = matches!(tif, Tif::Day | Tif::Gtc | Tif::Gtd) || self.percent(4);
+        let session = self.one(&[None, Some("s"), Some("t")]).map(String::from);
+        let display = (modified && stays && self.percent(40)).then(|| self.quantity());
+        let hidden =
+            modified && stays && (display.is_none() || self.percent(4)) && self.percent(40);
+        let mut quantity = self.quantity();
+        if display.is_some() {
+            quantity = fillable(quantity);
+        }
+        let enters = matches!(kind, Kind::Limit | Kind::Market | Kind::MarketToLimit);
+        let post_only = modified && (kind == Kind::Limit && stays || self.percent(2));
+        let post_only = post_only && self.percent(30);
+        let minimum = !is_plain && !post_only && enters && tif != Tif::Fok && self.percent(20);
+        Op::New(New {
+            id,
+            account: self.one(&ACCOUNTS).into(),
+            session,
+            symbol: self.one(&["X", "X", "X", "X", "Y", "Y"]).into(),
+            side: self.one(&[Side::Buy, Side::Sell]),
+            kind,
+            price: limit.map(price),
+            quantity,
+            tif,
+            expire_ns: self.expiry(tif),
+            stop_price,
+            trail,
+            offset,
+            display,
+            hidden,
+            post_only,
+            minimum_quantity: (minimum || self.percent(1)).then(|| self.quantity()),
+        })
+    }
+}
+
+/// Icebergs that would be refilled without end are refused for want of room, which the twin always
+/// has.
+fn fillable(quantity: Shares) -> Shares {
+    if quantity.0 == i64::from(i32::MAX) { Shares(40) } else { quantity }
+}
+
+fn setting(name: &str, default: u64) -> u64 {
+    std::env::var(name).map_or(default, |text| {
+        text.parse().unwrap_or_else(|_| panic!("{name} is {text:?}; give a whole number"))
+    })
+}
+
+/// One run; how often each kind of event came is added up. The operations come back if it failed.
+fn run(seed: u64, commands: u64, seen: &mut Seen) -> Result<(), (Vec<Op>, String)> {
+    let mut generator = Generator::new(seed);
+    let mut pair = Pair::default();
+    let mut ops = generator.begin();
+    let mut at = 0;
+    while (at as u64) < commands {
+        if at == ops.len() {
+            ops.push(generator.op(&pair));
+        }
+        let applied = panic::catch_unwind(panic::AssertUnwindSafe(|| pair.apply(&ops[at])));
+        match applied {
+            Ok(Ok(())) => seen.count(&pair.lines),
+            Ok(Err(fault)) => return Err((ops, fault)),
+            Err(_) => return Err((ops, "panicked".into())),
+        }
+        at += 1;
+    }
+    pair.end().map_err(|fault| (ops, fault))
+}
+
+/// How often each kind of event came: a comparison of nothing with nothing proves nothing.
+#[derive(Debug, Default)]
+struct Seen {
+    accepted: u64,
+    rejected: u64,
+    trades: u64,
+    canceled: u64,
+    replaced: u64,
+    triggered: u64,
+    auctions: u64,
+    imbalances: u64,
+    reasons: std::collections::BTreeMap<&'static str, u64>,
+}
+
+impl Seen {
+    fn count(&mut self, lines: &[Line]) {
+        for line in lines {
+            match line {
+                Line::Accepted { .. } => self.accepted += 1,
+                Line::Rejected(why) => {
+                    self.rejected += 1;
+                    *self.reasons.entry(why.reason).or_default() += 1;
+                }
+                Line::Trade { .. } => self.trades += 1,
+                Line::Canceled { reason, .. } => {
+                    self.canceled += 1;
+                    *self.reasons.entry(reason).or_default() += 1;
+                }
+                Line::Replaced { .. } => self.replaced += 1,
+                Line::Triggered { .. } => self.triggered += 1,
+                Line::Auction { .. } => self.auctions += 1,
+                Line::Imbalance { .. } => self.imbalances += 1,
+                _ => {}
+            }
+        }
+    }
+}
+
+#[test]
+fn every_line_and_the_whole_book_are_the_same() {
+    let commands = setting("SPINDLE_DIFFERENTIAL_COMMANDS", 1_000_000);
+    let first = setting("SPINDLE_DIFFERENTIAL_SEED", 1);
+    let mut seen = Seen::default();
+    for at in 0..commands.div_ceil(RUN) {
+        let seed = first + at;
+        let about = format!("seed {seed}: twin and engine differ");
+        if let Err((ops, fault)) = run(seed, RUN.min(commands - at * RUN), &mut seen) {
+            panic!("{}\nfirst seen as:\n{fault}", report(ops, &about));
+        }
+    }
+    println!("{commands} commands from seed {first}: {seen:#?}");
+    if commands >= 100_000 {
+        for (name, count) in [
+            ("trades", seen.trades),
+            ("triggered", seen.triggered),
+            ("auctions", seen.auctions),
+            ("imbalances", seen.imbalances),
+        ] {
+            assert!(count > commands / 1_000, "only {count} {name}: this compares too little");
+        }
+    }
+}
