@@ -105,6 +105,10 @@ pub enum Outcome {
         liquidity: Liquidity,
         /// The number that both sides share.
         match_number: MatchNumber,
+        /// The order of the recorded market behind it: the one that was taken from, that arrived,
+        /// that the tape executed, or that it was paired with in an auction. `None` between two
+        /// strategies, and for a hidden trade, of which the tape names no order.
+        tape: Option<OrderReference>,
     },
     /// A stop was elected and now enters as a new order would.
     Triggered,

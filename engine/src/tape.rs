@@ -42,6 +42,8 @@ impl Engine {
             MarketAction::Cross { quantity, price, .. } => {
                 if quantity > 0 {
                     self.print_of_tape(instrument, price);
+                    // While orders are collected, the last print is what a price shall be near.
+                    self.touch(instrument);
                 }
             }
             MarketAction::Other => {}
@@ -164,7 +166,7 @@ impl Engine {
             self.watch_market(instrument);
             let taken = taken.min(quantity.0);
             let quantity = Quantity(quantity.0 - taken);
-            let met = self.fill_reached(instrument, opposite, price, quantity, true);
+            let met = self.fill_reached(instrument, opposite, price, quantity, Some(reference));
             self.books.take(placed.slot, Quantity(taken + met.0));
             if placed.best_changed || met.0 + taken > 0 {
                 self.publish(instrument);
@@ -265,7 +267,9 @@ impl Engine {
     }
 
     /// Rule 5: an execution against a hidden order at a price fills strategies' displayed orders
-    /// that are better or at it, up to its size. Only one side can have such orders.
+    /// that are better or at it, up to its size. Only one side can have such orders. Which side the
+    /// hidden order was on does not matter: a strategy's order there would have met who came, one
+    /// opposite the hidden order itself.
     #[inline]
     fn on_trade(&mut self, instrument: InstrumentId, quantity: Quantity, price: Price) {
         if instrument.index() >= self.books.instruments() {
@@ -274,7 +278,7 @@ impl Engine {
         self.watch_trade(instrument, price);
         for side in [Side::Buy, Side::Sell] {
             if self.books.own_orders(instrument, side) > 0 {
-                let filled = self.fill_reached(instrument, side, price, quantity, false);
+                let filled = self.fill_reached(instrument, side, price, quantity, None);
                 if filled.0 > 0 {
                     self.publish(instrument);
                 }
@@ -373,24 +377,26 @@ impl Engine {
     }
 
     /// Fills strategies' orders of `side` that an order at `price` on the other side reaches, best
-    /// first, with up to `quantity` shares. Returns the shares filled.
+    /// first, with up to `quantity` shares: displayed and hidden ones because of this order of the
+    /// market, displayed ones alone because of an order that the tape does not name. Returns the
+    /// shares filled.
     fn fill_reached(
         &mut self,
         instrument: InstrumentId,
         side: Side,
         price: Price,
         quantity: Quantity,
-        with_hidden: bool,
+        because_of: Option<OrderReference>,
     ) -> Quantity {
         let mut left = quantity;
         if !self.fills(instrument) {
             return Quantity::ZERO;
         }
         while left.0 > 0
-            && let Some((index, own)) = self.first_own(instrument, side, with_hidden)
+            && let Some((index, own)) = self.first_own(instrument, side, because_of.is_some())
             && price.reaches(side.opposite(), own)
         {
-            left.0 -= self.fill_from_tape(index, own, left).0;
+            left.0 -= self.fill_from_tape(index, own, left, because_of).0;
         }
         Quantity(quantity.0 - left.0)
     }
@@ -408,6 +414,7 @@ impl Engine {
             return;
         }
         let price = self.books.price_of(executed);
+        let because_of = self.books.order(executed).key().reference();
         while left.0 > 0
             && let Some((index, own)) = self.first_own(instrument, side, true)
         {
@@ -419,7 +426,7 @@ impl Engine {
             if !is_ahead {
                 break;
             }
-            left.0 -= self.fill_from_tape(index, own, left).0;
+            left.0 -= self.fill_from_tape(index, own, left, because_of).0;
         }
         if left != quantity {
             self.publish(instrument);
@@ -450,13 +457,19 @@ impl Engine {
 
     /// Fills one strategy's order with up to `quantity` shares because of the tape, at its own
     /// price.
-    fn fill_from_tape(&mut self, index: u32, price: Price, quantity: Quantity) -> Quantity {
+    fn fill_from_tape(
+        &mut self,
+        index: u32,
+        price: Price,
+        quantity: Quantity,
+        because_of: Option<OrderReference>,
+    ) -> Quantity {
         let own = self.own.get(index);
         let instrument = own.instrument;
         let filled = Quantity(self.books.order(own.slot).quantity()).min(quantity);
         let match_number = self.next_match();
         self.divergence.filled_ahead += u64::from(filled.0);
-        self.fill_own(index, filled, price, match_number, Liquidity::Added);
+        self.fill_own(index, filled, price, match_number, Liquidity::Added, because_of);
         self.print(instrument, price);
         filled
     }

@@ -82,6 +82,13 @@ enum Owner {
     Strategy { session: u16, token: u32, executed: u32, side: OrderSide },
 }
 
+fn reference(owner: &Owner) -> Option<OrderReference> {
+    match owner {
+        Owner::Market(reference) => Some(OrderReference(*reference)),
+        Owner::Strategy { .. } => None,
+    }
+}
+
 #[derive(Clone, Debug)]
 struct NaiveOrder {
     owner: Owner,
@@ -153,7 +160,13 @@ impl Naive {
     }
 
     /// Executes shares of a strategy's order because somebody met it.
-    fn fill(&mut self, at: usize, quantity: u32, match_number: MatchNumber) {
+    fn fill(
+        &mut self,
+        at: usize,
+        quantity: u32,
+        match_number: MatchNumber,
+        tape: Option<OrderReference>,
+    ) {
         let order = &mut self.orders[at];
         order.quantity -= quantity;
         let Owner::Strategy { session, token, executed, .. } = &mut order.owner else {
@@ -166,6 +179,7 @@ impl Naive {
             open: Quantity(order.quantity),
             liquidity: Liquidity::Added,
             match_number,
+            tape,
         };
         self.told.push((*session, *token, executed));
     }
@@ -174,13 +188,14 @@ impl Naive {
         self.orders.retain(|order| order.quantity > 0);
     }
 
-    fn tape_fills(&mut self, queue: &[usize], quantity: u32) -> u32 {
+    fn tape_fills(&mut self, queue: &[usize], quantity: u32, because_of: Option<&Owner>) -> u32 {
+        let tape = because_of.and_then(reference);
         let mut left = quantity;
         for &at in queue {
             if left > 0 && matches!(self.orders[at].owner, Owner::Strategy { .. }) {
                 let filled = left.min(self.orders[at].quantity);
                 let number = self.next_match();
-                self.fill(at, filled, number);
+                self.fill(at, filled, number, tape);
                 left -= filled;
             }
         }
@@ -195,7 +210,7 @@ impl Naive {
 
     fn tape_add(&mut self, new: NaiveOrder) {
         let queue = self.reached(new.instrument, new.side.opposite(), new.price);
-        let met = self.tape_fills(&queue, new.quantity - new.taken);
+        let met = self.tape_fills(&queue, new.quantity - new.taken, Some(&new.owner));
         let arrival = self.arrival();
         self.orders.push(NaiveOrder { taken: new.taken + met, arrival, ..new });
         self.sweep();
@@ -232,7 +247,7 @@ impl Naive {
                     let queue = self.queue(order.instrument, order.side);
                     let ahead: Vec<_> =
                         queue.into_iter().take_while(|&other| other != at).collect();
-                    self.tape_fills(&ahead, quantity);
+                    self.tape_fills(&ahead, quantity, Some(&order.owner));
                     self.sweep();
                 }
                 let at = self.market(reference).expect("the market's order still stands");
@@ -258,7 +273,7 @@ impl Naive {
             Input::Trade { instrument, quantity, price } => {
                 for side in [Side::Buy, Side::Sell] {
                     let queue = self.reached(instrument, side, price);
-                    self.tape_fills(&queue, quantity);
+                    self.tape_fills(&queue, quantity, None);
                     self.sweep();
                 }
             }
@@ -334,12 +349,13 @@ impl Naive {
             open -= traded;
             executed += traded;
             let price = Price(resting.price);
-            let is_market = matches!(resting.owner, Owner::Market(_));
+            let tape = reference(&resting.owner);
+            let is_market = tape.is_some();
             let match_number = self.next_match();
             if is_market {
                 self.orders[at].taken += traded;
             } else {
-                self.fill(at, traded, match_number);
+                self.fill(at, traded, match_number, None);
             }
             let told = Outcome::Executed {
                 quantity: Quantity(traded),
@@ -347,6 +363,7 @@ impl Naive {
                 open: Quantity(open),
                 liquidity: Liquidity::Removed,
                 match_number,
+                tape,
             };
             self.told.push((session, token, told));
         }

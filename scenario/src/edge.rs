@@ -3,7 +3,7 @@
 
 use crate::decimal::Amount;
 use crate::line::Rejected;
-use crate::op::{Instrument, Kind, New, Replace, Tape, Tif};
+use crate::op::{Instrument, Kind, New, Replace, Tape, TapeEvent, Tif};
 
 /// The highest price, and the largest quantity.
 pub(crate) const HIGHEST: i64 = i32::MAX as i64;
@@ -75,7 +75,9 @@ pub(crate) fn tape(op: &Tape) -> Result<(), Rejected> {
     if op.price.is_some_and(|price| !(1..=HIGHEST).contains(&price.units)) {
         return Err(Rejected::because("invalid_price"));
     }
-    if op.quantity.is_some_and(|quantity| !(1..=HIGHEST).contains(&quantity.0)) {
+    // A cross in which nothing traded has no shares.
+    let least = i64::from(op.event != TapeEvent::Cross);
+    if op.quantity.is_some_and(|quantity| !(least..=HIGHEST).contains(&quantity.0)) {
         return Err(Rejected::because("invalid_quantity"));
     }
     let possible = |reference: u64| (1..1 << 62).contains(&reference);

@@ -29,6 +29,9 @@ pub enum Line {
         /// The order that came, in an auction the later one; none where that is the tape's.
         #[serde(skip_serializing_if = "Option::is_none")]
         taker: Option<Id>,
+        /// The tape's order where one side was the tape's; none for a hidden trade.
+        #[serde(rename = "ref", skip_serializing_if = "Option::is_none")]
+        reference: Option<u64>,
         /// At which price.
         price: Amount,
         /// Shares.

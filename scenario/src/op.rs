@@ -216,7 +216,7 @@ pub struct Tape {
     /// The order that comes in its place.
     #[serde(rename = "new_ref", default, skip_serializing_if = "Option::is_none")]
     pub new_reference: Option<u64>,
-    /// Its side.
+    /// Its side. Of a hidden order that traded it may be left out, for it changes nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub side: Option<Side>,
     /// Shares.
@@ -225,6 +225,15 @@ pub struct Tape {
     /// Its price, or that of the trade.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub price: Option<Amount>,
+    /// Whether an execution counts as a trade; it does where nothing is said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub printable: Option<bool>,
+    /// Which cross.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kind: Option<Cross>,
+    /// The trading state that begins.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub state: Option<State>,
 }
 
 /// What the recorded market can do.
@@ -243,21 +252,57 @@ pub enum TapeEvent {
     Replace,
     /// A trade with an order that was not displayed.
     Trade,
+    /// The print of a cross.
+    Cross,
+    /// The instrument's trading state changes.
+    Status,
+}
+
+/// Crosses of the recorded market.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Cross {
+    /// The opening cross.
+    Opening,
+    /// The closing cross.
+    Closing,
+    /// The cross after a halt or a pause.
+    Halt,
+}
+
+/// Trading states of the recorded market.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum State {
+    /// It does not trade.
+    Halted,
+    /// It does not trade for a moment.
+    Paused,
+    /// Orders come and nothing trades.
+    Quotation,
+    /// It trades.
+    #[default]
+    Trading,
 }
 
 impl Tape {
     /// The first field that its event needs and it does not have, or has and does not need; and
     /// whether it has it.
     fn misfit(&self) -> Option<(&'static str, bool)> {
-        use TapeEvent::{Add, Cancel, Delete, Execute, Replace, Trade};
+        use TapeEvent::{Add, Cancel, Cross, Delete, Execute, Replace, Status, Trade};
         let event = self.event;
-        let price = !matches!(event, Cancel | Delete);
+        let reference = !matches!(event, Trade | Cross | Status);
+        let quantity = !matches!(event, Delete | Status);
+        let price = !matches!(event, Cancel | Delete | Status);
         [
-            ("ref", self.reference.is_some(), event != Trade, event != Trade),
+            ("ref", self.reference.is_some(), reference, reference),
             ("new_ref", self.new_reference.is_some(), event == Replace, event == Replace),
-            ("side", self.side.is_some(), event == Add, event == Add),
-            ("quantity", self.quantity.is_some(), event != Delete, event != Delete),
+            ("side", self.side.is_some(), matches!(event, Add | Trade), event == Add),
+            ("quantity", self.quantity.is_some(), quantity, quantity),
             ("price", self.price.is_some(), price, price && event != Execute),
+            ("printable", self.printable.is_some(), event == Execute, false),
+            ("kind", self.kind.is_some(), event == Cross, event == Cross),
+            ("state", self.state.is_some(), event == Status, event == Status),
         ]
         .into_iter()
         .find(|&(_, is_there, may, must)| (is_there && !may) || (!is_there && must))
@@ -544,6 +589,19 @@ mod tests {
                 r#"{"op":"tape","symbol":"X","event":"delete","ref":1,"side":"buy"}"#.into(),
                 "side: ",
             ),
+            (
+                r#"{"op":"tape","symbol":"X","event":"status","state":"open"}"#.into(),
+                "state: unknown variant `open`",
+            ),
+            (r#"{"op":"tape","symbol":"X","event":"status"}"#.into(), "missing field `state`"),
+            (
+                r#"{"op":"tape","symbol":"X","event":"cross","quantity":1,"price":1}"#.into(),
+                "missing field `kind`",
+            ),
+            (
+                r#"{"op":"tape","symbol":"X","event":"delete","ref":1,"printable":true}"#.into(),
+                "printable: ",
+            ),
             (r#"{"op":"account","account":"A","group":"g"}"#.into(), "missing field `self_trade`"),
         ];
         for (line, expected) in cases {
@@ -561,6 +619,10 @@ mod tests {
             r#"{"op":"mass_cancel","account":"A","side":"buy"}"#,
             r#"{"op":"phase","symbol":"X","phase":"pre_open"}"#,
             r#"{"op":"account","account":"A","group":"g","self_trade":"cancel_both","post_only":"slide"}"#,
+            r#"{"op":"tape","symbol":"X","event":"execute","ref":7,"quantity":5,"price":"9.99","printable":false}"#,
+            r#"{"op":"tape","symbol":"X","event":"trade","side":"sell","quantity":5,"price":"9.99"}"#,
+            r#"{"op":"tape","symbol":"X","event":"cross","quantity":5,"price":"9.99","kind":"opening"}"#,
+            r#"{"op":"tape","symbol":"X","event":"status","state":"quotation"}"#,
         ] {
             assert_eq!(Op::parse(line).expect(line).to_json(), line);
         }

@@ -10,7 +10,7 @@ mod waiting;
 
 use crate::decimal::Amount;
 use crate::line::{Figures, Level, Line, Rejected};
-use crate::op::{self, Id, Kind, Op, Phase, PostOnly, SelfTrade, Side, Tif};
+use crate::op::{self, Id, Kind, Op, Phase, PostOnly, SelfTrade, Side, State, Tif};
 use crate::{Matcher, edge};
 
 /// The naive twin.
@@ -35,12 +35,21 @@ struct Instrument {
     tick: i64,
     lot: i64,
     phase: Phase,
+    /// The trading state that the tape gave it.
+    state: State,
     /// The last print.
     last: Option<i64>,
     /// Elected stops that have not had their turn.
     elected: Vec<Id>,
     /// What was last told of the coming auction.
     told: Figures,
+}
+
+impl Instrument {
+    /// Whether it trades continuously, here and on the tape.
+    fn trades(&self) -> bool {
+        self.phase == Phase::Continuous && self.state == State::Trading
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -258,9 +267,7 @@ impl Twin {
     fn settle(&mut self) {
         for at in 0..self.instruments.len() {
             self.reprice(at);
-            while self.instruments[at].phase == Phase::Continuous
-                && !self.instruments[at].elected.is_empty()
-            {
+            while self.instruments[at].trades() && !self.instruments[at].elected.is_empty() {
                 self.trigger(at);
                 self.reprice(at);
             }
@@ -324,6 +331,7 @@ impl Twin {
             tick: op.tick.map_or(1, |tick| tick.units),
             lot: op.lot.map_or(1, |lot| lot.0),
             phase: Phase::Continuous,
+            state: State::Trading,
             last: None,
             elected: Vec::new(),
             told: Figures::default(),

@@ -10,7 +10,7 @@ use spindle_engine::command::{
 };
 use spindle_engine::event::{self, Event, Field, Liquidity, Outcome, RejectReason};
 use spindle_engine::{Capacity, Engine, EngineConfig};
-use spindle_feed::event::{MarketAction, MarketEvent};
+use spindle_feed::event::{Cross, MarketAction, MarketEvent, TradingState};
 use spindle_risk::{Check, Gate, Limits};
 use spindle_types::{
     AccountId, EventTime, InstrumentId, MatchNumber, Notional, OrderReference, OrderToken, Price,
@@ -390,29 +390,31 @@ impl Venue {
         if known(comes).is_some() {
             return Err(Rejected::because("duplicate_ref"));
         }
-        if !matches!(op.event, TapeEvent::Add | TapeEvent::Trade) && old.is_none() {
+        if op.reference.is_some() && op.event != TapeEvent::Add && old.is_none() {
             return Err(Rejected::because("unknown_ref"));
         }
         // Beyond its capacity the engine gives the book up for the day.
         if comes.is_some() && !self.engine.books().has_room() {
             return Err(Rejected::because("capacity"));
         }
-        let quantity = op.quantity.map_or(Quantity::ZERO, shares_of);
+        // A cross may have no shares.
+        let quantity = op.quantity.filter(|shares| shares.0 != 0);
+        let quantity = quantity.map_or(Quantity::ZERO, shares_of);
         let price = op.price.map(price_of).unwrap_or_default();
         let reference = OrderReference(op.reference.unwrap_or(0));
         let new_reference = OrderReference(op.new_reference.unwrap_or(0));
         let match_number = MatchNumber(0);
+        let printable = op.printable.unwrap_or(true);
         let action = match (op.event, op.price) {
             (TapeEvent::Add, _) => {
                 let side = op.side.unwrap_or(Side::Buy).into();
                 let symbol = self.engine.instruments().get(instrument).symbol;
                 MarketAction::Add { reference, side, quantity, price, symbol }
             }
-            (TapeEvent::Execute, None) => {
+            (TapeEvent::Execute, None) if printable => {
                 MarketAction::Execute { reference, quantity, match_number }
             }
-            (TapeEvent::Execute, Some(_)) => {
-                let printable = true;
+            (TapeEvent::Execute, _) => {
                 MarketAction::ExecuteAt { reference, quantity, match_number, price, printable }
             }
             (TapeEvent::Cancel, _) => MarketAction::Reduce { reference, quantity },
@@ -420,7 +422,27 @@ impl Venue {
             (TapeEvent::Replace, _) => {
                 MarketAction::Replace { reference, new_reference, quantity, price }
             }
+            // The side of the hidden order changes nothing.
             (TapeEvent::Trade, _) => MarketAction::Trade { quantity, price, match_number },
+            (TapeEvent::Cross, _) => {
+                let kind = match op.kind {
+                    Some(op::Cross::Opening) => Cross::Opening,
+                    Some(op::Cross::Closing) => Cross::Closing,
+                    Some(op::Cross::Halt) => Cross::Halt,
+                    None => Cross::Other,
+                };
+                let quantity = quantity.0.into();
+                MarketAction::Cross { quantity, price, kind, match_number }
+            }
+            (TapeEvent::Status, _) => {
+                let state = match op.state.unwrap_or_default() {
+                    op::State::Halted => TradingState::Halted,
+                    op::State::Paused => TradingState::Paused,
+                    op::State::Quotation => TradingState::QuotationOnly,
+                    op::State::Trading => TradingState::Trading,
+                };
+                MarketAction::Status { state }
+            }
         };
         let left = old.map_or(0, |(_, left)| left);
         let stands = match op.event {
@@ -429,7 +451,7 @@ impl Venue {
             TapeEvent::Execute | TapeEvent::Cancel => {
                 Some((reference, left.saturating_sub(quantity.0)))
             }
-            TapeEvent::Delete | TapeEvent::Trade => None,
+            TapeEvent::Delete | TapeEvent::Trade | TapeEvent::Cross | TapeEvent::Status => None,
         };
         self.tape.remove(&reference.0);
         if let Some((reference, shares)) = stands.filter(|(_, shares)| *shares > 0) {
@@ -474,12 +496,15 @@ impl Venue {
     fn line(&mut self, event: &Event, answer: &mut Vec<Line>) {
         let id = self.by_token.get(&event.token).copied().unwrap_or_default();
         let half = self.half.take();
-        if let Outcome::Executed { quantity, price, open, liquidity, match_number } = event.outcome
+        if let Outcome::Executed { quantity, price, open, liquidity, match_number, tape } =
+            event.outcome
         {
             let instrument = self.open.get(&id).map(|own| own.instrument);
             let symbol = self.symbol(instrument.unwrap_or_default());
             let (price, quantity) = (amount(price), quantity.0.into());
-            let trade = |maker, taker| Line::Trade { symbol, maker, taker, price, quantity };
+            let reference = tape.map(|tape| tape.0);
+            let trade =
+                |maker, taker| Line::Trade { symbol, maker, taker, reference, price, quantity };
             match (half, liquidity) {
                 (Some((number, Line::Trade { maker, .. })), _) if number == match_number => {
                     answer.push(trade(maker, Some(id)));

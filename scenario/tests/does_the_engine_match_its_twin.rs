@@ -13,8 +13,8 @@ use common::{Pair, price, report};
 use rand_core::{Rng, SeedableRng};
 use rand_xoshiro::Xoshiro256PlusPlus;
 use spindle_scenario::{
-    Account, Cancel, Id, Instrument, Kind, Line, MassCancel, New, Op, Phase, PhaseChange, PostOnly,
-    Replace, SelfTrade, Shares, Side, Tape, TapeEvent, Tif, Time,
+    Account, Cancel, Cross, Id, Instrument, Kind, Line, MassCancel, New, Op, Phase, PhaseChange,
+    PostOnly, Replace, SelfTrade, Shares, Side, State, Tape, TapeEvent, Tif, Time,
 };
 
 /// Commands in one run; the next begins with an empty venue.
@@ -53,6 +53,8 @@ struct Generator {
     known: Vec<(Id, Option<i64>)>,
     /// References of the tape, the last ones.
     references: Vec<u64>,
+    /// The trading states that the tape gave.
+    states: [State; 2],
 }
 
 impl Generator {
@@ -81,7 +83,16 @@ impl Generator {
             nonsense: pick(&[0, 10, 50]),
         };
         let phases = [Phase::Continuous; 2];
-        Self { chance, taste, next: 1, now: 0, phases, known: Vec::new(), references: vec![1] }
+        Self {
+            chance,
+            taste,
+            next: 1,
+            now: 0,
+            phases,
+            known: Vec::new(),
+            references: vec![1],
+            states: [State::Trading; 2],
+        }
     }
 
     fn below(&mut self, end: u64) -> u64 {
@@ -164,15 +175,20 @@ impl Generator {
     }
 
     fn tape(&mut self) -> Op {
-        use TapeEvent::{Add, Cancel, Delete, Execute, Replace, Trade};
-        let event = if self.references.len() > self.taste.crowd {
+        use TapeEvent::{Add, Cancel, Cross as Crosses, Delete, Execute, Replace, Status, Trade};
+        let rare = if self.percent(50) { Crosses } else { Status };
+        let stopped = self.states.iter().position(|state| *state != State::Trading);
+        let event = if self.percent(if stopped.is_some() { 20 } else { 4 }) {
+            rare
+        } else if self.references.len() > self.taste.crowd {
             self.one(&[Execute, Delete])
         } else {
             self.one(&[Add, Add, Add, Add, Execute, Execute, Cancel, Delete, Replace, Trade])
         };
         let old = self.one(&self.references.clone());
         let fresh = if self.percent(3) { old } else { self.below(1 << 40) + 1 };
-        let reference = (event != Trade).then_some(if event == Add { fresh } else { old });
+        let named = !matches!(event, Trade | Crosses | Status);
+        let reference = named.then_some(if event == Add { fresh } else { old });
         let new_reference = (event == Replace).then_some(fresh);
         if matches!(event, Add | Replace) {
             self.references.push(fresh);
@@ -183,16 +199,42 @@ impl Generator {
                 self.references.push(1);
             }
         }
-        let side = (event == Add).then(|| self.one(&[Side::Buy, Side::Sell]));
-        let quantity = (event != Delete).then(|| self.quantity());
+        let sided = event == Add || event == Trade && self.percent(50);
+        let side = sided.then(|| self.one(&[Side::Buy, Side::Sell]));
+        let sized = !matches!(event, Delete | Status);
+        let empty = event == Crosses && self.percent(10);
+        let quantity = sized.then(|| if empty { Shares(0) } else { self.quantity() });
         let priced = match event {
-            Add | Replace | Trade => true,
+            Add | Replace | Trade | Crosses => true,
             Execute => self.percent(20),
-            Cancel | Delete => false,
+            Cancel | Delete | Status => false,
         };
         let price = priced.then(|| price(self.price()));
-        let symbol = if self.percent(80) { "X" } else { "Y" }.into();
-        Op::Tape(Tape { symbol, event, reference, new_reference, side, quantity, price })
+        let printable = (event == Execute && self.percent(20)).then(|| self.percent(30));
+        let kind = self.one(&[Cross::Opening, Cross::Closing, Cross::Halt]);
+        let kind = (event == Crosses).then_some(kind);
+        let mut at = usize::from(self.percent(20));
+        let state = (event == Status).then(|| match stopped {
+            Some(stopped) if self.percent(80) => {
+                at = stopped;
+                State::Trading
+            }
+            _ => self.one(&[State::Halted, State::Paused, State::Quotation, State::Trading]),
+        });
+        self.states[at] = state.unwrap_or(self.states[at]);
+        let symbol = SYMBOLS[at].into();
+        Op::Tape(Tape {
+            symbol,
+            event,
+            reference,
+            new_reference,
+            side,
+            quantity,
+            price,
+            printable,
+            kind,
+            state,
+        })
     }
 
     /// An open order, seldom another.

@@ -2,7 +2,7 @@
 
 use std::cmp::Reverse;
 
-use spindle_types::{InstrumentId, MatchNumber, Price, Quantity, Side};
+use spindle_types::{InstrumentId, MatchNumber, OrderReference, Price, Quantity, Side};
 
 use super::Place;
 use super::forest::Root;
@@ -191,6 +191,11 @@ impl Engine {
                 Participant::Market(_) => 0,
             };
             let is_buyer_first = entry(buyer) < entry(seller);
+            let reference = |who| match who {
+                Participant::Own { .. } => None,
+                Participant::Market(slot) => self.books.order(slot).key().reference(),
+            };
+            let tape = reference(buyer).or(reference(seller));
             let match_number = self.next_match();
             let [buying, selling] = &mut cursors;
             let mut pair = [(buyer, buying), (seller, selling)];
@@ -205,7 +210,7 @@ impl Engine {
                         if is_shown && self.open_of(index) == quantity.0 {
                             cursor.slot = cursor.slot.and_then(|slot| self.books.behind(slot));
                         }
-                        self.fill_in_auction(index, quantity, price, match_number, liquidity);
+                        self.fill_in_auction(index, quantity, price, match_number, liquidity, tape);
                     }
                     Participant::Market(slot) => {
                         self.books.take(slot, quantity);
@@ -274,6 +279,7 @@ impl Engine {
         price: Price,
         match_number: MatchNumber,
         liquidity: Liquidity,
+        tape: Option<OrderReference>,
     ) {
         let own = *self.own.get(index);
         let open = self.open_of(index);
@@ -286,7 +292,7 @@ impl Engine {
             if is_iceberg {
                 self.resize(index, open, 0);
             }
-            self.fill_own(index, quantity, price, match_number, liquidity);
+            self.fill_own(index, quantity, price, match_number, liquidity, tape);
             return;
         }
         let open = open - quantity.0;
@@ -298,6 +304,6 @@ impl Engine {
         self.counters.executions += 1;
         self.counters.executed_shares += u64::from(quantity.0);
         let open = Quantity(open);
-        self.emit(to, Outcome::Executed { quantity, price, open, liquidity, match_number });
+        self.emit(to, Outcome::Executed { quantity, price, open, liquidity, match_number, tape });
     }
 }

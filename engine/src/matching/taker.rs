@@ -1,7 +1,7 @@
 //! An order that comes and takes what it reaches.
 
 use spindle_risk::{Market, Request};
-use spindle_types::{InstrumentId, MatchNumber, Price, Quantity, Side};
+use spindle_types::{InstrumentId, MatchNumber, OrderReference, Price, Quantity, Side};
 
 use super::forest::Key;
 use super::pools::price_of;
@@ -52,7 +52,8 @@ impl Engine {
                     self.divergence.taken += u64::from(quantity.0);
                     open.0 -= quantity.0;
                     order.executed.0 += quantity.0;
-                    self.tell_taker(to, quantity, price, open, match_number);
+                    let tape = resting.key().reference();
+                    self.tell_taker(to, quantity, price, open, match_number, tape);
                     last = Some(price);
                 }
                 continue;
@@ -61,13 +62,14 @@ impl Engine {
             open.0 -= quantity.0;
             order.executed.0 += quantity.0;
             next = if passed { self.books.behind(slot) } else { None };
-            let refilled = self.fill_own(index, quantity, price, match_number, Liquidity::Added);
+            let refilled =
+                self.fill_own(index, quantity, price, match_number, Liquidity::Added, None);
             if !passed {
                 next = self.books.first(instrument, side.opposite());
             } else if refilled && next.is_none_or(|next| !self.books.is_same_level(slot, next)) {
                 next = Some(slot);
             }
-            self.tell_taker(to, quantity, price, open, match_number);
+            self.tell_taker(to, quantity, price, open, match_number, None);
             last = Some(price);
         }
         if let (Some(last), Some(known)) = (last, self.instruments.get_mut(instrument)) {
@@ -92,16 +94,17 @@ impl Engine {
         price: Price,
         open: Quantity,
         match_number: MatchNumber,
+        tape: Option<OrderReference>,
     ) {
         self.counters.executions += 1;
         self.counters.executed_shares += u64::from(quantity.0);
         let liquidity = Liquidity::Removed;
-        self.emit(to, Outcome::Executed { quantity, price, open, liquidity, match_number });
+        self.emit(to, Outcome::Executed { quantity, price, open, liquidity, match_number, tape });
     }
 
     /// Executes shares of a strategy's order that stands, of an iceberg at most those it shows, and
     /// tells its session. An order without shares is gone. Returns whether the order shows new
-    /// shares now, at the back of its level.
+    /// shares now, at the back of its level. `tape` is the market's order behind it.
     #[inline(always)]
     pub(crate) fn fill_own(
         &mut self,
@@ -110,6 +113,7 @@ impl Engine {
         price: Price,
         match_number: MatchNumber,
         liquidity: Liquidity,
+        tape: Option<OrderReference>,
     ) -> bool {
         let own = self.own.get_mut(index);
         own.executed.0 += quantity.0;
@@ -131,7 +135,7 @@ impl Engine {
         self.counters.executions += 1;
         self.counters.executed_shares += u64::from(quantity.0);
         let open = Quantity(open);
-        self.emit(to, Outcome::Executed { quantity, price, open, liquidity, match_number });
+        self.emit(to, Outcome::Executed { quantity, price, open, liquidity, match_number, tape });
         refilled
     }
 
@@ -301,14 +305,15 @@ impl Engine {
             incoming.order.executed.0 += quantity.0;
             match own {
                 Some(index) => {
-                    self.fill_own(index, quantity, price, match_number, Liquidity::Added);
+                    self.fill_own(index, quantity, price, match_number, Liquidity::Added, None);
                 }
                 None => {
                     self.books.take(slot, quantity);
                     self.divergence.taken += u64::from(quantity.0);
                 }
             }
-            self.tell_taker(to, quantity, price, Quantity(incoming.open), match_number);
+            let tape = resting.key().reference();
+            self.tell_taker(to, quantity, price, Quantity(incoming.open), match_number, tape);
             self.print(instrument, price);
         }
     }

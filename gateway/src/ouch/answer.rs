@@ -304,6 +304,7 @@ mod tests {
             open,
             liquidity: Liquidity::Added,
             match_number: MatchNumber(1_001),
+            tape: None,
         };
         let golden =
             "45 0000289b4d64af87 00753a8d 00000028 000000000048e748 41 00000000000003e9 0000";

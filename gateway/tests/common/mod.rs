@@ -135,6 +135,7 @@ impl StandIn {
                 open: Quantity::ZERO,
                 liquidity: Liquidity::Removed,
                 match_number: MatchNumber(self.sequence),
+                tape: None,
             };
             self.tell(command, enter.token, executed);
         } else {

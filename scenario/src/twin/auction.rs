@@ -146,7 +146,7 @@ impl Twin {
             // The market's orders have entry 0: they are earlier than every strategy's.
             let (maker, taker) =
                 if buyer.entry < seller.entry { (buyer, seller) } else { (seller, buyer) };
-            self.execute(at, Some(&maker), Some(&taker), price, quantity);
+            self.execute(at, Some(&maker), Some(&taker), None, price, quantity);
             for order in [maker, taker] {
                 if !order.is_tape {
                     self.show_again(order.id);

@@ -4,7 +4,7 @@ use super::{Order, Twin};
 use crate::decimal::Amount;
 use crate::edge::HIGHEST;
 use crate::line::{Figure, Rejected};
-use crate::op::{Kind, Phase, PostOnly, Side, Tif};
+use crate::op::{Kind, Phase, PostOnly, Side, State, Tif};
 
 /// What an order asks for, with values that may be anything.
 pub(super) struct Asked {
@@ -51,9 +51,11 @@ impl Twin {
     }
 
     fn check_phase(&self, at: usize) -> Result<(), Rejected> {
-        match self.instruments[at].phase {
+        let instrument = &self.instruments[at];
+        match instrument.phase {
             Phase::Closed => Err(Rejected::because("closed")),
             Phase::Halted => Err(Rejected::because("halted")),
+            _ if instrument.state != State::Trading => Err(Rejected::because("halted")),
             _ => Ok(()),
         }
     }

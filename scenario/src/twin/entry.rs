@@ -185,7 +185,7 @@ impl Twin {
     /// A trade in continuous trading: maker and taker have that many shares.
     fn trade(&mut self, maker: &Order, taker: Id, price: i64, quantity: u64) {
         let taker = self.order(taker).clone();
-        self.execute(maker.at, Some(maker), Some(&taker), price, quantity);
+        self.execute(maker.at, Some(maker), Some(&taker), None, price, quantity);
         if !maker.is_tape {
             self.refill(maker.id);
         }
@@ -204,20 +204,30 @@ impl Twin {
     }
 
     /// Takes the shares of a trade off both and tells it. An order of the market only remembers
-    /// what was taken; where the tape does not say with which of its orders it traded, it is none.
+    /// what was taken. Where the other side is none of its orders, `because_of` may be the one that
+    /// the tape did something with.
     pub(super) fn execute(
         &mut self,
         at: usize,
         maker: Option<&Order>,
         taker: Option<&Order>,
+        because_of: Option<Id>,
         price: i64,
         quantity: u64,
     ) {
         let symbol = self.instruments[at].symbol.clone();
-        let id = |order: Option<&Order>| order.filter(|order| !order.is_tape).map(|order| order.id);
-        let (maker_id, taker_id) = (id(maker), id(taker));
-        let price = Amount::new(price);
-        self.tell(Line::Trade { symbol, maker: maker_id, taker: taker_id, price, quantity });
+        let id = |order: Option<&Order>, is_tape| {
+            order.filter(|order| order.is_tape == is_tape).map(|order| order.id)
+        };
+        let reference = id(maker, true).or(id(taker, true)).or(because_of);
+        self.tell(Line::Trade {
+            symbol,
+            maker: id(maker, false),
+            taker: id(taker, false),
+            reference,
+            price: Amount::new(price),
+            quantity,
+        });
         for order in [maker, taker].into_iter().flatten() {
             if order.is_tape {
                 self.tape_order(order.id).taken += quantity;

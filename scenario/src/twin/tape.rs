@@ -3,7 +3,7 @@
 use super::{Order, Place, Twin, badness};
 use crate::edge;
 use crate::line::Rejected;
-use crate::op::{Id, Kind, Phase, Side, Tape, TapeEvent, Tif};
+use crate::op::{Id, Kind, Side, Tape, TapeEvent, Tif};
 
 impl Twin {
     /// An order of the market that must be there.
@@ -36,7 +36,17 @@ impl Twin {
                 self.tape_adds(at, side, reference, quantity, price.unwrap_or(0), 0);
             }
             (TapeEvent::Trade, _) => self.tape_trades(at, quantity, price.unwrap_or(0)),
+            (TapeEvent::Cross, _) => {
+                if quantity > 0 {
+                    self.print(at, price.unwrap_or(0));
+                }
+            }
+            (TapeEvent::Status, _) => self.instruments[at].state = op.state.unwrap_or_default(),
             (_, None) => return Err(Rejected::because("unknown_ref")),
+            // Shares that a cross prints again.
+            (TapeEvent::Execute, Some(old)) if op.printable == Some(false) => {
+                self.tape_reduces(old.id, quantity);
+            }
             (TapeEvent::Execute, Some(old)) => self.tape_executes(&old, quantity, price),
             (TapeEvent::Cancel, Some(old)) => self.tape_reduces(old.id, quantity),
             (TapeEvent::Delete, Some(old)) => self.tape.retain(|order| order.id != old.id),
@@ -65,7 +75,7 @@ impl Twin {
         while left > 0
             && let Some(own) = self.own_that_meets(at, side.opposite(), price, true)
         {
-            left -= self.fill(&own, left);
+            left -= self.fill(&own, left, Some(reference));
         }
         self.tape.push(Order {
             id: reference,
@@ -105,7 +115,7 @@ impl Twin {
         while left > 0
             && let Some(own) = self.own_ahead_of(executed)
         {
-            left -= self.fill(&own, left);
+            left -= self.fill(&own, left, Some(executed.id));
         }
         self.print(executed.at, price.or(executed.price).unwrap_or(0));
         self.tape_reduces(executed.id, quantity);
@@ -119,14 +129,15 @@ impl Twin {
         self.tape.retain(|order| order.open > 0);
     }
 
-    /// Rule 5: displayed orders of strategies that are better or at it are filled.
+    /// Rule 5: displayed orders of strategies that are better or at it are filled, whichever side
+    /// the hidden order was on.
     fn tape_trades(&mut self, at: usize, quantity: u64, price: i64) {
         for side in [Side::Buy, Side::Sell] {
             let mut left = quantity;
             while left > 0
                 && let Some(own) = self.own_that_meets(at, side, price, false)
             {
-                left -= self.fill(&own, left);
+                left -= self.fill(&own, left, None);
             }
         }
         self.print(at, price);
@@ -134,7 +145,7 @@ impl Twin {
 
     /// The first of a side's orders of strategies, while the tape fills any.
     fn first_own(&self, at: usize, side: Side, with_hidden: bool) -> Option<&Order> {
-        if self.instruments[at].phase != Phase::Continuous {
+        if !self.instruments[at].trades() {
             return None;
         }
         let fits = |order: &&Order| !order.is_tape && (with_hidden || order.is_displayed());
@@ -163,11 +174,12 @@ impl Twin {
         (place(own.id, false) < place(market.id, true)).then(|| own.clone())
     }
 
-    /// Fills what an order shows with up to this many shares, at its price. Gives how many.
-    fn fill(&mut self, own: &Order, most: u64) -> u64 {
+    /// Fills what an order shows with up to this many shares, at its price, because of an order of
+    /// the tape. Gives how many.
+    fn fill(&mut self, own: &Order, most: u64, because_of: Option<Id>) -> u64 {
         let quantity = own.shown.min(most);
         let price = own.price.expect("no market order stands in continuous trading");
-        self.execute(own.at, Some(own), None, price, quantity);
+        self.execute(own.at, Some(own), None, because_of, price, quantity);
         self.refill(own.id);
         self.print(own.at, price);
         quantity

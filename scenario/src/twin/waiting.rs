@@ -4,7 +4,7 @@ use super::check::trailing;
 use super::{Order, Place, Twin};
 use crate::edge::HIGHEST;
 use crate::line::Line;
-use crate::op::{Id, Kind, Phase, Side};
+use crate::op::{Id, Kind, Side};
 
 impl Twin {
     /// A print elects stops and then moves the trailing ones that it did not elect.
@@ -100,7 +100,7 @@ impl Twin {
 
     /// Where a peg should stand; `None` is outside.
     fn peg_price(&self, order: &Order) -> Option<i64> {
-        if self.instruments[order.at].phase != Phase::Continuous {
+        if !self.instruments[order.at].trades() {
             return None;
         }
         let reference = |side| {
