@@ -51,6 +51,47 @@ fn twin_and_engine_answer_as_expected() {
     assert!(wrong.is_empty(), "{} wrong\n{}", wrong.len(), wrong.join("\n"));
 }
 
+/// The name in a line that is nothing but one in code style.
+fn name_of(line: &str) -> Option<&str> {
+    line.strip_prefix('`')?.strip_suffix('`').filter(|name| name.starts_with("fill_rule_"))
+}
+
+#[test]
+fn the_examples_of_the_fill_rules_are_scenarios() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let page = fs::read_to_string(root.join("docs/fill-rules.md")).expect("the page");
+    let mut rules = Vec::new();
+    let mut files = Vec::new();
+    for rule in page.split("\n## Rule ").skip(1) {
+        let number = rule.split(':').next().unwrap_or_default();
+        rules.push(number.to_string());
+        let mut lines = rule.lines();
+        let mut examples = 0;
+        while let Some(name) = lines.by_ref().find_map(name_of) {
+            assert!(name.starts_with(&format!("fill_rule_{number}_")), "{name} in rule {number}");
+            let code = |line: &&str| line.is_empty() || line.starts_with("    {");
+            let text: Vec<_> = lines.clone().take_while(code).map(str::trim).collect();
+            let file = root.join("tests/scenarios").join(name);
+            for (ending, beginning) in [("jsonl", "{\"op\""), ("expected", "{\"event\"")] {
+                let stored = fs::read_to_string(file.with_extension(ending)).expect(name);
+                let stored: Vec<_> = stored.lines().collect();
+                let shown = text.iter().copied().filter(|line| line.starts_with(beginning));
+                assert_eq!(shown.collect::<Vec<_>>(), stored, "{name}.{ending}");
+            }
+            examples += 1;
+        }
+        assert!(examples > 0, "rule {number} has no example");
+        // In front of, among and behind the tape's orders, and partly filled, or as many others.
+        let prefix = format!("fill_rule_{number}_");
+        let of_rule = scenarios().into_iter().filter(|file| {
+            file.file_name().is_some_and(|name| name.to_string_lossy().starts_with(&prefix))
+        });
+        files.push(of_rule.count());
+    }
+    assert_eq!(rules, ["1", "2", "3", "4", "5", "6", "7", "8"]);
+    assert!(files.iter().all(|count| *count >= 4), "scenarios of each rule: {files:?}");
+}
+
 #[test]
 fn the_example_in_the_documentation_is_true() {
     let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/match.md");
