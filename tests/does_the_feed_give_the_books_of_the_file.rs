@@ -47,7 +47,7 @@ fn from_file() -> String {
         engine.on_messages(
             first,
             messages.len(),
-            |at| messages.at(at),
+            |at| messages.in_place(at),
             |_, decoded| {
                 assert_eq!(decoded, Ok(()));
             },

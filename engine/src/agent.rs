@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use quanta::Clock;
 use rtrb::{Consumer, Producer};
-use spindle_feed::itch::{self, DecodeError, Message};
+use spindle_feed::itch::DecodeError;
 use spindle_feed::moldudp64;
 use spindle_types::{Agent, EventTime, ReceiveTime, Sequence};
 
@@ -275,8 +275,8 @@ impl MarketSink for Core {
         if !self.engine.has_room() && !self.wait_for_room() {
             return self.lost(sequence, 1);
         }
-        match Message::decode(bytes) {
-            Ok(message) => self.engine.on_market(&itch::to_event(&message), sequence),
+        match self.engine.on_message(sequence, bytes) {
+            Ok(()) => {}
             Err(DecodeError::UnknownType(_)) => self.feed.unknown_types += 1,
             Err(DecodeError::Empty | DecodeError::Short { .. }) => self.feed.short_messages += 1,
         }

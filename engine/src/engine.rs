@@ -350,6 +350,19 @@ impl Engine {
         }
     }
 
+    /// Writes one side of the top of an instrument's book into its cell: all that changes when the
+    /// market adds to a level or takes from it. The other side and the state stay as they are.
+    #[inline]
+    pub(crate) fn publish_side(&mut self, instrument: InstrumentId, side: Side) {
+        // Which level is the best that can be traded against may have changed on both sides, and who
+        // watches the market looks at both.
+        if self.books.any_taken() || self.quarantine.is_some() {
+            return self.publish(instrument);
+        }
+        let (price, size) = price_and_size(self.books.best(instrument, side));
+        self.tops.write_side(instrument, side, price, size, self.market_sequence, self.time);
+    }
+
     /// What readers of an instrument's top are told.
     #[inline]
     pub(crate) fn top_state(&self, instrument: InstrumentId) -> TopState {

@@ -79,6 +79,12 @@ impl Instruments {
         self.instruments.get(instrument.index()).copied().unwrap_or_default()
     }
 
+    /// Whether anything is known of it.
+    #[inline]
+    pub fn is_known(&self, instrument: InstrumentId) -> bool {
+        self.instruments.get(instrument.index()).is_some_and(|instrument| instrument.known)
+    }
+
     #[inline]
     pub(crate) fn get_mut(&mut self, instrument: InstrumentId) -> Option<&mut Instrument> {
         self.instruments.get_mut(instrument.index())

@@ -9,6 +9,7 @@ pub mod event;
 mod instruments;
 pub mod latency;
 mod lookahead;
+mod matcher;
 mod matching;
 mod orders;
 mod own;
@@ -16,7 +17,8 @@ pub mod probe;
 mod tape;
 
 pub use book::{
-    Best, BookError, Books, Capacity, Hint, LevelView, Order, OrderKey, Placed, Placement, Slot,
+    Best, BookError, Books, Capacity, LevelView, Order, OrderKey, Place, Placed, Placement, Slot,
 };
 pub use engine::{Counters, Divergence, Engine, EngineConfig};
 pub use instruments::{Instrument, Instruments};
+pub use matcher::{Matcher, Trade};

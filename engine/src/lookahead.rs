@@ -2,81 +2,85 @@
 //! already on its way.
 //!
 //! What a message touches hangs together: its record names its level, its level names the last
-//! order of the queue. So each message is looked at three times before its turn, each time with
-//! what the look before has brought into the cache.
+//! order of the queue. So each message is looked at four times before its turn, each time with
+//! what the look before has brought into the cache. The looks take no decision that depends on the
+//! kind of message, as far as that can be avoided: a wrong guess of the processor there would cost
+//! as much as one when the message is applied.
 
-use spindle_feed::event::{MarketAction, MarketEvent};
-use spindle_feed::itch::{self, DecodeError, Message};
-use spindle_types::{EventTime, InstrumentId, Sequence};
+use spindle_feed::event::MarketAction;
+use spindle_feed::itch::{
+    self, AddOrder, DecodeError, Message, OrderCancel, OrderDelete, OrderExecuted, OrderReplace,
+};
+use spindle_types::{
+    EventTime, InstrumentId, OrderReference, Price, Quantity, Sequence, Side, Symbol,
+};
+use zerocopy::FromBytes;
 
-use crate::book::{Hint, OrderKey};
+use crate::book::{Place, Placement};
 use crate::engine::Engine;
 
-// How many messages before its turn a message is looked at. That it pays is in docs/measuring.md;
-// the distances themselves are not tuned.
-const FIRST: usize = 28;
-const SECOND: usize = 20;
-const THIRD: usize = 12;
-const FOURTH: usize = 6;
+/// Messages that are looked at together. A message is looked at four, three, two and one groups
+/// before its own. That looking ahead pays is in docs/measuring.md.
+const GROUP: usize = 8;
+/// Groups between the first look and the turn.
+const AHEAD: usize = 4;
 
-const RING: usize = 32;
-const _: () = assert!(RING.is_power_of_two() && RING > SECOND);
+const RING: usize = 64;
+const _: () = assert!(RING.is_power_of_two() && RING >= GROUP * (AHEAD + 1));
 
 /// A message that waits for its turn.
 #[derive(Clone, Copy)]
-struct Waiting {
-    event: MarketEvent,
-    decoded: Result<(), DecodeError>,
-    order: Hint,
-    level: Hint,
-}
-
-impl Waiting {
-    const NOTHING: Self = Self {
-        event: MarketEvent {
-            time: EventTime(0),
-            instrument: InstrumentId(0),
-            action: MarketAction::Other,
-        },
-        decoded: Ok(()),
-        order: Hint::NONE,
-        level: Hint::NONE,
-    };
+struct Waiting<'a> {
+    /// The message and the bytes behind it.
+    bytes: &'a [u8],
+    length: usize,
+    place: Place,
 }
 
 impl Engine {
-    /// Applies `count` ITCH messages, the first of which has number `first`. After each, `each` is
-    /// told whether it could be decoded; one that could not is left out.
+    /// Applies `count` ITCH messages, the first of which has number `first`. For each number from 0
+    /// on, `message` gives the bytes from the message's first on as far as there are any, and how
+    /// many of them are the message; what lies behind is read and means nothing. After each
+    /// message, `each` is told whether it could be decoded; one that could not is left out.
     #[inline]
     pub fn on_messages<'a>(
         &mut self,
         first: Sequence,
         count: usize,
-        message: impl Fn(usize) -> &'a [u8],
+        message: impl Fn(usize) -> (&'a [u8], usize),
         mut each: impl FnMut(&mut Self, Result<(), DecodeError>),
     ) {
-        let mut ring = [Waiting::NOTHING; RING];
-        for turn in 0..count + FIRST {
-            let at = |ahead: usize| (turn + ahead).checked_sub(FIRST).filter(|&at| at < count);
-            if let Some(at) = at(FIRST) {
-                self.look_first(message(at));
+        let mut ring = [Waiting { bytes: &[], length: 0, place: Place::default() }; RING];
+        let groups = count.div_ceil(GROUP);
+        let range = |group: usize| group * GROUP..((group + 1) * GROUP).min(count);
+        for turn in 0..groups + AHEAD {
+            for at in range(turn) {
+                let (bytes, length) = message(at);
+                let place = self.look_first(bytes);
+                ring[at % RING] = Waiting { bytes, length, place };
             }
-            if let Some(at) = at(SECOND) {
-                ring[at % RING] = self.look_second(message(at));
-            }
-            if let Some(at) = at(THIRD) {
-                self.look_third(&mut ring[at % RING]);
-            }
-            if let Some(at) = at(FOURTH) {
-                self.books.ask_for_tail(ring[at % RING].level);
-            }
-            if let Some(at) = at(0) {
-                let Waiting { event, decoded, order, level } = &ring[at % RING];
-                if decoded.is_ok() {
-                    let sequence = Sequence(first.0 + at as u64);
-                    self.on_market_at(event, sequence, *order, *level);
+            if turn >= 1 {
+                for at in range(turn - 1) {
+                    self.books.ask_for_orders(ring[at % RING].place);
                 }
-                each(self, *decoded);
+            }
+            if turn >= 2 {
+                for at in range(turn - 2) {
+                    self.look_third(&mut ring[at % RING]);
+                }
+            }
+            if turn >= 3 {
+                for at in range(turn - 3) {
+                    self.books.ask_for_tail(ring[at % RING].place);
+                }
+            }
+            if turn >= AHEAD {
+                for at in range(turn - AHEAD) {
+                    let Waiting { bytes, length, .. } = ring[at % RING];
+                    let bytes = &bytes[..length.min(bytes.len())];
+                    let decoded = self.on_message(Sequence(first.0 + at as u64), bytes);
+                    each(self, decoded);
+                }
             }
         }
     }
@@ -89,67 +93,128 @@ impl Engine {
             self.look_first(message);
         }
         for message in messages {
-            self.look_third(&mut self.look_second(message));
+            let place = self.look_first(message);
+            let mut waiting = Waiting { bytes: message, length: message.len(), place };
+            self.books.ask_for_orders(place);
+            self.look_third(&mut waiting);
         }
     }
 
-    /// Asks for the record that the reference leads to, and for the head of the book. Both fields
-    /// are at the same place in every message that names an order; what stands there in others is
-    /// harmless.
+    /// Asks for what the message leads to: the head of the book, the top of the book, and the
+    /// record of an order that goes or of the level of one that comes. All fields are where they
+    /// are in the messages that have them; what stands there in others is harmless.
     #[inline]
-    fn look_first(&self, message: &[u8]) {
-        let (Some(locate), Some(reference)) = (message.get(1..3), message.get(11..19)) else {
-            return;
+    fn look_first(&self, bytes: &[u8]) -> Place {
+        let Some((message, _)) = bytes.split_first_chunk::<{ AddOrder::LENGTH }>() else {
+            return Place::default();
         };
-        let locate = locate.first_chunk().copied().unwrap_or_default();
-        let reference = reference.first_chunk().copied().unwrap_or_default();
-        let instrument = InstrumentId(u16::from_be_bytes(locate));
-        self.books.ask_for(u64::from_be_bytes(reference), instrument);
+        let Ok(add) = AddOrder::ref_from_bytes(message) else {
+            return Place::default();
+        };
+        let instrument = InstrumentId(add.header.locate.get());
+        let comes = matches!(add.header.message_type, b'A' | b'F');
+        let side = if add.side == b'B' { Side::Buy } else { Side::Sell };
+        self.tops.ask_for(instrument);
+        self.books.ask_for(comes, add.reference.get(), instrument, side, Price(add.price.get()))
     }
 
-    /// Decodes, and asks for the end of the ladder that an order will enter.
+    /// Asks for what the record leads to.
     #[inline]
-    fn look_second(&self, bytes: &[u8]) -> Waiting {
-        let message = match Message::decode(bytes) {
-            Ok(message) => message,
-            Err(error) => return Waiting { decoded: Err(error), ..Waiting::NOTHING },
-        };
-        let event = itch::to_event(&message);
-        match event.action {
-            MarketAction::Add { side, .. } => self.books.ask_for_ladder(event.instrument, side),
-            MarketAction::Replace { new_reference, .. } => {
-                self.books.ask_for(new_reference.0, event.instrument);
+    fn look_third(&self, waiting: &mut Waiting<'_>) {
+        self.books.ask_for_more(waiting.place);
+        if waiting.bytes.first() == Some(&b'U')
+            && let Ok((replace, _)) = OrderReplace::ref_from_prefix(waiting.bytes)
+        {
+            waiting.place = self.books.ask_for_replacement(
+                waiting.place,
+                replace.new_reference.get(),
+                InstrumentId(replace.header.locate.get()),
+                Price(replace.price.get()),
+            );
+        }
+    }
+
+    /// Applies one ITCH message, the `sequence`th of its stream. The messages that are nearly all
+    /// of a day go straight from the wire to the books; the others by way of their event.
+    ///
+    /// # Errors
+    /// It is no message of ITCH 5.0; nothing has changed then.
+    #[inline]
+    pub fn on_message(&mut self, sequence: Sequence, bytes: &[u8]) -> Result<(), DecodeError> {
+        match bytes.first() {
+            // Both have the same fields as far as the price; only the length differs.
+            Some(&kind @ (b'A' | b'F')) => {
+                let whole = kind == b'A' || bytes.len() >= itch::AddOrderMpid::LENGTH;
+                if let Ok((add, _)) = AddOrder::ref_from_prefix(bytes)
+                    && whole
+                    && matches!(add.side, b'B' | b'S')
+                {
+                    self.begin_market(EventTime(add.header.time.get()), sequence);
+                    let placement = Placement {
+                        instrument: InstrumentId(add.header.locate.get()),
+                        side: if add.side == b'B' { Side::Buy } else { Side::Sell },
+                        quantity: Quantity(add.shares.get()),
+                        price: Price(add.price.get()),
+                    };
+                    let reference = OrderReference(add.reference.get());
+                    self.on_add(reference, &placement, Symbol(add.stock), 0);
+                    self.finish();
+                    return Ok(());
+                }
+            }
+            Some(b'D') => {
+                if let Ok((delete, _)) = OrderDelete::ref_from_prefix(bytes) {
+                    self.begin_market(EventTime(delete.header.time.get()), sequence);
+                    self.on_delete(OrderReference(delete.reference.get()));
+                    self.finish();
+                    return Ok(());
+                }
+            }
+            Some(b'U') => {
+                if let Ok((replace, _)) = OrderReplace::ref_from_prefix(bytes) {
+                    self.begin_market(EventTime(replace.header.time.get()), sequence);
+                    self.on_replace(
+                        OrderReference(replace.reference.get()),
+                        OrderReference(replace.new_reference.get()),
+                        Quantity(replace.shares.get()),
+                        Price(replace.price.get()),
+                    );
+                    self.finish();
+                    return Ok(());
+                }
+            }
+            Some(b'E') => {
+                if let Ok((executed, _)) = OrderExecuted::ref_from_prefix(bytes) {
+                    self.begin_market(EventTime(executed.header.time.get()), sequence);
+                    let reference = OrderReference(executed.reference.get());
+                    self.on_execute(reference, Quantity(executed.shares.get()), None, true);
+                    self.finish();
+                    return Ok(());
+                }
+            }
+            Some(b'X') => {
+                if let Ok((cancel, _)) = OrderCancel::ref_from_prefix(bytes) {
+                    self.begin_market(EventTime(cancel.header.time.get()), sequence);
+                    let reference = OrderReference(cancel.reference.get());
+                    self.on_reduce(reference, Quantity(cancel.shares.get()));
+                    self.finish();
+                    return Ok(());
+                }
             }
             _ => {}
         }
-        Waiting { event, ..Waiting::NOTHING }
+        self.on_other_message(sequence, bytes)
     }
 
-    /// Finds order and level, and asks for what they point at.
-    #[inline]
-    fn look_third(&self, waiting: &mut Waiting) {
-        let MarketEvent { instrument, action, .. } = waiting.event;
-        let reference = match action {
-            MarketAction::Add { side, price, .. } => {
-                waiting.level = self.books.look_for_level(instrument, side, price);
-                return;
-            }
-            MarketAction::Execute { reference, .. }
-            | MarketAction::ExecuteAt { reference, .. }
-            | MarketAction::Reduce { reference, .. }
-            | MarketAction::Delete { reference }
-            | MarketAction::Replace { reference, .. } => reference,
-            _ => return,
-        };
-        let Some(key) = OrderKey::market(reference) else {
-            return;
-        };
-        waiting.order = self.books.look_for_order(key);
-        if let MarketAction::Replace { price, .. } = action
-            && let Some(slot) = self.books.find_at(key, waiting.order)
-        {
-            let side = self.books.order(slot).side();
-            waiting.level = self.books.look_for_level(instrument, side, price);
+    #[cold]
+    fn on_other_message(&mut self, sequence: Sequence, bytes: &[u8]) -> Result<(), DecodeError> {
+        let event = itch::to_event(&Message::decode(bytes)?);
+        if event.action == MarketAction::Other {
+            self.begin_market(event.time, sequence);
+            self.finish();
+        } else {
+            self.on_market(&event, sequence);
         }
+        Ok(())
     }
 }

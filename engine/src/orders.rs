@@ -3,7 +3,7 @@
 use spindle_risk::Request;
 use spindle_types::{EventTime, InstrumentId, Price, Quantity};
 
-use crate::book::{Hint, OrderKey, Placement};
+use crate::book::{OrderKey, Placement};
 use crate::command::{
     Action, Attributes, Cancel, Command, Enter, Modifiers, OrderKind, Priority, Refuse, Replace,
     TimeInForce, TradingPhase,
@@ -216,7 +216,7 @@ impl Engine {
         let index = self.own.next_index();
         let (instrument, quantity, price) = (order.instrument, open, limit);
         let placement = Placement { instrument, side, quantity, price };
-        match self.books.add(key, &placement, Some(index), Hint::NONE) {
+        match self.books.add(key, &placement, Some(index)) {
             Ok(placed) => {
                 order.slot = placed.slot;
                 order.special = false;
@@ -355,7 +355,8 @@ impl Engine {
     fn rename(&mut self, index: u32, mut order: OwnOrder, by: u32, expiry: EventTime) {
         let before = *self.own.get(index);
         let key = OrderKey::own(order.session, order.token);
-        order.slot = self.books.rekey(before.slot, key);
+        order.slot = before.slot;
+        self.books.rekey(before.slot, key);
         if before.special {
             self.unlink_expiry(index);
         } else if order.stay == Stay::GoodTillDate {

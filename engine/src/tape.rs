@@ -3,9 +3,11 @@
 
 use spindle_feed::event::{MarketAction, MarketEvent, Phase, TradingState};
 use spindle_feed::top::TopState;
-use spindle_types::{InstrumentId, OrderReference, Price, Quantity, Sequence, Side, Symbol};
+use spindle_types::{
+    EventTime, InstrumentId, OrderReference, Price, Quantity, Sequence, Side, Symbol,
+};
 
-use crate::book::{BookError, Hint, OrderKey, Placement, Slot};
+use crate::book::{BookError, OrderKey, Placement, Slot};
 use crate::command::TradingPhase;
 use crate::engine::Engine;
 use crate::event::{CancelReason, Liquidity};
@@ -13,51 +15,23 @@ use crate::event::{CancelReason, Liquidity};
 impl Engine {
     /// Applies one message of the market, the `sequence`th of its stream.
     pub fn on_market(&mut self, event: &MarketEvent, sequence: Sequence) {
-        self.on_market_at(event, sequence, Hint::NONE, Hint::NONE);
-    }
-
-    /// Applies one message of the market. The hints say where the order that it names, and the
-    /// level of the order that enters, were a moment ago.
-    #[inline]
-    pub(crate) fn on_market_at(
-        &mut self,
-        event: &MarketEvent,
-        sequence: Sequence,
-        order: Hint,
-        level: Hint,
-    ) {
-        self.begin(event.time);
-        self.market_sequence = sequence;
-        self.counters.market_messages += 1;
+        self.begin_market(event.time, sequence);
         let instrument = event.instrument;
         match event.action {
             MarketAction::Add { reference, side, quantity, price, symbol } => {
-                if !self.instruments.get(instrument).known {
-                    self.learn(instrument, symbol);
-                }
                 let placement = Placement { instrument, side, quantity, price };
-                self.on_add(reference, &placement, 0, level);
+                self.on_add(reference, &placement, symbol, 0);
             }
             MarketAction::Execute { reference, quantity, .. } => {
-                self.on_execute(reference, quantity, None, true, order);
+                self.on_execute(reference, quantity, None, true);
             }
             MarketAction::ExecuteAt { reference, quantity, price, printable, .. } => {
-                self.on_execute(reference, quantity, Some(price), printable, order);
+                self.on_execute(reference, quantity, Some(price), printable);
             }
-            MarketAction::Reduce { reference, quantity } => {
-                if let Some(slot) = self.market_order(reference, order) {
-                    self.reduce(slot, quantity);
-                }
-            }
-            MarketAction::Delete { reference } => {
-                if let Some(slot) = self.market_order(reference, order) {
-                    self.remove(slot);
-                }
-            }
+            MarketAction::Reduce { reference, quantity } => self.on_reduce(reference, quantity),
+            MarketAction::Delete { reference } => self.on_delete(reference),
             MarketAction::Replace { reference, new_reference, quantity, price } => {
-                if let Some(slot) = self.market_order(reference, order) {
-                    self.on_replace(slot, new_reference, quantity, price, level);
-                }
+                self.on_replace(reference, new_reference, quantity, price);
             }
             MarketAction::Trade { quantity, price, .. } => {
                 self.on_trade(instrument, quantity, price);
@@ -73,6 +47,14 @@ impl Engine {
             MarketAction::Other => {}
         }
         self.finish();
+    }
+
+    /// A message of the market begins.
+    #[inline]
+    pub(crate) fn begin_market(&mut self, time: EventTime, sequence: Sequence) {
+        self.begin(time);
+        self.market_sequence = sequence;
+        self.counters.market_messages += 1;
     }
 
     /// Messages are missing and awaited, or no longer: while they are, no book is up to date, every
@@ -155,19 +137,27 @@ impl Engine {
     /// and the order then stands as the tape says with that much taken. `taken` is what strategies
     /// took of the order that this one replaces.
     #[inline]
-    fn on_add(&mut self, reference: OrderReference, placement: &Placement, taken: u32, hint: Hint) {
+    pub(crate) fn on_add(
+        &mut self,
+        reference: OrderReference,
+        placement: &Placement,
+        symbol: Symbol,
+        taken: u32,
+    ) {
         let Placement { instrument, side, quantity, price } = *placement;
         let placed = OrderKey::market(reference).ok_or(BookError::Duplicate).and_then(|key| {
             if quantity.is_zero() {
                 return Err(BookError::Duplicate);
             }
-            self.books.add(key, placement, None, hint)
+            self.books.add(key, placement, None)
         });
         let placed = match placed {
             Ok(placed) => placed,
-            Err(error) => return self.on_add_refused(instrument, error),
+            Err(error) => return self.on_add_refused(instrument, symbol, error),
         };
-        let mut best_changed = placed.best_changed;
+        if placed.new_level && !self.instruments.is_known(instrument) {
+            self.learn(instrument, symbol);
+        }
         let opposite = side.opposite();
         if taken > 0 || self.has_own(instrument, opposite) {
             // An absurd order must not fill anybody before it is seen to be one.
@@ -176,16 +166,20 @@ impl Engine {
             let quantity = Quantity(quantity.0 - taken);
             let met = self.fill_reached(instrument, opposite, price, quantity, true);
             self.books.take(placed.slot, Quantity(taken + met.0));
-            best_changed |= met.0 + taken > 0;
-        }
-        if best_changed {
-            self.publish(instrument);
+            if placed.best_changed || met.0 + taken > 0 {
+                self.publish(instrument);
+            }
+        } else if placed.best_changed {
+            self.publish_side(instrument, side);
         }
         self.touch(instrument);
     }
 
     #[cold]
-    fn on_add_refused(&mut self, instrument: InstrumentId, error: BookError) {
+    fn on_add_refused(&mut self, instrument: InstrumentId, symbol: Symbol, error: BookError) {
+        if !self.instruments.is_known(instrument) {
+            self.learn(instrument, symbol);
+        }
         match error {
             BookError::Duplicate => self.counters.duplicate_references += 1,
             BookError::Instrument | BookError::Orders | BookError::Levels => {
@@ -199,20 +193,19 @@ impl Engine {
     /// the executed shares; the order is then reduced as the tape says. Shares that a cross prints
     /// again (not printable) reduce only.
     #[inline]
-    fn on_execute(
+    pub(crate) fn on_execute(
         &mut self,
         reference: OrderReference,
         quantity: Quantity,
         price: Option<Price>,
         printable: bool,
-        hint: Hint,
     ) {
-        let Some(slot) = self.market_order(reference, hint) else {
+        let Some(slot) = self.market_order(reference) else {
             return;
         };
-        let order = self.books.order(slot);
-        let (instrument, side) = (order.instrument(), order.side());
         if printable {
+            let order = self.books.order(slot);
+            let (instrument, side) = (order.instrument(), order.side());
             if self.has_own(instrument, side) {
                 self.fill_ahead(instrument, side, slot, quantity);
             }
@@ -233,26 +226,44 @@ impl Engine {
     /// Whether strategies' orders stand on a side.
     #[inline]
     fn has_own(&self, instrument: InstrumentId, side: Side) -> bool {
-        self.books.own_orders(instrument, side) > 0 || self.first_hidden(instrument, side).is_some()
+        self.own.live() > 0
+            && (self.books.own_orders(instrument, side) > 0
+                || self.first_hidden(instrument, side).is_some())
     }
 
     #[inline]
-    fn on_replace(
+    pub(crate) fn on_reduce(&mut self, reference: OrderReference, quantity: Quantity) {
+        if let Some(slot) = self.market_order(reference) {
+            self.reduce(slot, quantity);
+        }
+    }
+
+    #[inline]
+    pub(crate) fn on_delete(&mut self, reference: OrderReference) {
+        if let Some(slot) = self.market_order(reference) {
+            self.remove(slot);
+        }
+    }
+
+    #[inline]
+    pub(crate) fn on_replace(
         &mut self,
-        slot: Slot,
+        reference: OrderReference,
         new_reference: OrderReference,
         quantity: Quantity,
         price: Price,
-        hint: Hint,
     ) {
+        let Some(slot) = self.market_order(reference) else {
+            return;
+        };
         let order = self.books.order(slot);
         let (instrument, side, taken) = (order.instrument(), order.side(), order.taken());
         if self.books.remove(slot) {
-            self.publish(instrument);
+            self.publish_side(instrument, side);
         }
         self.divergence.displaced += u64::from(taken.saturating_sub(quantity.0));
         let placement = Placement { instrument, side, quantity, price };
-        self.on_add(new_reference, &placement, taken, hint);
+        self.on_add(new_reference, &placement, Symbol::BLANK, taken);
     }
 
     /// Rule 5: an execution against a hidden order at a price fills strategies' displayed orders
@@ -275,6 +286,17 @@ impl Engine {
         self.touch(instrument);
     }
 
+    /// Writes the state of every instrument that is known into its cell.
+    fn tell_states(&mut self) {
+        for number in 0..self.books.instruments() {
+            #[allow(clippy::cast_possible_truncation, reason = "at most 65,536 instruments")]
+            let instrument = InstrumentId(number as u16);
+            if self.instruments.is_known(instrument) {
+                self.tops.set_state(instrument, self.top_state(instrument));
+            }
+        }
+    }
+
     fn on_status(&mut self, instrument: InstrumentId, state: TradingState) {
         self.forget_anchor(instrument);
         if let Some(known) = self.instruments.get_mut(instrument) {
@@ -285,7 +307,11 @@ impl Engine {
     }
 
     fn on_phase(&mut self, phase: Phase) {
+        let was_closed = self.is_closed();
         self.phase = Some(phase);
+        if was_closed && !self.is_closed() {
+            self.tell_states();
+        }
         match phase {
             Phase::EndOfSystemHours | Phase::EndOfMessages => {
                 self.end_of_day(None);
@@ -300,8 +326,8 @@ impl Engine {
 
     /// The order of the market with this reference; counts what is unknown.
     #[inline]
-    fn market_order(&mut self, reference: OrderReference, hint: Hint) -> Option<Slot> {
-        let slot = OrderKey::market(reference).and_then(|key| self.books.find_at(key, hint));
+    fn market_order(&mut self, reference: OrderReference) -> Option<Slot> {
+        let slot = OrderKey::market(reference).and_then(|key| self.books.find(key));
         if slot.is_none() {
             self.counters.unknown_references += 1;
         }
@@ -318,10 +344,10 @@ impl Engine {
             }
             return self.remove(slot);
         }
-        let (instrument, left) = (order.instrument(), order.quantity() - quantity.0);
-        let displaced = order.taken().saturating_sub(left);
+        let (instrument, side) = (order.instrument(), order.side());
+        let displaced = order.taken().saturating_sub(order.quantity() - quantity.0);
         if self.books.reduce(slot, quantity) {
-            self.publish(instrument);
+            self.publish_side(instrument, side);
         }
         self.divergence.displaced += u64::from(displaced);
         self.touch(instrument);
@@ -331,10 +357,10 @@ impl Engine {
     #[inline]
     fn remove(&mut self, slot: Slot) {
         let order = self.books.order(slot);
-        let instrument = order.instrument();
+        let (instrument, side) = (order.instrument(), order.side());
         self.divergence.displaced += u64::from(order.taken());
         if self.books.remove(slot) {
-            self.publish(instrument);
+            self.publish_side(instrument, side);
         }
         self.touch(instrument);
     }

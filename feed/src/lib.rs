@@ -2,8 +2,10 @@
 
 pub mod event;
 pub mod itch;
+pub mod memory;
 pub mod mold_feed;
 pub mod moldudp64;
+pub mod prefetch;
 pub mod quarantine;
 pub mod receive;
 mod seqlock;

@@ -82,6 +82,28 @@ impl<const N: usize, R: Rules> SequenceLock<N, R> {
         self.change(|cell| cell[index].store(value, Ordering::Relaxed));
     }
 
+    /// Writes some words and leaves the others. Only one thread may be in here at a time.
+    ///
+    /// # Panics
+    /// When there is no such word.
+    #[inline]
+    pub(crate) fn write_some<const K: usize>(&self, some: [(usize, u64); K]) {
+        self.change(|cell| {
+            for (index, value) in some {
+                cell[index].store(value, Ordering::Relaxed);
+            }
+        });
+    }
+
+    /// One word as the writer last wrote it. Only for the writer itself: nothing is checked.
+    ///
+    /// # Panics
+    /// When there is no such word.
+    #[inline]
+    pub(crate) fn own_word(&self, index: usize) -> u64 {
+        self.words[index].load(Ordering::Relaxed)
+    }
+
     /// What the writer last wrote. Only for the writer itself: nothing is checked.
     #[inline]
     pub(crate) fn own(&self) -> [u64; N] {

@@ -28,13 +28,19 @@ use std::hint;
 use std::sync::Arc;
 
 use crossbeam_utils::CachePadded;
-use spindle_types::{EventTime, InstrumentId, Price, Sequence};
+use spindle_types::{EventTime, InstrumentId, Price, Sequence, Side};
 
+use crate::memory::ask_for_large_pages;
+use crate::prefetch::prefetch;
 use crate::seqlock::SequenceLock;
 use crate::sync::{AtomicU64, Ordering, fence};
 
 /// Prices, bid size, ask size, sequence, time, state.
 const WORDS: usize = 6;
+const PRICES_WORD: usize = 0;
+const BID_SIZE_WORD: usize = 1;
+const SEQUENCE_WORD: usize = 3;
+const TIME_WORD: usize = 4;
 const STATE_WORD: usize = 5;
 
 /// How far a top of book may be believed. Ordered from best to worst.
@@ -161,8 +167,11 @@ const _: () = assert!(size_of::<SequenceLock<WORDS>>() == 64);
 pub fn top_table(instruments: usize) -> (TopWriter, TopReader) {
     let instruments = instruments.min(1 << 16);
     let unknown = TopOfBook::UNKNOWN.to_words();
-    let cells = (0..instruments).map(|_| SequenceLock::new(unknown)).collect();
-    let table = Arc::new(Table { state: CachePadded::new(AtomicU64::new(0)), cells });
+    let mut cells = Vec::with_capacity(instruments);
+    ask_for_large_pages(cells.spare_capacity_mut());
+    cells.extend((0..instruments).map(|_| SequenceLock::new(unknown)));
+    let state = CachePadded::new(AtomicU64::new(0));
+    let table = Arc::new(Table { state, cells: cells.into() });
     (TopWriter { table: Arc::clone(&table) }, TopReader { table })
 }
 
@@ -180,6 +189,37 @@ impl TopWriter {
         if let Some(cell) = self.table.cells.get(instrument.index()) {
             cell.write(top.to_words());
         }
+    }
+
+    /// Writes one side of the top of one book and leaves the other side and the state. An instrument
+    /// outside the table is left out.
+    #[inline]
+    pub fn write_side(
+        &mut self,
+        instrument: InstrumentId,
+        side: Side,
+        price: Price,
+        size: u64,
+        sequence: Sequence,
+        time: EventTime,
+    ) {
+        if let Some(cell) = self.table.cells.get(instrument.index()) {
+            let shift = 32 * (1 - side.index());
+            let other = cell.own_word(PRICES_WORD) & !(u64::from(u32::MAX) << shift);
+            let prices = other | u64::from(price.0) << shift;
+            cell.write_some([
+                (PRICES_WORD, prices),
+                (BID_SIZE_WORD + side.index(), size),
+                (SEQUENCE_WORD, sequence.0),
+                (TIME_WORD, time.0),
+            ]);
+        }
+    }
+
+    /// Asks the processor for the cell of an instrument that will be written soon.
+    #[inline]
+    pub fn ask_for(&self, instrument: InstrumentId) {
+        prefetch(&self.table.cells, instrument.index());
     }
 
     /// Changes the state of one instrument and leaves its prices.

@@ -324,7 +324,7 @@ impl Builder {
         self.engine.on_messages(
             first,
             messages.len(),
-            |at| messages.at(at),
+            |at| messages.in_place(at),
             |_, decoded| {
                 *undecodable += u64::from(decoded.is_err());
             },

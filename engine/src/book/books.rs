@@ -4,9 +4,10 @@ use spindle_types::{InstrumentId, Price, Quantity, Side};
 use thiserror::Error;
 
 use super::ladder::{Arena, Entry, Ladder, entry, level_of, rank};
-use super::levels::{Level, LevelIndex, Levels};
+use super::levels::{Level, LevelIndex, Levels, NO_LEVEL};
 use super::orders::{NONE, NoVacancy, Order, OrderKey, OrderTable, Slot};
-use super::prefetch::prefetch;
+use spindle_feed::memory::table;
+use spindle_feed::prefetch::prefetch;
 
 mod parked;
 
@@ -39,8 +40,8 @@ impl Capacity {
     /// Bytes of memory that the books take for this, at the start and once.
     pub fn bytes(self) -> usize {
         let capacity = self.clamped();
-        OrderTable::slots(capacity.orders) * size_of::<Order>()
-            + capacity.levels * size_of::<Level>()
+        OrderTable::bytes(capacity.orders)
+            + Levels::slots(capacity.levels) * size_of::<Level>()
             + Arena::entries(capacity.levels, 2 * capacity.instruments) * size_of::<Entry>()
             + capacity.instruments * size_of::<Book>()
     }
@@ -83,6 +84,8 @@ pub struct Placed {
     pub slot: Slot,
     /// Whether the best of its side may have changed.
     pub best_changed: bool,
+    /// Whether no order stood at its price.
+    pub new_level: bool,
 }
 
 /// The best price of a side, and the shares that can be traded against there.
@@ -105,26 +108,23 @@ pub struct LevelView {
     pub orders: u32,
 }
 
-/// Where an order and a level were when somebody looked ahead. Both are looked at again before they
-/// are believed, so a hint that has grown old costs time and nothing else.
-#[derive(Clone, Copy, Debug)]
-pub struct Hint {
-    slot: Slot,
+/// Where the record probably is that a message is about: for looking ahead. Wrong where a slot was
+/// taken; that costs time and nothing else.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Place {
+    entry: usize,
     level: LevelIndex,
+    instrument: InstrumentId,
+    /// Of an order that comes; 0 for one that goes.
+    side: u8,
 }
-
-impl Hint {
-    /// No idea.
-    pub const NONE: Self = Self { slot: NONE, level: NONE };
-}
-
-const NO_ENTRY: Entry = u64::MAX;
 
 #[derive(Clone, Copy, Debug)]
 #[repr(C, align(64))]
 struct Book {
-    /// The last entry of each ladder, kept here because almost every message asks for it.
-    best: [Entry; 2],
+    /// The level of the last entry of each ladder, kept here because almost every message asks for
+    /// it.
+    best: [LevelIndex; 2],
     ladders: [Ladder; 2],
     /// Strategies' orders that stand on each side.
     own: [u32; 2],
@@ -133,7 +133,7 @@ struct Book {
 const _: () = assert!(size_of::<Book>() == 64);
 
 impl Book {
-    const EMPTY: Self = Self { best: [NO_ENTRY; 2], ladders: [Ladder::EMPTY; 2], own: [0; 2] };
+    const EMPTY: Self = Self { best: [NO_LEVEL; 2], ladders: [Ladder::EMPTY; 2], own: [0; 2] };
 }
 
 /// The books of all instruments.
@@ -156,7 +156,7 @@ impl Books {
             orders: OrderTable::new(capacity.orders),
             levels: Levels::new(capacity.levels),
             arena: Arena::new(Arena::entries(capacity.levels, 2 * capacity.instruments)),
-            books: vec![Book::EMPTY; capacity.instruments].into(),
+            books: table(capacity.instruments, Book::EMPTY),
             taken_orders: 0,
         }
     }
@@ -199,38 +199,15 @@ impl Books {
         !self.orders.is_full() && !self.levels.is_full()
     }
 
-    /// Gives an order another key, which no order has, and leaves it in its place. Returns its new
-    /// handle.
-    pub fn rekey(&mut self, slot: Slot, key: OrderKey) -> Slot {
-        let order = *self.orders.get(slot);
-        let moved = self.orders.rekey(slot, key);
-        if order.level == NONE {
-            return moved;
-        }
-        let level = self.levels.get_mut(order.level);
-        if order.previous == NONE {
-            level.head = moved;
-        } else {
-            self.orders.get_mut(order.previous).next = moved;
-        }
-        if order.next == NONE {
-            level.tail = moved;
-        } else {
-            self.orders.get_mut(order.next).previous = moved;
-        }
-        moved
+    /// Gives an order another key, which no order has, and leaves it in its place, with its handle.
+    pub fn rekey(&mut self, slot: Slot, key: OrderKey) {
+        self.orders.rekey(slot, key);
     }
 
     /// The order with this key.
     #[inline]
     pub fn find(&self, key: OrderKey) -> Option<Slot> {
         self.orders.find(key)
-    }
-
-    /// The order with this key, which may still be where the hint says.
-    #[inline]
-    pub fn find_at(&self, key: OrderKey, hint: Hint) -> Option<Slot> {
-        if self.orders.holds(hint.slot, key) { Some(hint.slot) } else { self.orders.find(key) }
     }
 
     /// The order of a slot that lives.
@@ -242,7 +219,57 @@ impl Books {
     /// The price at which an order stands.
     #[inline]
     pub fn price_of(&self, slot: Slot) -> Price {
-        Price(self.levels.get(self.orders.get(slot).level).price)
+        Price(self.levels.get(self.orders.get(slot).level).price())
+    }
+
+    /// An order as it stands: with the shares that it has now.
+    #[inline]
+    pub fn placement_of(&self, slot: Slot) -> Placement {
+        let order = self.orders.get(slot);
+        Placement {
+            instrument: order.instrument(),
+            side: order.side(),
+            quantity: Quantity(order.quantity),
+            price: Price(self.levels.known(order.level).price()),
+        }
+    }
+
+    /// Whether an order with this key may enter a book of this instrument, at whatever price.
+    ///
+    /// # Errors
+    /// See [`BookError`].
+    #[inline]
+    pub fn admit(&self, key: OrderKey, instrument: InstrumentId) -> Result<(), BookError> {
+        if instrument.index() >= self.books.len() {
+            return Err(BookError::Instrument);
+        }
+        if self.levels.is_full() {
+            return Err(BookError::Levels);
+        }
+        self.admit_key(key)
+    }
+
+    #[inline]
+    fn admit_key(&self, key: OrderKey) -> Result<(), BookError> {
+        self.orders.admit(key).map_err(|why| match why {
+            NoVacancy::Full => BookError::Orders,
+            NoVacancy::Duplicate => BookError::Duplicate,
+        })
+    }
+
+    /// The first order of a side and its price, if an order of the other side with this limit
+    /// reaches it.
+    #[inline]
+    pub fn reached(
+        &self,
+        instrument: InstrumentId,
+        side: Side,
+        limit: Price,
+    ) -> Option<(Slot, Price)> {
+        let best = self.books[instrument.index()].best[side.index()];
+        let level = self.levels.known(best);
+        let price = Price(level.price());
+        (best != NO_LEVEL && limit.reaches(side.opposite(), price)).then_some((level.head, price))
     }
 
     /// How many strategies' orders stand on a side.
@@ -251,40 +278,76 @@ impl Books {
         self.books[instrument.index()].own[side.index()]
     }
 
+    /// Whether strategies have taken shares of a market order that lives.
+    #[inline]
+    pub fn any_taken(&self) -> bool {
+        self.taken_orders > 0
+    }
+
     /// Puts an order at the back of its level. `own` is the index in the table of own orders for a
     /// strategy's order, and nothing for the market's.
     ///
     /// # Errors
     /// See [`BookError`]; nothing has changed then.
-    #[inline]
+    #[inline(always)]
     pub fn add(
         &mut self,
         key: OrderKey,
         placement: &Placement,
         own: Option<u32>,
-        hint: Hint,
+    ) -> Result<Placed, BookError> {
+        let Placement { instrument, side, quantity, price } = *placement;
+        let index = self.levels.home(instrument, side, price.0);
+        self.admit_key(key)?;
+        // Nearly always the level lives, and is where it is looked for first. It does so only in a
+        // book that there is.
+        if !self.levels.holds(index, instrument, side, price.0) || own.is_some() {
+            return self.add_searching(key, placement, own);
+        }
+        let tail = self.levels.known(index).tail;
+        let slot = self.orders.insert(Order::new(key, instrument, side, quantity.0, index, tail));
+        let level = self.levels.known_mut(index);
+        level.tail = slot;
+        level.count = level.count.wrapping_add(1);
+        level.quantity = level.quantity.wrapping_add(u64::from(quantity.0));
+        self.orders.known_mut(tail).next = slot;
+        let best_changed = self.touches_best(instrument, side, index);
+        Ok(Placed { slot, best_changed, new_level: false })
+    }
+
+    /// As [`Books::add`], for an order that the table admits, in all cases.
+    #[inline(never)]
+    fn add_searching(
+        &mut self,
+        key: OrderKey,
+        placement: &Placement,
+        own: Option<u32>,
     ) -> Result<Placed, BookError> {
         let Placement { instrument, side, quantity, price } = *placement;
         if instrument.index() >= self.books.len() {
             return Err(BookError::Instrument);
         }
-        let slot = self.orders.vacancy(key).map_err(|why| match why {
-            NoVacancy::Full => BookError::Orders,
-            NoVacancy::Duplicate => BookError::Duplicate,
-        })?;
-        let level = match self.levels.holds(hint.level, instrument, side, price.0) {
-            true => hint.level,
-            false => self.level_for(instrument, side, price)?,
+        let found = self.levels.find(instrument, side, price.0);
+        let new_level = found.is_none();
+        let index = match found {
+            Some(index) => index,
+            None => self.make_level(instrument, side, price)?,
         };
-        let mut order = Order::new(key, instrument, side, quantity.0, level);
+        let tail = self.levels.get(index).tail;
+        let mut order = Order::new(key, instrument, side, quantity.0, index, tail);
         order.extra = own.unwrap_or(0);
-        self.orders.fill(slot, order);
-        self.append(slot, level, quantity.0);
+        let slot = self.orders.insert(order);
+        let level = self.levels.get_mut(index);
+        level.tail = slot;
+        level.count += 1;
+        level.quantity += u64::from(quantity.0);
+        level.head = if tail == NONE { slot } else { level.head };
         if own.is_some() {
-            self.levels.get_mut(level).own += 1;
+            level.own += 1;
             self.books[instrument.index()].own[side.index()] += 1;
         }
-        Ok(Placed { slot, best_changed: self.touches_best(instrument, side, level) })
+        self.orders.get_mut(tail).next = slot;
+        Ok(Placed { slot, best_changed: self.touches_best(instrument, side, index), new_level })
     }
 
     /// Takes an order out, whatever it has left. Returns whether the best of its side may have
@@ -294,22 +357,35 @@ impl Books {
         let order = *self.orders.get(slot);
         let (instrument, side) = (order.instrument(), order.side());
         let touched = self.touches_best(instrument, side, order.level);
-        if order.taken() > 0 {
-            self.taken_orders -= 1;
-        }
-        self.unlink(&order);
-        let level = self.levels.get_mut(order.level);
-        level.quantity -= u64::from(order.available());
-        level.count -= 1;
-        if order.is_own() {
-            level.own -= 1;
-            self.books[instrument.index()].own[side.index()] -= 1;
-        }
-        if self.levels.get(order.level).count == 0 {
-            self.remove_level(order.level);
+        let mut available = order.quantity;
+        if order.extra != 0 || order.is_own() {
+            available = order.available();
+            self.forget_shares(&order);
         }
         self.orders.vacate(slot);
+        self.orders.known_mut(order.previous).next = order.next;
+        self.orders.known_mut(order.next).previous = order.previous;
+        let level = self.levels.known_mut(order.level);
+        level.head = if order.previous == NONE { order.next } else { level.head };
+        level.tail = if order.next == NONE { order.previous } else { level.tail };
+        level.quantity = level.quantity.wrapping_sub(u64::from(available));
+        level.count = level.count.wrapping_sub(1);
+        if level.count == 0 {
+            self.remove_level(order.level);
+        }
         touched
+    }
+
+    /// Counts an order that leaves no longer among strategies' orders, or among those of the market
+    /// that strategies took of.
+    #[cold]
+    fn forget_shares(&mut self, order: &Order) {
+        if order.is_own() {
+            self.levels.get_mut(order.level).own -= 1;
+            self.books[order.instrument().index()].own[order.side().index()] -= 1;
+        } else {
+            self.taken_orders -= 1;
+        }
     }
 
     /// Takes shares off an order that keeps more than these; it keeps its place. Of a market order
@@ -320,14 +396,15 @@ impl Books {
         let order = self.orders.get_mut(slot);
         debug_assert!(by.0 < order.quantity, "a reduction to nothing is a removal");
         let before = order.available();
-        order.quantity -= by.0;
+        order.quantity = order.quantity.wrapping_sub(by.0);
         if !order.is_own() {
             order.extra = order.extra.min(order.quantity);
         }
-        let gone = before - order.available();
-        let (instrument, side, level) = (order.instrument(), order.side(), order.level);
-        self.levels.get_mut(level).quantity -= u64::from(gone);
-        self.touches_best(instrument, side, level)
+        let gone = before.wrapping_sub(order.available());
+        let (instrument, side, index) = (order.instrument(), order.side(), order.level);
+        let level = self.levels.known_mut(index);
+        level.quantity = level.quantity.wrapping_sub(u64::from(gone));
+        self.touches_best(instrument, side, index)
     }
 
     /// A strategy takes available shares of a market order: they are remembered on it and cannot be
@@ -346,18 +423,23 @@ impl Books {
     /// The best price of a side at which shares can be traded against.
     #[inline]
     pub fn best(&self, instrument: InstrumentId, side: Side) -> Option<Best> {
-        let book = &self.books[instrument.index()];
-        let last = book.best[side.index()];
-        if last == NO_ENTRY {
+        let best = self.books[instrument.index()].best[side.index()];
+        if best == NO_LEVEL {
             return None;
         }
-        let level = self.levels.get(level_of(last));
+        let level = self.levels.get(best);
         if level.quantity > 0 {
-            return Some(Best { price: Price(level.price), quantity: level.quantity });
+            return Some(Best { price: Price(level.price()), quantity: level.quantity });
         }
         self.levels_of(instrument, side)
             .find(|level| level.quantity > 0)
             .map(|level| Best { price: level.price, quantity: level.quantity })
+    }
+
+    /// Shares that can be traded against at a price of a side.
+    pub fn quantity_at(&self, instrument: InstrumentId, side: Side, price: Price) -> u64 {
+        let level = self.levels.find(instrument, side, price.0);
+        level.map_or(0, |level| self.levels.get(level).quantity)
     }
 
     /// The levels of a side from the best down, those without an available share included.
@@ -369,15 +451,15 @@ impl Books {
         let ladder = &self.books[instrument.index()].ladders[side.index()];
         self.arena.entries_of(ladder).iter().rev().map(|&entry| {
             let level = self.levels.get(level_of(entry));
-            LevelView { price: Price(level.price), quantity: level.quantity, orders: level.count }
+            LevelView { price: Price(level.price()), quantity: level.quantity, orders: level.count }
         })
     }
 
     /// The first order, in price-time priority, of a side.
     #[inline]
     pub fn first(&self, instrument: InstrumentId, side: Side) -> Option<Slot> {
-        let last = self.books[instrument.index()].best[side.index()];
-        if last == NO_ENTRY { None } else { Some(self.levels.get(level_of(last)).head) }
+        let best = self.books[instrument.index()].best[side.index()];
+        if best == NO_LEVEL { None } else { Some(self.levels.get(best).head) }
     }
 
     /// The order behind this one in price-time priority: in its level, or at the head of the next.
@@ -389,7 +471,7 @@ impl Books {
         }
         let level = self.levels.get(order.level);
         let ladder = &self.books[level.instrument().index()].ladders[level.side().index()];
-        let at = self.arena.find(ladder, rank(level.side(), level.price)).ok()?;
+        let at = self.arena.find(ladder, rank(level.side(), level.price())).ok()?;
         let below = *self.arena.entries_of(ladder).get(at.checked_sub(1)?)?;
         Some(self.levels.get(level_of(below)).head)
     }
@@ -432,68 +514,85 @@ impl Books {
         false
     }
 
-    /// Looks ahead, first time: asks for the record of an order, known by its key as the message
-    /// has it, and for the head of its book.
+    /// Looks ahead, first time, at a message of this instrument: asks for the head of its book, and
+    /// for the record that the message is about, an order, or the level of one that comes.
+    /// Everything is as the message has it, and without sense in messages that name no order.
     #[inline]
-    pub fn ask_for(&self, key: u64, instrument: InstrumentId) {
-        self.orders.prefetch(key);
+    pub fn ask_for(
+        &self,
+        comes: bool,
+        reference: u64,
+        instrument: InstrumentId,
+        side: Side,
+        price: Price,
+    ) -> Place {
         prefetch(&self.books, instrument.index());
+        let entry = self.orders.home(reference);
+        let level = self.levels.home(instrument, side, price.0);
+        self.orders.prefetch_entry(entry);
+        // No branch: whether an order comes or goes is what the processor guesses worst.
+        let side = side as u8 & u8::from(comes);
+        let comes = usize::from(comes);
+        let entry = entry & comes.wrapping_sub(1);
+        #[allow(clippy::cast_possible_truncation, reason = "all bits or none")]
+        let level = level & 0_usize.wrapping_sub(comes) as u32;
+        self.levels.prefetch(level);
+        Place { entry, level, instrument, side }
     }
 
-    /// Looks ahead, second time, for an order that will enter: asks for the end of the ladder.
+    /// Looks ahead, second time: asks for the record to which the entry leads, and for the last
+    /// order of the level.
     #[inline]
-    pub fn ask_for_ladder(&self, instrument: InstrumentId, side: Side) {
-        if let Some(book) = self.books.get(instrument.index()) {
-            self.arena.prefetch_best(&book.ladders[side.index()]);
+    pub fn ask_for_orders(&self, place: Place) {
+        self.orders.prefetch(self.orders.likely_slot(place.entry));
+        self.orders.prefetch(self.levels.known(place.level).tail);
+    }
+
+    /// Looks ahead, third time: asks for what the record leads to.
+    #[inline]
+    pub fn ask_for_more(&self, place: Place) {
+        let order = self.orders.known(self.orders.likely_slot(place.entry));
+        self.levels.prefetch(order.level);
+        self.orders.prefetch(order.previous);
+        self.orders.prefetch(order.next);
+        if let Some(book) = self.books.get(place.instrument.index()) {
+            let side = order.side().index() | usize::from(place.side & 1);
+            self.arena.prefetch_best(&book.ladders[side & 1]);
         }
     }
 
-    /// Looks ahead, third time: where an order will enter; asks for the level.
+    /// Looks ahead, third time, at an order that another replaces: asks for the other's entry and
+    /// level.
     #[inline]
-    pub fn look_for_level(&self, instrument: InstrumentId, side: Side, price: Price) -> Hint {
-        let Some(book) = self.books.get(instrument.index()) else {
-            return Hint::NONE;
-        };
-        let ladder = &book.ladders[side.index()];
-        match self.arena.find(ladder, rank(side, price.0)) {
-            Ok(at) => {
-                let level = level_of(self.arena.entries_of(ladder)[at]);
-                self.levels.prefetch(level);
-                Hint { level, ..Hint::NONE }
-            }
-            Err(_) => Hint::NONE,
-        }
-    }
-
-    /// Looks ahead, third time: where an order is; asks for its level and its neighbours.
-    #[inline]
-    pub fn look_for_order(&self, key: OrderKey) -> Hint {
-        match self.orders.find(key) {
-            Some(slot) => {
-                let level = self.orders.prefetch_neighbours(slot);
-                self.levels.prefetch(level);
-                Hint { slot, ..Hint::NONE }
-            }
-            None => Hint::NONE,
-        }
+    pub fn ask_for_replacement(
+        &self,
+        place: Place,
+        reference: u64,
+        instrument: InstrumentId,
+        price: Price,
+    ) -> Place {
+        let side = self.orders.known(self.orders.likely_slot(place.entry)).side();
+        self.orders.prefetch_entry(self.orders.home(reference));
+        let level = self.levels.home(instrument, side, price.0);
+        self.levels.prefetch(level);
+        Place { level, ..place }
     }
 
     /// Looks ahead, last time: asks for the last order of the level that another will join.
     #[inline]
-    pub fn ask_for_tail(&self, hint: Hint) {
-        self.orders.prefetch_slot(self.levels.tail(hint.level));
+    pub fn ask_for_tail(&self, place: Place) {
+        self.orders.prefetch(self.levels.known(place.level).tail);
     }
 
     /// Whether something at this level can change the best of its side.
     #[inline]
     fn touches_best(&self, instrument: InstrumentId, side: Side, level: LevelIndex) -> bool {
-        let last = self.books[instrument.index()].best[side.index()];
-        level_of(last) == level || self.taken_orders > 0
+        (self.books[instrument.index()].best[side.index()] == level) | (self.taken_orders > 0)
     }
 
-    /// The level at a price, made if there is none.
-    #[inline]
-    fn level_for(
+    /// Makes the level at a price where there is none.
+    #[inline(never)]
+    fn make_level(
         &mut self,
         instrument: InstrumentId,
         side: Side,
@@ -502,62 +601,28 @@ impl Books {
         let book = &mut self.books[instrument.index()];
         let rank = rank(side, price.0);
         let ladder = &mut book.ladders[side.index()];
-        let at = match self.arena.find(ladder, rank) {
-            Ok(at) => return Ok(level_of(self.arena.entries_of(ladder)[at])),
-            Err(at) => at,
-        };
-        let level = Level::new(instrument, side, price.0);
-        let level = self.levels.allocate(level).ok_or(BookError::Levels)?;
+        let (Ok(at) | Err(at)) = self.arena.find(ladder, rank);
+        let level = self.levels.allocate(instrument, side, price.0).ok_or(BookError::Levels)?;
         if self.arena.insert(ladder, at, entry(rank, level)).is_err() {
             self.levels.free(level);
             return Err(BookError::Levels);
         }
         if at + 1 == ladder.len() {
-            book.best[side.index()] = entry(rank, level);
+            book.best[side.index()] = level;
         }
         Ok(level)
     }
 
-    #[inline]
+    #[inline(never)]
     fn remove_level(&mut self, index: LevelIndex) {
         let level = self.levels.get(index);
         let (instrument, side) = (level.instrument(), level.side());
         let book = &mut self.books[instrument.index()];
         let ladder = &mut book.ladders[side.index()];
-        if let Ok(at) = self.arena.find(ladder, rank(side, level.price)) {
+        if let Ok(at) = self.arena.find(ladder, rank(side, level.price())) {
             self.arena.remove(ladder, at);
         }
-        book.best[side.index()] = self.arena.best(ladder).unwrap_or(NO_ENTRY);
+        book.best[side.index()] = self.arena.best(ladder).map_or(NO_LEVEL, level_of);
         self.levels.free(index);
-    }
-
-    #[inline]
-    fn append(&mut self, slot: Slot, level: LevelIndex, quantity: u32) {
-        let level = self.levels.get_mut(level);
-        let tail = level.tail;
-        level.tail = slot;
-        level.count += 1;
-        level.quantity += u64::from(quantity);
-        if tail == NONE {
-            level.head = slot;
-        } else {
-            self.orders.get_mut(tail).next = slot;
-        }
-        self.orders.get_mut(slot).previous = tail;
-    }
-
-    #[inline]
-    fn unlink(&mut self, order: &Order) {
-        let level = self.levels.get_mut(order.level);
-        if order.previous == NONE {
-            level.head = order.next;
-        } else {
-            self.orders.get_mut(order.previous).next = order.next;
-        }
-        if order.next == NONE {
-            level.tail = order.previous;
-        } else {
-            self.orders.get_mut(order.next).previous = order.previous;
-        }
     }
 }

@@ -5,10 +5,11 @@
 //! blocks of 8, 16, 32 and so on; a ladder that outgrows its block moves to the next size, and the
 //! block it leaves waits for another ladder.
 
+use spindle_feed::memory::table;
+use spindle_feed::prefetch::prefetch;
 use spindle_types::Side;
 
 use super::levels::LevelIndex;
-use super::prefetch::prefetch;
 
 const CLASSES: usize = 24;
 const BLOCK_MIN: usize = 8;
@@ -79,7 +80,7 @@ pub(super) struct ArenaFull;
 
 impl Arena {
     pub(super) fn new(entries_max: usize) -> Self {
-        Self { entries: vec![0; entries_max].into(), free: [NONE; CLASSES], untouched: 0 }
+        Self { entries: table(entries_max, 0), free: [NONE; CLASSES], untouched: 0 }
     }
 
     /// Forgets everything.
@@ -117,10 +118,11 @@ impl Arena {
         }
     }
 
+    /// Asks for the best entries.
     #[inline]
     pub(super) fn prefetch_best(&self, ladder: &Ladder) {
         let end = (ladder.offset as usize).wrapping_add(ladder.length as usize);
-        prefetch(&self.entries, end.wrapping_sub(1));
+        prefetch(&self.entries, end.wrapping_sub(2));
     }
 
     /// Where a rank stands, or where it would be put. What is wanted is mostly near the best, so

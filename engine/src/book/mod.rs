@@ -3,10 +3,11 @@
 //! Market orders and strategies' orders stand in the same levels, in the same queues. Memory is
 //! taken once, at the start, and stated by [`Capacity::bytes`]:
 //!
-//! * [`orders`]: one open-addressed table of 32-byte records, found by their key, which also are
-//!   the nodes of the queues. Keys of a market grow with time, so neighbours in time are neighbours
-//!   in memory. A record never moves: its slot is a stable 32-bit handle while the order lives.
-//! * [`levels`]: a slab of 32-byte records, one for each price at which orders stand.
+//! * [`orders`]: a slab of 32-byte records, which also are the nodes of the queues, and an
+//!   open-addressed index that finds them by their key. A record never moves: its slot is a stable
+//!   32-bit handle while the order lives.
+//! * [`levels`]: another one, of 32-byte records too, one for each price at which orders stand, found
+//!   by instrument, side and price.
 //! * [`ladder`]: for each side of each book the sorted prices, the best last, so that what happens
 //!   near the best moves few entries.
 //!
@@ -17,7 +18,6 @@ mod books;
 mod ladder;
 mod levels;
 mod orders;
-mod prefetch;
 
-pub use books::{Best, BookError, Books, Capacity, Hint, LevelView, Placed, Placement};
+pub use books::{Best, BookError, Books, Capacity, LevelView, Place, Placed, Placement};
 pub use orders::{Order, OrderKey, Slot};

@@ -1,21 +1,26 @@
 //! The table of all orders, which is also the memory of the queues.
 //!
-//! Linear probing over 32-byte records. A deleted record becomes a tombstone only while the record
-//! after it is in use, and tombstones at the end of a run are freed again, so that at the load the
-//! capacity allows (at most one in four) runs stay short whatever comes and goes.
+//! The records, 32 bytes each, lie in a slab: the one that became free last is the next to be used,
+//! so that they stay few and warm. What finds them is an open-addressed index of 4 bytes for each
+//! slot, probed linearly. Numbers of a market grow, so neighbours in time are neighbours in the
+//! index. A deleted entry becomes a tombstone only while the entry after it is in use, and
+//! tombstones at the end of a run are freed again, so that at the load the capacity allows (at most
+//! one in four) runs stay short whatever comes and goes.
 
+use spindle_feed::memory::table;
+use spindle_feed::prefetch::prefetch;
 use spindle_types::{InstrumentId, OrderReference, OrderToken, SessionId, Side};
 
-use super::prefetch::prefetch;
-
-/// A stable handle of a live order: its place in the table.
+/// A stable handle of a live order: its place in the slab.
 pub type Slot = u32;
 
-/// No order.
-pub(super) const NONE: Slot = u32::MAX;
+/// No order. The record exists and is never found: what is written to the neighbour of the first or
+/// last order of a queue lands there, so that no branch asks whether there is one.
+pub(super) const NONE: Slot = 0;
 
 const EMPTY: u64 = 0;
-const TOMBSTONE: u64 = u64::MAX;
+/// In the index: an entry that was used, before one that is.
+const TOMBSTONE: Slot = u32::MAX;
 const OWN: u64 = 1 << 63;
 
 /// What an order is found by: the market's reference, or a session and its token.
@@ -41,8 +46,6 @@ impl OrderKey {
         if self.0 & OWN == 0 { Some(OrderReference(self.0)) } else { None }
     }
 }
-
-const _: () = assert!(OrderKey::own(SessionId(u16::MAX), OrderToken(u32::MAX)).0 != TOMBSTONE);
 
 /// One order in the books.
 #[derive(Clone, Copy, Debug)]
@@ -83,9 +86,10 @@ impl Order {
         side: Side,
         quantity: u32,
         level: u32,
+        previous: Slot,
     ) -> Self {
         let (instrument, side) = (instrument.0, side as u8);
-        Self { key: key.0, quantity, level, instrument, side, ..Self::VACANT }
+        Self { key: key.0, quantity, level, previous, instrument, side, ..Self::VACANT }
     }
 
     /// What it is found by.
@@ -127,7 +131,7 @@ impl Order {
     /// Shares that can still be traded against.
     #[inline]
     pub const fn available(&self) -> u32 {
-        self.quantity - self.taken()
+        self.quantity.wrapping_sub(self.taken())
     }
 
     /// The index in the table of own orders, if a strategy entered it.
@@ -137,35 +141,54 @@ impl Order {
     }
 }
 
-/// The table.
+/// The table. Record 0 is nobody's; entry 0 of the index is always empty.
 #[derive(Debug)]
 pub(super) struct OrderTable {
+    index: Box<[Slot]>,
     orders: Box<[Order]>,
     mask: usize,
+    /// The record that became free last, and in its `next` the one before.
+    vacant: Slot,
+    untouched: Slot,
     live: usize,
     live_max: usize,
 }
 
 impl OrderTable {
-    /// A table for `live_max` orders at once, with at least four times as many slots.
+    /// A table for `live_max` orders at once.
     pub(super) fn new(live_max: usize) -> Self {
-        let slots = Self::slots(live_max);
-        Self { orders: vec![Order::VACANT; slots].into(), mask: slots - 1, live: 0, live_max }
+        let entries = Self::entries(live_max);
+        Self {
+            index: table(entries + 1, NONE),
+            orders: table(live_max + 1, Order::VACANT),
+            mask: entries - 1,
+            vacant: NONE,
+            untouched: 1,
+            live: 0,
+            live_max,
+        }
     }
 
     /// Forgets everything.
     pub(super) fn clear(&mut self) {
+        self.index.fill(NONE);
         self.orders.fill(Order::VACANT);
-        self.live = 0;
+        (self.vacant, self.untouched, self.live) = (NONE, 1, 0);
     }
 
     /// Writes to every page. Only while nothing is stored.
     pub(super) fn warm_up(&mut self) {
+        std::hint::black_box(&mut self.index).fill(NONE);
         std::hint::black_box(&mut self.orders).fill(Order::VACANT);
     }
 
-    /// How many slots a table for `live_max` orders has.
-    pub(super) fn slots(live_max: usize) -> usize {
+    /// Bytes of a table for `live_max` orders.
+    pub(super) fn bytes(live_max: usize) -> usize {
+        (Self::entries(live_max) + 1) * size_of::<Slot>() + (live_max + 1) * size_of::<Order>()
+    }
+
+    /// How many entries the index of a table for `live_max` orders has: at least twice as many.
+    fn entries(live_max: usize) -> usize {
         (live_max.max(16) * 4).next_power_of_two()
     }
 
@@ -173,112 +196,186 @@ impl OrderTable {
         self.live
     }
 
-    /// Where the search for a key begins. Keys that grow together stay together; the upper half
-    /// (sessions, and references beyond 2^32) is spread.
-    #[inline]
-    #[allow(clippy::cast_possible_truncation, reason = "the low bits are what is wanted")]
-    fn home(&self, key: u64) -> usize {
-        let spread = (key >> 32).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
-        (key.wrapping_add(spread)) as usize & self.mask
-    }
-
-    #[inline]
-    pub(super) fn prefetch(&self, key: u64) {
-        prefetch(&self.orders, self.home(key));
-    }
-
-    #[inline]
-    pub(super) fn prefetch_slot(&self, slot: Slot) {
-        prefetch(&self.orders, slot as usize);
-    }
-
-    /// Whether the order with this key is in this slot.
-    #[inline]
-    pub(super) fn holds(&self, slot: Slot, key: OrderKey) -> bool {
-        self.orders.get(slot as usize).is_some_and(|order| order.key == key.0)
-    }
-
-    #[inline]
-    #[allow(clippy::cast_possible_truncation, reason = "a table has fewer than 2^32 slots")]
-    pub(super) fn find(&self, key: OrderKey) -> Option<Slot> {
-        let mut at = self.home(key.0);
-        loop {
-            let found = self.orders[at].key;
-            if found == key.0 {
-                return Some(at as Slot);
-            }
-            if found == EMPTY {
-                return None;
-            }
-            at = (at + 1) & self.mask;
-        }
-    }
-
-    /// The slot for a new key, or why there is none.
-    #[inline]
-    pub(super) fn vacancy(&self, key: OrderKey) -> Result<Slot, NoVacancy> {
-        if self.live == self.live_max { Err(NoVacancy::Full) } else { self.vacancy_beyond(key) }
-    }
-
-    /// As [`OrderTable::vacancy`], whatever the capacity says: the table itself is never full.
-    #[inline]
-    #[allow(clippy::cast_possible_truncation, reason = "a table has fewer than 2^32 slots")]
-    fn vacancy_beyond(&self, key: OrderKey) -> Result<Slot, NoVacancy> {
-        let mut at = self.home(key.0);
-        let mut vacancy = None;
-        loop {
-            match self.orders[at].key {
-                EMPTY => return Ok(vacancy.unwrap_or(at) as Slot),
-                TOMBSTONE => vacancy = vacancy.or(Some(at)),
-                found if found == key.0 => return Err(NoVacancy::Duplicate),
-                _ => {}
-            }
-            at = (at + 1) & self.mask;
-        }
-    }
-
-    /// Moves an order to the slot of another key, which no order has. Its neighbours and its level
-    /// still name the old slot.
-    pub(super) fn rekey(&mut self, slot: Slot, key: OrderKey) -> Slot {
-        let Ok(target) = self.vacancy_beyond(key) else {
-            debug_assert!(false, "callers have looked for the key");
-            return slot;
-        };
-        let order = Order { key: key.0, ..*self.get(slot) };
-        self.fill(target, order);
-        self.vacate(slot);
-        target
-    }
-
     pub(super) fn is_full(&self) -> bool {
         self.live == self.live_max
     }
 
-    /// Fills a slot that [`OrderTable::vacancy`] gave.
+    /// Where in the index the search for a key begins. Keys that grow together stay together; the
+    /// upper half (sessions, and references beyond 2^32) is spread.
     #[inline]
-    pub(super) fn fill(&mut self, slot: Slot, order: Order) {
-        self.orders[slot as usize] = order;
-        self.live += 1;
+    #[allow(clippy::cast_possible_truncation, reason = "the low bits are what is wanted")]
+    pub(super) fn home(&self, key: u64) -> usize {
+        let spread = (key >> 32).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
+        ((key.wrapping_add(spread)) as usize & self.mask) + 1
     }
 
-    /// Empties a slot.
+    /// The entry behind `at`; the first one behind the last.
     #[inline]
-    pub(super) fn vacate(&mut self, slot: Slot) {
-        let mut at = slot as usize;
-        self.live -= 1;
-        if self.orders[(at + 1) & self.mask].key != EMPTY {
-            self.orders[at].key = TOMBSTONE;
+    fn behind(&self, at: usize) -> usize {
+        (at & self.mask) + 1
+    }
+
+    /// The entry before `at`; the last one before the first.
+    #[inline]
+    fn before(&self, at: usize) -> usize {
+        (at.wrapping_sub(2) & self.mask) + 1
+    }
+
+    /// Asks for an entry of the index.
+    #[inline]
+    pub(super) fn prefetch_entry(&self, home: usize) {
+        prefetch(&self.index, home);
+    }
+
+    /// Asks for a record.
+    #[inline]
+    pub(super) fn prefetch(&self, slot: Slot) {
+        prefetch(&self.orders, slot as usize);
+    }
+
+    /// The record to which an entry that [`OrderTable::home`] gave leads, probably; for looking
+    /// ahead.
+    #[inline]
+    pub(super) fn likely_slot(&self, home: usize) -> Slot {
+        let slot = self.entry(home);
+        if slot == TOMBSTONE { NONE } else { slot }
+    }
+
+    #[inline]
+    pub(super) fn find(&self, key: OrderKey) -> Option<Slot> {
+        let mut at = self.home(key.0);
+        loop {
+            let slot = self.entry(at);
+            if slot == NONE {
+                return None;
+            }
+            if slot != TOMBSTONE && self.known(slot).key == key.0 {
+                return Some(slot);
+            }
+            at = self.behind(at);
+        }
+    }
+
+    /// Whether one more order may enter, and under this key.
+    #[inline]
+    pub(super) fn admit(&self, key: OrderKey) -> Result<(), NoVacancy> {
+        if self.live >= self.live_max {
+            return Err(NoVacancy::Full);
+        }
+        if self.find(key).is_some() { Err(NoVacancy::Duplicate) } else { Ok(()) }
+    }
+
+    /// Takes a record for an order whose key the table [admits](OrderTable::admit) or has looked
+    /// for.
+    #[inline]
+    pub(super) fn insert(&mut self, order: Order) -> Slot {
+        debug_assert!(self.live < self.live_max, "callers ask before");
+        let slot = if self.vacant == NONE {
+            let slot = self.untouched;
+            self.untouched = slot.wrapping_add(1);
+            slot
+        } else {
+            let slot = self.vacant;
+            self.vacant = self.known(slot).next;
+            slot
+        };
+        self.live = self.live.wrapping_add(1);
+        self.enter(order.key, slot);
+        // Checked, so that no slot beyond the slab is ever given.
+        *self.get_mut(slot) = order;
+        slot
+    }
+
+    /// Puts a slot into the index.
+    #[inline]
+    fn enter(&mut self, key: u64, slot: Slot) {
+        let mut at = self.home(key);
+        while !matches!(self.entry(at), NONE | TOMBSTONE) {
+            at = self.behind(at);
+        }
+        *self.entry_mut(at) = slot;
+    }
+
+    /// Takes a slot out of the index.
+    #[inline]
+    fn leave(&mut self, key: u64, slot: Slot) {
+        let mut at = self.home(key);
+        while self.entry(at) != slot {
+            at = self.behind(at);
+        }
+        if self.entry(self.behind(at)) != NONE {
+            *self.entry_mut(at) = TOMBSTONE;
             return;
         }
-        self.orders[at].key = EMPTY;
-        // Tombstones just before an empty slot hold no run together any more.
+        *self.entry_mut(at) = NONE;
+        // Tombstones just before an empty entry hold no run together any more.
         loop {
-            at = at.wrapping_sub(1) & self.mask;
-            if self.orders[at].key != TOMBSTONE {
+            at = self.before(at);
+            if self.entry(at) != TOMBSTONE {
                 return;
             }
-            self.orders[at].key = EMPTY;
+            *self.entry_mut(at) = NONE;
         }
+    }
+
+    /// Gives an order another key, which no order has. Its slot stays.
+    pub(super) fn rekey(&mut self, slot: Slot, key: OrderKey) {
+        debug_assert!(self.find(key).is_none(), "callers have looked for the key");
+        let old = self.get(slot).key;
+        self.leave(old, slot);
+        self.enter(key.0, slot);
+        self.get_mut(slot).key = key.0;
+    }
+
+    /// Empties the slot of an order that lives.
+    #[inline]
+    pub(super) fn vacate(&mut self, slot: Slot) {
+        let key = self.known(slot).key;
+        self.leave(key, slot);
+        let vacant = self.vacant;
+        let order = self.known_mut(slot);
+        (order.key, order.next) = (EMPTY, vacant);
+        self.vacant = slot;
+        self.live = self.live.wrapping_sub(1);
+    }
+
+    /// An entry that `home`, `behind` or `before` gave.
+    #[inline]
+    #[allow(unsafe_code, reason = "measured: see docs/measuring.md")]
+    fn entry(&self, at: usize) -> Slot {
+        debug_assert!(at < self.index.len(), "an entry of this index");
+        // SAFETY: those three give numbers from 1 to the number of entries and `looking ahead`
+        // passes 0 besides; the slice has one more than entries and never changes its length.
+        unsafe { *self.index.get_unchecked(at) }
+    }
+
+    /// As [`OrderTable::entry`], to change it.
+    #[inline]
+    #[allow(unsafe_code, reason = "measured: see docs/measuring.md")]
+    fn entry_mut(&mut self, at: usize) -> &mut Slot {
+        debug_assert!(at < self.index.len(), "an entry of this index");
+        // SAFETY: as in `entry`.
+        unsafe { self.index.get_unchecked_mut(at) }
+    }
+
+    /// The record of a slot that the table gave, or that is in a link of a record or level.
+    #[inline]
+    #[allow(unsafe_code, reason = "measured: see docs/measuring.md")]
+    pub(super) fn known(&self, slot: Slot) -> &Order {
+        debug_assert!((slot as usize) < self.orders.len(), "a slot of this table");
+        // SAFETY: slots are made by `insert` alone, which gives a new one only while fewer than
+        // `live_max` live, so that none is above `live_max`; `NONE` is 0. The slice has one record
+        // more than that and never changes its length. All callers pass slots that came from there.
+        unsafe { self.orders.get_unchecked(slot as usize) }
+    }
+
+    /// As [`OrderTable::known`], to change it.
+    #[inline]
+    #[allow(unsafe_code, reason = "measured: see docs/measuring.md")]
+    pub(super) fn known_mut(&mut self, slot: Slot) -> &mut Order {
+        debug_assert!((slot as usize) < self.orders.len(), "a slot of this table");
+        // SAFETY: as in `known`.
+        unsafe { self.orders.get_unchecked_mut(slot as usize) }
     }
 
     #[inline]
@@ -289,15 +386,6 @@ impl OrderTable {
     #[inline]
     pub(super) fn get_mut(&mut self, slot: Slot) -> &mut Order {
         &mut self.orders[slot as usize]
-    }
-
-    /// Asks for the record's queue neighbours and gives its level.
-    #[inline]
-    pub(super) fn prefetch_neighbours(&self, slot: Slot) -> u32 {
-        let order = self.get(slot);
-        prefetch(&self.orders, order.previous as usize);
-        prefetch(&self.orders, order.next as usize);
-        order.level
     }
 }
 
@@ -340,10 +428,10 @@ mod tests {
             for (step, reference) in steps {
                 let key = key(reference * 64 + reference % 3);
                 match (step, table.find(key)) {
-                    (0 | 1, None) => match table.vacancy(key) {
-                        Ok(slot) => {
-                            table.fill(slot, Order::new(key, InstrumentId(1), Side::Buy, 1, 0));
-                            twin.insert(key.0, slot);
+                    (0 | 1, None) => match table.admit(key) {
+                        Ok(()) => {
+                            let order = Order::new(key, InstrumentId(1), Side::Buy, 1, 0, NONE);
+                            twin.insert(key.0, table.insert(order));
                         }
                         Err(why) => {
                             prop_assert_eq!(why, NoVacancy::Full);
@@ -351,7 +439,7 @@ mod tests {
                         }
                     },
                     (0 | 1, Some(_)) if twin.len() < 16 => {
-                        prop_assert_eq!(table.vacancy(key), Err(NoVacancy::Duplicate));
+                        prop_assert_eq!(table.admit(key), Err(NoVacancy::Duplicate));
                     }
                     (_, Some(slot)) => {
                         prop_assert_eq!(twin.remove(&key.0), Some(slot));
@@ -367,8 +455,7 @@ mod tests {
             for slot in twin.into_values() {
                 table.vacate(slot);
             }
-            let clean = table.orders.iter().all(|order| order.key == EMPTY);
-            prop_assert!(clean, "tombstones stay behind");
+            prop_assert!(table.index.iter().all(|&slot| slot == NONE), "tombstones stay behind");
         }
     }
 }

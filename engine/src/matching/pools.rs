@@ -4,7 +4,7 @@ use spindle_types::{EventTime, InstrumentId, Price, Quantity, Side};
 
 use super::TAPE_FILLS_MAX;
 use super::forest::{Forest, Key, NONE, Root};
-use crate::book::{Hint, OrderKey, Placement};
+use crate::book::{OrderKey, Placement};
 use crate::command::AccountSettings;
 use crate::engine::{Address, Engine};
 use crate::event::{CancelReason, Figures, Outcome};
@@ -329,7 +329,7 @@ impl Engine {
                 special.reserve = *open - shown;
                 let (quantity, price) = (Quantity(shown), Price(special.price));
                 let placement = Placement { instrument, side, quantity, price };
-                self.books.add(key, &placement, Some(index), Hint::NONE).map(|placed| placed.slot)
+                self.books.add(key, &placement, Some(index)).map(|placed| placed.slot)
             }
             _ => {
                 special.reserve = 0;

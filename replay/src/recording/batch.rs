@@ -108,6 +108,17 @@ impl<'a> Messages<'a> {
         self.get(index).unwrap_or_default()
     }
 
+    /// The message at `index` with whatever lies behind it in memory, and the message's length. Empty
+    /// past the last.
+    #[inline]
+    pub fn in_place(&self, index: usize) -> (&'a [u8], usize) {
+        let Some(frame) = self.frames.get(index) else {
+            return (&[], 0);
+        };
+        let bytes = self.block.get(frame.start as usize..).unwrap_or_default();
+        (bytes, (frame.end - frame.start) as usize)
+    }
+
     /// The number of the message at `index` within the recording, from 1.
     #[inline]
     pub fn sequence(&self, index: usize) -> u64 {

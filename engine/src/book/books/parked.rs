@@ -3,7 +3,8 @@
 
 use spindle_types::{InstrumentId, Quantity, Side};
 
-use super::super::orders::{NONE, NoVacancy, Order, OrderKey, Slot};
+use super::super::levels::NO_LEVEL;
+use super::super::orders::{NONE, Order, OrderKey, Slot};
 use super::{BookError, Books};
 
 impl Books {
@@ -20,20 +21,16 @@ impl Books {
         quantity: Quantity,
         own: u32,
     ) -> Result<Slot, BookError> {
-        let slot = self.orders.vacancy(key).map_err(|why| match why {
-            NoVacancy::Full => BookError::Orders,
-            NoVacancy::Duplicate => BookError::Duplicate,
-        })?;
-        let mut order = Order::new(key, instrument, side, quantity.0, NONE);
+        self.admit_key(key)?;
+        let mut order = Order::new(key, instrument, side, quantity.0, NO_LEVEL, NONE);
         order.extra = own;
-        self.orders.fill(slot, order);
-        Ok(slot)
+        Ok(self.orders.insert(order))
     }
 
     /// Whether an order stands in no level.
     #[inline]
     pub fn is_parked(&self, slot: Slot) -> bool {
-        self.orders.get(slot).level == NONE
+        self.orders.get(slot).level == NO_LEVEL
     }
 
     /// Whether two orders stand in the same level.
@@ -55,7 +52,7 @@ impl Books {
         debug_assert!(order.is_own(), "the market's orders are as the tape says");
         let before = std::mem::replace(&mut order.quantity, quantity.0);
         let (instrument, side, index) = (order.instrument(), order.side(), order.level);
-        if index == NONE {
+        if index == NO_LEVEL {
             return false;
         }
         let level = self.levels.get_mut(index);
@@ -66,14 +63,16 @@ impl Books {
     /// Gives a strategy's order another size and the last place of its level.
     pub fn requeue(&mut self, slot: Slot, quantity: Quantity) {
         let order = *self.orders.get(slot);
-        debug_assert!(order.level != NONE, "a parked order has no place");
-        if self.levels.get(order.level).tail != slot {
-            self.unlink(&order);
-            let tail = self.levels.get(order.level).tail;
+        debug_assert!(order.level != NO_LEVEL, "a parked order has no place");
+        let level = self.levels.get_mut(order.level);
+        if level.tail != slot {
+            let tail = std::mem::replace(&mut level.tail, slot);
+            level.head = if order.previous == NONE { order.next } else { level.head };
+            self.orders.get_mut(order.previous).next = order.next;
+            self.orders.get_mut(order.next).previous = order.previous;
             self.orders.get_mut(tail).next = slot;
             let moved = self.orders.get_mut(slot);
             (moved.previous, moved.next) = (tail, NONE);
-            self.levels.get_mut(order.level).tail = slot;
         }
         self.resize(slot, quantity);
     }
@@ -94,15 +93,15 @@ impl Books {
                 let book = &self.books[number];
                 let entries = self.arena.entries_of(&book.ladders[side.index()]);
                 let best = book.best[side.index()];
-                if entries.last().copied().unwrap_or(super::NO_ENTRY) != best {
+                if entries.last().map_or(NO_LEVEL, |&entry| level_of(entry)) != best {
                     return Err(format!("{}: the best is not the last of the ladder", place()));
                 }
                 let mut own = 0;
                 let mut better = None;
                 for &entry in entries.iter().rev() {
                     let level = self.levels.get(level_of(entry));
-                    let price = spindle_types::Price(level.price);
-                    let place = || format!("{} at {}", place(), level.price);
+                    let price = spindle_types::Price(level.price());
+                    let place = || format!("{} at {}", place(), level.price());
                     if level.side() != side || level.instrument() != instrument {
                         return Err(format!("{}: a level of another book", place()));
                     }
