@@ -296,6 +296,19 @@ impl Engine {
         self.tops.write(instrument, &top);
     }
 
+    /// Writes one side of the top of an instrument's book into its cell: all that changes when the
+    /// market adds to a level or takes from it. The other side and the state stay as they are.
+    #[inline]
+    pub(crate) fn publish_side(&mut self, instrument: InstrumentId, side: Side) {
+        if self.books.any_taken() | self.quarantine.is_some() {
+            // The state may change with the price, or which level is the best that can be traded
+            // against, on both sides.
+            return self.publish(instrument);
+        }
+        let (price, size) = price_and_size(self.books.best(instrument, side));
+        self.tops.write_side(instrument, side, price, size, self.market_sequence, self.time);
+    }
+
     /// Does what the watch over a market says.
     #[inline]
     fn heed(&mut self, instrument: InstrumentId, verdict: Verdict) {
@@ -348,19 +361,6 @@ impl Engine {
         if let Some(quarantine) = &mut self.quarantine {
             quarantine.clear();
         }
-    }
-
-    /// Writes one side of the top of an instrument's book into its cell: all that changes when the
-    /// market adds to a level or takes from it. The other side and the state stay as they are.
-    #[inline]
-    pub(crate) fn publish_side(&mut self, instrument: InstrumentId, side: Side) {
-        // Which level is the best that can be traded against may have changed on both sides, and who
-        // watches the market looks at both.
-        if self.books.any_taken() || self.quarantine.is_some() {
-            return self.publish(instrument);
-        }
-        let (price, size) = price_and_size(self.books.best(instrument, side));
-        self.tops.write_side(instrument, side, price, size, self.market_sequence, self.time);
     }
 
     /// What readers of an instrument's top are told.

@@ -48,6 +48,8 @@ pub struct Instruments {
     /// Open-addressed: numbers by the hash of their symbol; 0 is vacant. At most half full.
     by_symbol: Box<[u16]>,
     known: usize,
+    /// Which are known, a bit each: small enough to stay in the nearest cache.
+    known_bits: Box<[u64]>,
 }
 
 impl Instruments {
@@ -57,6 +59,7 @@ impl Instruments {
             instruments: vec![Instrument::default(); instruments_max].into(),
             by_symbol: vec![0; slots].into(),
             known: 0,
+            known_bits: vec![0; instruments_max.div_ceil(64)].into(),
         }
     }
 
@@ -65,6 +68,7 @@ impl Instruments {
         self.instruments.fill(Instrument::default());
         self.by_symbol.fill(0);
         self.known = 0;
+        self.known_bits.fill(0);
     }
 
     /// How many are known.
@@ -82,7 +86,8 @@ impl Instruments {
     /// Whether anything is known of it.
     #[inline]
     pub fn is_known(&self, instrument: InstrumentId) -> bool {
-        self.instruments.get(instrument.index()).is_some_and(|instrument| instrument.known)
+        let word = self.known_bits.get(instrument.index() / 64);
+        word.is_some_and(|word| word >> (instrument.index() % 64) & 1 == 1)
     }
 
     #[inline]
@@ -127,6 +132,7 @@ impl Instruments {
         if !known.known {
             known.known = true;
             self.known += 1;
+            self.known_bits[instrument.index() / 64] |= 1 << (instrument.index() % 64);
         }
         if known.symbol == Symbol::BLANK && symbol != Symbol::BLANK {
             known.symbol = symbol;

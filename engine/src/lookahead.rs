@@ -149,7 +149,7 @@ impl Engine {
                     && whole
                     && matches!(add.side, b'B' | b'S')
                 {
-                    self.begin_market(EventTime(add.header.time.get()), sequence);
+                    self.begin_message(EventTime(add.header.time.get()), sequence);
                     let placement = Placement {
                         instrument: InstrumentId(add.header.locate.get()),
                         side: if add.side == b'B' { Side::Buy } else { Side::Sell },
@@ -164,7 +164,7 @@ impl Engine {
             }
             Some(b'D') => {
                 if let Ok((delete, _)) = OrderDelete::ref_from_prefix(bytes) {
-                    self.begin_market(EventTime(delete.header.time.get()), sequence);
+                    self.begin_message(EventTime(delete.header.time.get()), sequence);
                     self.on_delete(OrderReference(delete.reference.get()));
                     self.finish();
                     return Ok(());
@@ -172,7 +172,7 @@ impl Engine {
             }
             Some(b'U') => {
                 if let Ok((replace, _)) = OrderReplace::ref_from_prefix(bytes) {
-                    self.begin_market(EventTime(replace.header.time.get()), sequence);
+                    self.begin_message(EventTime(replace.header.time.get()), sequence);
                     self.on_replace(
                         OrderReference(replace.reference.get()),
                         OrderReference(replace.new_reference.get()),
@@ -185,7 +185,7 @@ impl Engine {
             }
             Some(b'E') => {
                 if let Ok((executed, _)) = OrderExecuted::ref_from_prefix(bytes) {
-                    self.begin_market(EventTime(executed.header.time.get()), sequence);
+                    self.begin_message(EventTime(executed.header.time.get()), sequence);
                     let reference = OrderReference(executed.reference.get());
                     self.on_execute(reference, Quantity(executed.shares.get()), None, true);
                     self.finish();
@@ -194,7 +194,7 @@ impl Engine {
             }
             Some(b'X') => {
                 if let Ok((cancel, _)) = OrderCancel::ref_from_prefix(bytes) {
-                    self.begin_market(EventTime(cancel.header.time.get()), sequence);
+                    self.begin_message(EventTime(cancel.header.time.get()), sequence);
                     let reference = OrderReference(cancel.reference.get());
                     self.on_reduce(reference, Quantity(cancel.shares.get()));
                     self.finish();
@@ -210,7 +210,7 @@ impl Engine {
     fn on_other_message(&mut self, sequence: Sequence, bytes: &[u8]) -> Result<(), DecodeError> {
         let event = itch::to_event(&Message::decode(bytes)?);
         if event.action == MarketAction::Other {
-            self.begin_market(event.time, sequence);
+            self.begin_message(event.time, sequence);
             self.finish();
         } else {
             self.on_market(&event, sequence);

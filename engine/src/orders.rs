@@ -355,8 +355,8 @@ impl Engine {
     fn rename(&mut self, index: u32, mut order: OwnOrder, by: u32, expiry: EventTime) {
         let before = *self.own.get(index);
         let key = OrderKey::own(order.session, order.token);
-        order.slot = before.slot;
         self.books.rekey(before.slot, key);
+        order.slot = before.slot;
         if before.special {
             self.unlink_expiry(index);
         } else if order.stay == Stay::GoodTillDate {

@@ -15,7 +15,7 @@ use crate::event::{CancelReason, Liquidity};
 impl Engine {
     /// Applies one message of the market, the `sequence`th of its stream.
     pub fn on_market(&mut self, event: &MarketEvent, sequence: Sequence) {
-        self.begin_market(event.time, sequence);
+        self.begin_message(event.time, sequence);
         let instrument = event.instrument;
         match event.action {
             MarketAction::Add { reference, side, quantity, price, symbol } => {
@@ -51,7 +51,7 @@ impl Engine {
 
     /// A message of the market begins.
     #[inline]
-    pub(crate) fn begin_market(&mut self, time: EventTime, sequence: Sequence) {
+    pub(crate) fn begin_message(&mut self, time: EventTime, sequence: Sequence) {
         self.begin(time);
         self.market_sequence = sequence;
         self.counters.market_messages += 1;
@@ -159,7 +159,7 @@ impl Engine {
             self.learn(instrument, symbol);
         }
         let opposite = side.opposite();
-        if taken > 0 || self.has_own(instrument, opposite) {
+        if taken > 0 || self.own.live() > 0 && self.has_own(instrument, opposite) {
             // An absurd order must not fill anybody before it is seen to be one.
             self.watch_market(instrument);
             let taken = taken.min(quantity.0);
@@ -206,7 +206,7 @@ impl Engine {
         if printable {
             let order = self.books.order(slot);
             let (instrument, side) = (order.instrument(), order.side());
-            if self.has_own(instrument, side) {
+            if self.own.live() > 0 && self.has_own(instrument, side) {
                 self.fill_ahead(instrument, side, slot, quantity);
             }
             let price = price.unwrap_or_else(|| self.books.price_of(slot));

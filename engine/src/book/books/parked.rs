@@ -64,12 +64,12 @@ impl Books {
     pub fn requeue(&mut self, slot: Slot, quantity: Quantity) {
         let order = *self.orders.get(slot);
         debug_assert!(order.level != NO_LEVEL, "a parked order has no place");
-        let level = self.levels.get_mut(order.level);
-        if level.tail != slot {
-            let tail = std::mem::replace(&mut level.tail, slot);
-            level.head = if order.previous == NONE { order.next } else { level.head };
+        if self.levels.get(order.level).tail != slot {
             self.orders.get_mut(order.previous).next = order.next;
             self.orders.get_mut(order.next).previous = order.previous;
+            let level = self.levels.get_mut(order.level);
+            level.head = if order.previous == NONE { order.next } else { level.head };
+            let tail = self.levels.get(order.level).tail;
             self.orders.get_mut(tail).next = slot;
             let moved = self.orders.get_mut(slot);
             (moved.previous, moved.next) = (tail, NONE);
@@ -93,7 +93,7 @@ impl Books {
                 let book = &self.books[number];
                 let entries = self.arena.entries_of(&book.ladders[side.index()]);
                 let best = book.best[side.index()];
-                if entries.last().map_or(NO_LEVEL, |&entry| level_of(entry)) != best {
+                if entries.last().copied().map_or(NO_LEVEL, level_of) != best {
                     return Err(format!("{}: the best is not the last of the ladder", place()));
                 }
                 let mut own = 0;
