@@ -226,9 +226,7 @@ impl Engine {
     /// Whether strategies' orders stand on a side.
     #[inline]
     fn has_own(&self, instrument: InstrumentId, side: Side) -> bool {
-        self.own.live() > 0
-            && (self.books.own_orders(instrument, side) > 0
-                || self.first_hidden(instrument, side).is_some())
+        self.books.own_orders(instrument, side) > 0 || self.first_hidden(instrument, side).is_some()
     }
 
     #[inline]

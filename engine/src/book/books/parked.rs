@@ -73,6 +73,7 @@ impl Books {
             self.orders.get_mut(tail).next = slot;
             let moved = self.orders.get_mut(slot);
             (moved.previous, moved.next) = (tail, NONE);
+            self.levels.get_mut(order.level).tail = slot;
         }
         self.resize(slot, quantity);
     }
