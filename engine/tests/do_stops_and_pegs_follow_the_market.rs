@@ -346,3 +346,32 @@ fn a_peg_follows_the_tape() {
     desk.market(MarketAction::Status { state: TradingState::Trading });
     assert_eq!(desk.levels(Side::Buy), [(50, 110, 2)]);
 }
+
+#[test]
+fn messages_from_the_wire_move_pegs_and_elect_stops_too() {
+    let message = |kind: u8, reference: u64, rest: &[u8]| {
+        // Type, locate, tracking number, six bytes of time, reference.
+        let mut bytes = vec![kind, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0];
+        bytes.extend(reference.to_be_bytes());
+        bytes.extend(rest);
+        bytes
+    };
+    let add = |reference, price: u32| {
+        let rest = [&b"B"[..], &100_u32.to_be_bytes(), b"S1      ", &price.to_be_bytes()].concat();
+        message(b'A', reference, &rest)
+    };
+    let mut desk = Desk::new();
+    desk.stand([buy(1, 10).primary(0), sell(2, 10).stop(56).at(200)]);
+    desk.wire(&add(7, 50));
+    assert_eq!(desk.levels(Side::Buy), [(50, 110, 2)]);
+    let replacement = [9_u64.to_be_bytes().as_slice(), &[0, 0, 0, 80], &[0, 0, 0, 55]].concat();
+    desk.wire(&message(b'U', 7, &replacement));
+    assert_eq!(desk.levels(Side::Buy), [(55, 90, 2)]);
+    let executed = [5_u32.to_be_bytes().as_slice(), &1_u64.to_be_bytes()].concat();
+    assert_eq!(desk.wire(&message(b'E', 9, &executed)), ["2 triggered"]);
+    desk.wire(&message(b'X', 9, &5_u32.to_be_bytes()));
+    assert_eq!(desk.levels(Side::Buy), [(55, 80, 2)]);
+    desk.wire(&message(b'D', 9, &[]));
+    assert_eq!(desk.levels(Side::Buy), []);
+    assert_eq!(desk.open(1), 10);
+}

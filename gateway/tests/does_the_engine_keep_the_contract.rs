@@ -156,7 +156,7 @@ fn a_query_is_answered_after_everything_before_it() {
             "3 executed 1 100",
             "4 accepted 2 L",
             "5 executed 2 100",
-            "6 canceled 2 200 I",
+            "6 canceled 2 200 K",
             "7 rejected 3 17",
         ]
     );

@@ -292,6 +292,13 @@ impl Desk {
         self.told()
     }
 
+    /// A message of the market as it comes over the wire.
+    pub(crate) fn wire(&mut self, bytes: &[u8]) -> Vec<String> {
+        self.sequence += 1;
+        self.engine.on_message(Sequence(self.sequence), bytes).expect("a message of ITCH 5.0");
+        self.told()
+    }
+
     /// Displayed price, shares and orders of a side, the best first.
     pub(crate) fn levels(&self, side: Side) -> Vec<(u32, u64, u32)> {
         self.engine
