@@ -209,6 +209,21 @@ impl Engine {
     }
 
     fn check_instrument(&self, instrument: InstrumentId) -> Result<(), Fault> {
+        let taken_of = |side| {
+            let mut taken = 0;
+            let mut next = self.books.first(instrument, side);
+            while let Some(slot) = next {
+                let order = self.books.order(slot);
+                taken += if order.is_own() { 0 } else { u64::from(order.taken()) };
+                next = self.books.behind(slot);
+            }
+            taken
+        };
+        let (taken, ledger) =
+            (taken_of(Side::Buy) + taken_of(Side::Sell), self.divergence_of(instrument));
+        if ledger.displaced + ledger.void + taken != ledger.taken + ledger.met {
+            return Err(format!("{taken} taken shares stand, not as in {ledger:?}"));
+        }
         let known = self.instruments.get(instrument);
         if known.phase != TradingPhase::Continuous {
             return Ok(());

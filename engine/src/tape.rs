@@ -90,6 +90,7 @@ impl Engine {
             return;
         }
         self.cancel_in_order(CancelReason::EndOfDay, |_, _| true);
+        self.void_ledgers();
         self.books.clear();
         self.instruments.clear();
         self.extras.clear();
@@ -155,7 +156,10 @@ impl Engine {
         });
         let placed = match placed {
             Ok(placed) => placed,
-            Err(error) => return self.on_add_refused(instrument, symbol, error),
+            Err(error) => {
+                self.displace(instrument, taken.min(quantity.0));
+                return self.on_add_refused(instrument, symbol, error);
+            }
         };
         if placed.new_level && !self.instruments.is_known(instrument) {
             self.learn(instrument, symbol);
@@ -167,6 +171,7 @@ impl Engine {
             let taken = taken.min(quantity.0);
             let quantity = Quantity(quantity.0 - taken);
             let met = self.fill_reached(instrument, opposite, price, quantity, Some(reference));
+            self.ledger(instrument).met += u64::from(met.0);
             self.books.take(placed.slot, Quantity(taken + met.0));
             if placed.best_changed || met.0 + taken > 0 {
                 self.publish(instrument);
@@ -261,7 +266,7 @@ impl Engine {
         if self.books.remove(slot) {
             self.publish_side(instrument, side);
         }
-        self.divergence.displaced += u64::from(taken.saturating_sub(quantity.0));
+        self.displace(instrument, taken.saturating_sub(quantity.0));
         let placement = Placement { instrument, side, quantity, price };
         self.on_add(new_reference, &placement, Symbol::BLANK, taken);
     }
@@ -280,6 +285,7 @@ impl Engine {
             if self.books.own_orders(instrument, side) > 0 {
                 let filled = self.fill_reached(instrument, side, price, quantity, None);
                 if filled.0 > 0 {
+                    self.ledger(instrument).hidden += u64::from(filled.0);
                     self.publish(instrument);
                 }
             }
@@ -351,8 +357,17 @@ impl Engine {
         if self.books.reduce(slot, quantity) {
             self.publish_side(instrument, side);
         }
-        self.divergence.displaced += u64::from(displaced);
+        self.displace(instrument, displaced);
         self.touch(instrument);
+    }
+
+    /// Books shares that strategies had taken and the tape disposes of all the same. None are while
+    /// no strategy has taken any.
+    #[inline]
+    fn displace(&mut self, instrument: InstrumentId, shares: u32) {
+        if shares > 0 {
+            self.ledger(instrument).displaced += u64::from(shares);
+        }
     }
 
     /// Takes a market order out.
@@ -360,7 +375,7 @@ impl Engine {
     fn remove(&mut self, slot: Slot) {
         let order = self.books.order(slot);
         let (instrument, side) = (order.instrument(), order.side());
-        self.divergence.displaced += u64::from(order.taken());
+        self.displace(instrument, order.taken());
         if self.books.remove(slot) {
             self.publish_side(instrument, side);
         }
@@ -429,6 +444,7 @@ impl Engine {
             left.0 -= self.fill_from_tape(index, own, left, because_of).0;
         }
         if left != quantity {
+            self.ledger(instrument).ahead += u64::from(quantity.0 - left.0);
             self.publish(instrument);
         }
     }
@@ -468,7 +484,6 @@ impl Engine {
         let instrument = own.instrument;
         let filled = Quantity(self.books.order(own.slot).quantity()).min(quantity);
         let match_number = self.next_match();
-        self.divergence.filled_ahead += u64::from(filled.0);
         self.fill_own(index, filled, price, match_number, Liquidity::Added, because_of);
         self.print(instrument, price);
         filled

@@ -178,6 +178,12 @@ impl Twin {
         self.orders.iter().map(|order| (order.id, order.open))
     }
 
+    /// Shares that strategies have of the market's orders that stand.
+    pub fn taken(&self, symbol: &str) -> u64 {
+        let at = self.instrument(symbol);
+        self.tape.iter().filter(|order| Some(order.at) == at).map(|order| order.taken).sum()
+    }
+
     fn moment(&mut self) -> u64 {
         self.moments += 1;
         self.moments

@@ -9,7 +9,7 @@ use spindle_engine::command::{
     TimeInForce, TradingPhase,
 };
 use spindle_engine::event::{self, Event, Field, Liquidity, Outcome, RejectReason};
-use spindle_engine::{Capacity, Engine, EngineConfig};
+use spindle_engine::{Capacity, Divergence, Engine, EngineConfig};
 use spindle_feed::event::{Cross, MarketAction, MarketEvent, TradingState};
 use spindle_risk::{Check, Gate, Limits};
 use spindle_types::{
@@ -142,6 +142,11 @@ impl Venue {
     /// The engine, to look at.
     pub fn engine(&self) -> &Engine {
         &self.engine
+    }
+
+    /// By how many shares the run has left the tape in an instrument.
+    pub fn divergence(&self, symbol: &str) -> Option<Divergence> {
+        self.symbols.get(symbol).map(|instrument| self.engine.divergence_of(*instrument))
     }
 
     fn carry_out(&mut self, op: &Op, answer: &mut Vec<Line>) -> Result<(), Line> {

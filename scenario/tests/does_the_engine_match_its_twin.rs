@@ -466,6 +466,8 @@ struct Seen {
     accepted: u64,
     rejected: u64,
     trades: u64,
+    tape_trades: u64,
+    hidden_trades: u64,
     canceled: u64,
     replaced: u64,
     triggered: u64,
@@ -483,7 +485,12 @@ impl Seen {
                     self.rejected += 1;
                     *self.reasons.entry(why.reason).or_default() += 1;
                 }
-                Line::Trade { .. } => self.trades += 1,
+                Line::Trade { maker, taker, reference, .. } => {
+                    self.trades += 1;
+                    self.tape_trades += u64::from(reference.is_some());
+                    let one_sided = maker.is_none() || taker.is_none();
+                    self.hidden_trades += u64::from(one_sided && reference.is_none());
+                }
                 Line::Canceled { reason, .. } => {
                     self.canceled += 1;
                     *self.reasons.entry(reason).or_default() += 1;
@@ -514,6 +521,8 @@ fn every_line_and_the_whole_book_are_the_same() {
     if commands >= 100_000 {
         for (name, count) in [
             ("trades", seen.trades),
+            ("trades with the tape's orders", seen.tape_trades),
+            ("hidden trades", 10 * seen.hidden_trades),
             ("triggered", seen.triggered),
             ("auctions", seen.auctions),
             ("imbalances", seen.imbalances),

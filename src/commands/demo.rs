@@ -96,7 +96,7 @@ fn table(outcome: &DemoOutcome) -> String {
         out,
         "tape     {} shares taken from it, {} filled ahead of it, {} displaced\n",
         grouped(divergence.taken),
-        grouped(divergence.filled_ahead),
+        grouped(divergence.filled_ahead()),
         grouped(divergence.displaced),
     );
     strategies(outcome, &mut out);

@@ -214,7 +214,7 @@ impl Engine {
                     }
                     Participant::Market(slot) => {
                         self.books.take(slot, quantity);
-                        self.divergence.taken += u64::from(quantity.0);
+                        self.ledger(instrument).taken += u64::from(quantity.0);
                     }
                 }
             }

@@ -49,7 +49,7 @@ impl Engine {
                     }
                     let match_number = self.next_match();
                     self.books.take(slot, quantity);
-                    self.divergence.taken += u64::from(quantity.0);
+                    self.ledger(instrument).taken += u64::from(quantity.0);
                     open.0 -= quantity.0;
                     order.executed.0 += quantity.0;
                     let tape = resting.key().reference();
@@ -309,7 +309,7 @@ impl Engine {
                 }
                 None => {
                     self.books.take(slot, quantity);
-                    self.divergence.taken += u64::from(quantity.0);
+                    self.ledger(instrument).taken += u64::from(quantity.0);
                 }
             }
             let tape = resting.key().reference();

@@ -5,8 +5,9 @@ use std::collections::HashMap;
 use std::fmt::Write;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use spindle_engine::Divergence;
 use spindle_scenario::{
-    Amount, Book, Id, Level, Line, MassCancel, Matcher, Op, Phase, Size, Twin, Venue,
+    Amount, Book, Id, Level, Line, MassCancel, Matcher, Op, Phase, Size, TapeEvent, Twin, Venue,
 };
 
 /// Enough for every test here.
@@ -17,6 +18,8 @@ pub(crate) struct Pair {
     pub(crate) twin: Twin,
     venue: Venue,
     ledger: Ledger,
+    /// What each instrument's ledger of divergence must say, from the lines alone.
+    divergence: HashMap<String, Divergence>,
     symbols: Vec<String>,
     phases: HashMap<String, Phase>,
     /// Whether the tape, which may stand crossed for a moment, has said anything.
@@ -38,6 +41,7 @@ impl Pair {
             twin: Twin::new(),
             venue: Venue::new(size),
             ledger: Ledger::default(),
+            divergence: HashMap::new(),
             symbols: Vec::new(),
             phases: HashMap::new(),
             has_tape: false,
@@ -75,9 +79,45 @@ impl Pair {
                 self.venue.engine().own_orders()
             ));
         }
+        self.diverge(op);
         for at in 0..self.symbols.len() {
             let symbol = self.symbols[at].clone();
+            self.compare_divergence(&symbol)?;
             self.compare_book(symbol)?;
+        }
+        Ok(())
+    }
+
+    /// Books what the lines tell of trades with the tape, by the rule behind them.
+    fn diverge(&mut self, op: &Op) {
+        for line in &self.lines {
+            let Line::Trade { symbol, maker, taker, reference, quantity, .. } = line else {
+                continue;
+            };
+            let ledger = self.divergence.entry(symbol.clone()).or_default();
+            let executes = matches!(op, Op::Tape(tape) if matches!(tape.event, TapeEvent::Execute));
+            match (maker, taker, reference) {
+                (Some(_), Some(_), _) => {}
+                (None, _, _) => ledger.taken += quantity,
+                (_, None, None) => ledger.hidden += quantity,
+                (_, None, Some(_)) if executes => ledger.ahead += quantity,
+                (_, None, Some(_)) => ledger.met += quantity,
+            }
+        }
+    }
+
+    /// The engine's ledger is what the lines told, and what strategies have of the tape's orders is
+    /// what stands as taken in the twin.
+    fn compare_divergence(&self, symbol: &str) -> Result<(), String> {
+        let theirs = self.venue.divergence(symbol).unwrap_or_default();
+        let standing = self.twin.taken(symbol);
+        let told = self.divergence.get(symbol).copied().unwrap_or_default();
+        let displaced = (told.taken + told.met).checked_sub(standing);
+        let told = displaced.map(|displaced| Divergence { displaced, ..told });
+        if told != Some(theirs) {
+            return Err(format!(
+                "{symbol}: {standing} taken shares stand, told: {told:?}, booked: {theirs:?}"
+            ));
         }
         Ok(())
     }
