@@ -215,14 +215,6 @@ impl Engine {
         self.reduce(slot, quantity);
     }
 
-    /// A print of the market, which says nothing while the market is absurd.
-    #[inline]
-    fn print_of_tape(&mut self, instrument: InstrumentId, price: Price) {
-        if !self.instruments.get(instrument).quarantined {
-            self.print(instrument, price);
-        }
-    }
-
     /// Whether strategies' orders stand on a side.
     #[inline]
     fn has_own(&self, instrument: InstrumentId, side: Side) -> bool {
