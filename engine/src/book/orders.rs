@@ -200,13 +200,20 @@ impl OrderTable {
         self.live == self.live_max
     }
 
-    /// Where in the index the search for a key begins. Keys that grow together stay together; the
-    /// upper half (sessions, and references beyond 2^32) is spread.
+    /// Where in the index the search for a key begins. A market's keys that grow together stay
+    /// together; their upper half (references beyond 2^32) is spread. Those of a session stay
+    /// together by sixteen, and the sixteens are spread: its tokens would otherwise lie in one long
+    /// run, and whoever looks in its middle for one that is not there, another session above all,
+    /// would walk to its end.
     #[inline]
     #[allow(clippy::cast_possible_truncation, reason = "the low bits are what is wanted")]
     pub(super) fn home(&self, key: u64) -> usize {
-        let spread = (key >> 32).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
-        ((key.wrapping_add(spread)) as usize & self.mask) + 1
+        let spread = |part: u64| part.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
+        let home = match key & OWN {
+            0 => key.wrapping_add(spread(key >> 32)),
+            _ => spread(key >> 4) << 4 | key & 15,
+        };
+        (home as usize & self.mask) + 1
     }
 
     /// The entry behind `at`; the first one behind the last.
@@ -417,6 +424,22 @@ mod tests {
         assert_eq!(OrderKey::market(OrderReference(u64::MAX)), None);
         assert_eq!(key(7).reference(), Some(OrderReference(7)));
         assert_eq!(OrderKey::own(SessionId(0), OrderToken(7)).reference(), None);
+    }
+
+    /// Whoever looks for an order that is not there walks to the end of a run.
+    #[test]
+    fn the_tokens_of_sessions_make_no_long_runs() {
+        let mut table = OrderTable::new(20_000);
+        for session in 0..4 {
+            for token in 1..=5_000 {
+                let key = OrderKey::own(SessionId(session), OrderToken(token));
+                let order = Order::new(key, InstrumentId(1), Side::Buy, 1, 0, NONE);
+                table.insert(order);
+            }
+        }
+        let runs = table.index.split(|&slot| slot == NONE).map(<[Slot]>::len);
+        let longest = runs.max().unwrap_or(0);
+        assert!(longest < 500, "a run of {longest} entries");
     }
 
     proptest! {
