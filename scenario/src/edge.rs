@@ -3,7 +3,7 @@
 
 use crate::decimal::Amount;
 use crate::line::Rejected;
-use crate::op::{Instrument, Kind, New, Replace, Tif};
+use crate::op::{Instrument, Kind, New, Replace, Tape, Tif};
 
 /// The highest price, and the largest quantity.
 pub(crate) const HIGHEST: i64 = i32::MAX as i64;
@@ -65,6 +65,22 @@ pub(crate) fn reference(price: Option<Amount>) -> Result<(), Rejected> {
     whole_units(price)?;
     if price.is_some_and(|price| !(1..=HIGHEST).contains(&price.units)) {
         return Err(Rejected::because("invalid_price"));
+    }
+    Ok(())
+}
+
+/// Why the tape cannot do this.
+pub(crate) fn tape(op: &Tape) -> Result<(), Rejected> {
+    whole_units(op.price)?;
+    if op.price.is_some_and(|price| !(1..=HIGHEST).contains(&price.units)) {
+        return Err(Rejected::because("invalid_price"));
+    }
+    if op.quantity.is_some_and(|quantity| !(1..=HIGHEST).contains(&quantity.0)) {
+        return Err(Rejected::because("invalid_quantity"));
+    }
+    let possible = |reference: u64| (1..1 << 62).contains(&reference);
+    if !op.reference.is_none_or(possible) || !op.new_reference.is_none_or(possible) {
+        return Err(Rejected::because("invalid_ref"));
     }
     Ok(())
 }

@@ -16,7 +16,7 @@ pub use decimal::{Amount, Shares};
 pub use line::{Figure, Figures, Level, Line, Rejected};
 pub use op::{
     Account, Book, Cancel, Id, Instrument, Kind, MassCancel, New, Op, Phase, PhaseChange, PostOnly,
-    Replace, SelfTrade, Side, Tif, Time,
+    Replace, SelfTrade, Side, Tape, TapeEvent, Tif, Time,
 };
 pub use run::{RunError, run};
 pub use twin::Twin;

@@ -23,10 +23,12 @@ pub enum Line {
     Trade {
         /// The instrument.
         symbol: String,
-        /// The order that stood, in an auction the earlier one.
-        maker: Id,
-        /// The order that came, in an auction the later one.
-        taker: Id,
+        /// The order that stood, in an auction the earlier one; none where that is the tape's.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        maker: Option<Id>,
+        /// The order that came, in an auction the later one; none where that is the tape's.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        taker: Option<Id>,
         /// At which price.
         price: Amount,
         /// Shares.

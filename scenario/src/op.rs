@@ -33,6 +33,8 @@ pub enum Op {
     Time(Time),
     /// Asks for the book.
     Book(Book),
+    /// Something that the recorded market does.
+    Tape(Tape),
 }
 
 /// An instrument and its steps.
@@ -199,6 +201,70 @@ pub struct Book {
     pub depth: Option<usize>,
 }
 
+/// Something that the recorded market does: it is done as the tape says, and fills strategies'
+/// orders by the fill rules.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Tape {
+    /// Of which instrument.
+    pub symbol: String,
+    /// What happens.
+    pub event: TapeEvent,
+    /// The market's order.
+    #[serde(rename = "ref", default, skip_serializing_if = "Option::is_none")]
+    pub reference: Option<u64>,
+    /// The order that comes in its place.
+    #[serde(rename = "new_ref", default, skip_serializing_if = "Option::is_none")]
+    pub new_reference: Option<u64>,
+    /// Its side.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub side: Option<Side>,
+    /// Shares.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quantity: Option<Shares>,
+    /// Its price, or that of the trade.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub price: Option<Amount>,
+}
+
+/// What the recorded market can do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TapeEvent {
+    /// An order enters at the back of its level.
+    Add,
+    /// An order is executed, at another price if one is given.
+    Execute,
+    /// Shares are taken off an order; it keeps its place.
+    Cancel,
+    /// An order goes.
+    Delete,
+    /// An order goes and another enters on its side.
+    Replace,
+    /// A trade with an order that was not displayed.
+    Trade,
+}
+
+impl Tape {
+    /// The first field that its event needs and it does not have, or has and does not need; and
+    /// whether it has it.
+    fn misfit(&self) -> Option<(&'static str, bool)> {
+        use TapeEvent::{Add, Cancel, Delete, Execute, Replace, Trade};
+        let event = self.event;
+        let price = !matches!(event, Cancel | Delete);
+        [
+            ("ref", self.reference.is_some(), event != Trade, event != Trade),
+            ("new_ref", self.new_reference.is_some(), event == Replace, event == Replace),
+            ("side", self.side.is_some(), event == Add, event == Add),
+            ("quantity", self.quantity.is_some(), event != Delete, event != Delete),
+            ("price", self.price.is_some(), price, price && event != Execute),
+        ]
+        .into_iter()
+        .find(|&(_, is_there, may, must)| (is_there && !may) || (!is_there && must))
+        .map(|(name, is_there, ..)| (name, is_there))
+    }
+}
+
 /// A side.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -333,13 +399,22 @@ impl Op {
             "phase" => Self::Phase(read(fields)?),
             "time" => Self::Time(read(fields)?),
             "book" => Self::Book(read(fields)?),
+            "tape" => Self::Tape(read(fields)?),
             _ => {
                 return Err(format!(
                     "op: unknown operation `{op}`, expected one of instrument, account, new, \
-                     cancel, replace, mass_cancel, phase, time, book"
+                     cancel, replace, mass_cancel, phase, time, book, tape"
                 ));
             }
         };
+        if let Self::Tape(tape) = &op
+            && let Some((field, is_there)) = tape.misfit()
+        {
+            return Err(match is_there {
+                true => format!("{field}: this event of the tape has none"),
+                false => format!("missing field `{field}`: this event of the tape needs it"),
+            });
+        }
         op.misses()
             .map_or(Ok(op.clone()), |(field, why)| Err(format!("missing field `{field}`: {why}")))
     }
@@ -464,6 +539,11 @@ mod tests {
             (new(r#","type":"best","quantity":5"#), "type: unknown variant `best`"),
             (new(r#","quantity":5"#), "missing field `type`"),
             (r#"{"op":"replace","id":1,"new_id":2,"quantity":5}"#.into(), "missing field `price`"),
+            (r#"{"op":"tape","symbol":"X","event":"delete"}"#.into(), "missing field `ref`"),
+            (
+                r#"{"op":"tape","symbol":"X","event":"delete","ref":1,"side":"buy"}"#.into(),
+                "side: ",
+            ),
             (r#"{"op":"account","account":"A","group":"g"}"#.into(), "missing field `self_trade`"),
         ];
         for (line, expected) in cases {

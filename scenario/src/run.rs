@@ -74,6 +74,19 @@ mod tests {
     use crate::Twin;
 
     #[test]
+    fn a_line_without_end_is_answered_and_not_kept() {
+        let long = vec![b'x'; 3 * LINE_MAX];
+        let input = [&long, &b"\n{\"op\":\"time\",\"ns\":1}\n{}"[..]].concat();
+        let mut output = Vec::new();
+        let errors = run(&*input, &mut output, &mut Twin::new()).expect("a run");
+        let output = String::from_utf8(output).expect("text");
+        let lines: Vec<_> = output.lines().collect();
+        assert_eq!(errors, 2, "{output}");
+        assert_eq!(lines[0], r#"{"event":"error","line":1,"message":"longer than 1048576 bytes"}"#);
+        assert!(lines[1].contains("\"line\":3"), "{}", lines[1]);
+    }
+
+    #[test]
     fn a_bad_line_is_answered_and_the_run_goes_on() {
         let input = "{\"op\":\"instrument\",\"symbol\":\"X\"}\n\nnonsense\n";
         let input = [input.as_bytes(), b"\xff\n{\"op\":\"book\",\"symbol\":\"X\"}"].concat();

@@ -5,6 +5,7 @@ mod auction;
 mod check;
 mod entry;
 mod replace;
+mod tape;
 mod waiting;
 
 use crate::decimal::Amount;
@@ -19,6 +20,8 @@ pub struct Twin {
     instruments: Vec<Instrument>,
     accounts: Vec<Account>,
     orders: Vec<Order>,
+    /// Orders of the recorded market. Each stands in the book.
+    tape: Vec<Order>,
     /// Ids of orders that were ever accepted.
     used: std::collections::HashSet<Id>,
     /// Counts whatever needs an order in time.
@@ -99,9 +102,25 @@ struct Order {
     /// Its place in the queue of its price.
     time: u64,
     place: Place,
+    /// Whether it is an order of the recorded market; its id is then its reference.
+    is_tape: bool,
+    /// Of the market's order: shares that strategies have taken.
+    taken: u64,
+    /// And shares that met another order of the market in the auction that is held.
+    met: u64,
 }
 
 impl Order {
+    /// Shares that can be traded against now.
+    fn available(&self) -> u64 {
+        self.shown - self.taken
+    }
+
+    /// Shares that can be traded in an auction.
+    fn whole(&self) -> u64 {
+        self.open - self.taken - self.met
+    }
+
     fn is_peg(&self) -> bool {
         matches!(self.kind, Kind::MidpointPeg | Kind::PrimaryPeg)
     }
@@ -188,7 +207,7 @@ impl Twin {
     fn queue(&self, at: usize, side: Side) -> Vec<&Order> {
         let in_it =
             |order: &&Order| order.at == at && order.side == side && order.place == Place::Book;
-        let mut queue: Vec<_> = self.orders.iter().filter(in_it).collect();
+        let mut queue: Vec<_> = self.orders.iter().chain(&self.tape).filter(in_it).collect();
         queue.sort_by_key(|order| {
             let price = order.price.map(|price| badness(side, price));
             (price, !order.is_displayed(), order.time)
@@ -196,9 +215,14 @@ impl Twin {
         queue
     }
 
-    /// The best price of a side, hidden shares included.
+    /// The first of a side with shares to trade.
+    fn first(&self, at: usize, side: Side) -> Option<Order> {
+        self.queue(at, side).into_iter().find(|order| order.available() > 0).cloned()
+    }
+
+    /// The best price of a side at which there is something, hidden shares included.
     fn best(&self, at: usize, side: Side) -> Option<i64> {
-        self.queue(at, side).iter().find_map(|order| order.price)
+        self.first(at, side).and_then(|order| order.price)
     }
 
     /// Takes shares off and tells it. An order without shares is gone.
@@ -285,6 +309,7 @@ impl Twin {
                 self.expire();
                 Ok(())
             }
+            Op::Tape(op) => self.tape_does(op).map_err(|why| why.of_op("tape")),
             Op::Book(op) => self.show(op).map_err(|why| why.of_op("book")),
         }
     }
@@ -357,9 +382,11 @@ impl Twin {
                     levels.push(Level { price, quantity: 0, orders: 0 });
                 }
                 let level = levels.last_mut().expect("a level");
-                level.quantity += order.shown;
+                level.quantity += order.available();
                 level.orders += 1;
             }
+            // What strategies have taken is not offered again.
+            levels.retain(|level| level.quantity > 0);
             levels.truncate(op.depth.unwrap_or(usize::MAX));
             levels
         };

@@ -8,18 +8,19 @@ use spindle_engine::command::{
     Modifiers, OrderKind, OrderSide, PostOnly, Priority, Replace, SelfTrade, SelfTradeMode,
     TimeInForce, TradingPhase,
 };
-use spindle_engine::event::{self, Event, Field, Outcome, RejectReason};
+use spindle_engine::event::{self, Event, Field, Liquidity, Outcome, RejectReason};
 use spindle_engine::{Capacity, Engine, EngineConfig};
+use spindle_feed::event::{MarketAction, MarketEvent};
 use spindle_risk::{Check, Gate, Limits};
 use spindle_types::{
-    AccountId, EventTime, InstrumentId, MatchNumber, Notional, OrderToken, Price, Quantity,
-    SessionId, Symbol,
+    AccountId, EventTime, InstrumentId, MatchNumber, Notional, OrderReference, OrderToken, Price,
+    Quantity, Sequence, SessionId, Symbol,
 };
 
 use crate::decimal::{Amount, Shares};
 use crate::edge::HIGHEST;
 use crate::line::{Figure, Figures, Level, Line, Rejected};
-use crate::op::{self, Id, Kind, Op, Phase, Side, Tif};
+use crate::op::{self, Id, Kind, Op, Phase, Side, TapeEvent, Tif};
 use crate::{Matcher, edge};
 
 /// An account without limits.
@@ -62,8 +63,12 @@ pub struct Venue {
     open: HashMap<Id, Own>,
     by_token: HashMap<OrderToken, Id>,
     tokens: u32,
-    /// The side of a trade that was told first.
-    half: Option<(MatchNumber, Id)>,
+    /// The side of a trade that was told first: the whole line, should no other follow.
+    half: Option<(MatchNumber, Line)>,
+    /// Messages of the tape.
+    messages: u64,
+    /// The market's orders that stand: of which instrument, and how many shares are left.
+    tape: HashMap<u64, (InstrumentId, u32)>,
 }
 
 /// An open order as the venue needs to know it to speak of it.
@@ -110,7 +115,11 @@ impl Venue {
             orders: size.orders,
             levels: size.orders,
         };
-        let config = EngineConfig { capacity, own_orders: size.orders, first_number: 1 };
+        let config = EngineConfig {
+            capacity,
+            own_orders: size.orders,
+            first_number: EngineConfig::BESIDE_A_FEED,
+        };
         let (engine, _) = Engine::new(&config, gate);
         Self {
             engine,
@@ -125,6 +134,8 @@ impl Venue {
             by_token: HashMap::new(),
             tokens: 0,
             half: None,
+            messages: 0,
+            tape: HashMap::new(),
         }
     }
 
@@ -149,6 +160,7 @@ impl Venue {
                 self.now = EventTime(op.ns);
                 self.engine.on_time(self.now);
             }
+            Op::Tape(op) => self.tape(op).map_err(|why| why.of_op("tape"))?,
             Op::Book(op) => answer.push(self.book(op).map_err(|why| why.of_op("book"))?),
         }
         self.tell(answer);
@@ -210,9 +222,9 @@ impl Venue {
         Ok(())
     }
 
-    fn token(&mut self) -> OrderToken {
-        self.tokens += 1;
-        OrderToken(self.tokens)
+    fn token(&mut self) -> Result<OrderToken, Rejected> {
+        self.tokens = self.tokens.checked_add(1).ok_or(Rejected::because("capacity"))?;
+        Ok(OrderToken(self.tokens))
     }
 
     fn command(&mut self, session: SessionId, account: AccountId, action: Action) {
@@ -229,7 +241,7 @@ impl Venue {
         let instrument = self.find(&op.symbol)?;
         let account = self.account_of(&op.account)?;
         let session = self.session_of(op.session.as_ref().unwrap_or(&op.account))?;
-        let token = self.token();
+        let token = self.token()?;
         let enter = Enter {
             token,
             symbol: self.engine.instruments().get(instrument).symbol,
@@ -265,7 +277,7 @@ impl Venue {
             return Err(Rejected::because("duplicate_id"));
         }
         edge::replace(op)?;
-        let token = self.token();
+        let token = self.token()?;
         let replace = Replace {
             original: own.token,
             token,
@@ -336,7 +348,7 @@ impl Venue {
         let instrument = op.symbol.as_deref().map(|symbol| self.find(symbol)).transpose()?;
         let account = op.account.as_deref().map(|name| self.account_of(name)).transpose()?;
         let session = op.session.as_deref().map(|name| self.session_of(name)).transpose()?;
-        let token = self.token();
+        let token = self.token()?;
         let mass = MassCancel {
             token,
             account,
@@ -365,6 +377,70 @@ impl Venue {
         Ok(())
     }
 
+    fn tape(&mut self, op: &op::Tape) -> Result<(), Rejected> {
+        let instrument = self.find(&op.symbol)?;
+        edge::tape(op)?;
+        let known = |reference: Option<u64>| reference.and_then(|known| self.tape.get(&known));
+        let old = known(op.reference).filter(|(at, _)| *at == instrument).copied();
+        let comes = match op.event {
+            TapeEvent::Add => op.reference,
+            TapeEvent::Replace if op.new_reference != op.reference => op.new_reference,
+            _ => None,
+        };
+        if known(comes).is_some() {
+            return Err(Rejected::because("duplicate_ref"));
+        }
+        if !matches!(op.event, TapeEvent::Add | TapeEvent::Trade) && old.is_none() {
+            return Err(Rejected::because("unknown_ref"));
+        }
+        // Beyond its capacity the engine gives the book up for the day.
+        if comes.is_some() && !self.engine.books().has_room() {
+            return Err(Rejected::because("capacity"));
+        }
+        let quantity = op.quantity.map_or(Quantity::ZERO, shares_of);
+        let price = op.price.map(price_of).unwrap_or_default();
+        let reference = OrderReference(op.reference.unwrap_or(0));
+        let new_reference = OrderReference(op.new_reference.unwrap_or(0));
+        let match_number = MatchNumber(0);
+        let action = match (op.event, op.price) {
+            (TapeEvent::Add, _) => {
+                let side = op.side.unwrap_or(Side::Buy).into();
+                let symbol = self.engine.instruments().get(instrument).symbol;
+                MarketAction::Add { reference, side, quantity, price, symbol }
+            }
+            (TapeEvent::Execute, None) => {
+                MarketAction::Execute { reference, quantity, match_number }
+            }
+            (TapeEvent::Execute, Some(_)) => {
+                let printable = true;
+                MarketAction::ExecuteAt { reference, quantity, match_number, price, printable }
+            }
+            (TapeEvent::Cancel, _) => MarketAction::Reduce { reference, quantity },
+            (TapeEvent::Delete, _) => MarketAction::Delete { reference },
+            (TapeEvent::Replace, _) => {
+                MarketAction::Replace { reference, new_reference, quantity, price }
+            }
+            (TapeEvent::Trade, _) => MarketAction::Trade { quantity, price, match_number },
+        };
+        let left = old.map_or(0, |(_, left)| left);
+        let stands = match op.event {
+            TapeEvent::Add => Some((reference, quantity.0)),
+            TapeEvent::Replace => Some((new_reference, quantity.0)),
+            TapeEvent::Execute | TapeEvent::Cancel => {
+                Some((reference, left.saturating_sub(quantity.0)))
+            }
+            TapeEvent::Delete | TapeEvent::Trade => None,
+        };
+        self.tape.remove(&reference.0);
+        if let Some((reference, shares)) = stands.filter(|(_, shares)| *shares > 0) {
+            self.tape.insert(reference.0, (instrument, shares));
+        }
+        self.messages += 1;
+        let event = MarketEvent { time: self.now, instrument, action };
+        self.engine.on_market(&event, Sequence(self.messages));
+        Ok(())
+    }
+
     fn book(&self, op: &op::Book) -> Result<Line, Rejected> {
         let instrument = self.find(&op.symbol)?;
         let levels = |side| {
@@ -375,7 +451,8 @@ impl Venue {
                 quantity: level.quantity,
                 orders: level.orders.into(),
             };
-            levels.take(depth).map(level).collect()
+            // What strategies have taken of the market's orders is not offered again.
+            levels.filter(|level| level.quantity > 0).take(depth).map(level).collect()
         };
         let symbol = op.symbol.clone();
         let (buy, sell) = (spindle_types::Side::Buy, spindle_types::Side::Sell);
@@ -386,37 +463,52 @@ impl Venue {
     fn tell(&mut self, answer: &mut Vec<Line>) {
         for at in 0..self.engine.outbox().len() {
             let event = self.engine.outbox()[at];
-            answer.extend(self.line(&event));
+            self.line(&event, answer);
         }
         self.engine.clear_outbox();
+        answer.extend(self.half.take().map(|(_, line)| line));
     }
 
-    fn line(&mut self, event: &Event) -> Option<Line> {
+    /// Tells one event. Of a trade the side that is told first waits for the other, which follows
+    /// at once where it is a strategy's.
+    fn line(&mut self, event: &Event, answer: &mut Vec<Line>) {
         let id = self.by_token.get(&event.token).copied().unwrap_or_default();
-        match event.outcome {
-            Outcome::Executed { quantity, price, open, match_number, .. } => {
-                let instrument = self.open.get(&id).map(|own| own.instrument);
-                if open.is_zero() {
-                    self.gone(id);
+        let half = self.half.take();
+        if let Outcome::Executed { quantity, price, open, liquidity, match_number } = event.outcome
+        {
+            let instrument = self.open.get(&id).map(|own| own.instrument);
+            let symbol = self.symbol(instrument.unwrap_or_default());
+            let (price, quantity) = (amount(price), quantity.0.into());
+            let trade = |maker, taker| Line::Trade { symbol, maker, taker, price, quantity };
+            match (half, liquidity) {
+                (Some((number, Line::Trade { maker, .. })), _) if number == match_number => {
+                    answer.push(trade(maker, Some(id)));
                 }
-                match self.half.take() {
-                    Some((number, maker)) if number == match_number => Some(Line::Trade {
-                        symbol: self.symbol(instrument.unwrap_or_default()),
-                        maker,
-                        taker: id,
-                        price: amount(price),
-                        quantity: quantity.0.into(),
-                    }),
-                    _ => {
-                        self.half = Some((match_number, id));
-                        None
+                (half, liquidity) => {
+                    answer.extend(half.map(|(_, line)| line));
+                    match liquidity {
+                        Liquidity::Added => {
+                            self.half = Some((match_number, trade(Some(id), None)));
+                        }
+                        Liquidity::Removed => answer.push(trade(None, Some(id))),
                     }
                 }
             }
-            Outcome::Canceled { quantity, open, reason } => {
-                if open.is_zero() {
-                    self.gone(id);
-                }
+            if open.is_zero() {
+                self.gone(id);
+            }
+            return;
+        }
+        answer.extend(half.map(|(_, line)| line));
+        answer.extend(self.plain_line(event, id));
+        if let Outcome::Canceled { open: Quantity::ZERO, .. } = event.outcome {
+            self.gone(id);
+        }
+    }
+
+    fn plain_line(&self, event: &Event, id: Id) -> Option<Line> {
+        match event.outcome {
+            Outcome::Canceled { quantity, reason, .. } => {
                 let quantity = quantity.0.into();
                 Some(Line::Canceled { id, quantity, reason: reason.name() })
             }
@@ -436,8 +528,8 @@ impl Venue {
             Outcome::CancelRejected | Outcome::ReplaceRejected { .. } => {
                 Some(Rejected::because("unknown_id").of(id))
             }
-            // Answers, which are read where the request was made.
-            Outcome::Accepted { .. } | Outcome::Replaced { .. } => None,
+            // Answers, which are read where the request was made, and trades.
+            Outcome::Accepted { .. } | Outcome::Replaced { .. } | Outcome::Executed { .. } => None,
         }
     }
 

@@ -14,7 +14,7 @@ use rand_core::{Rng, SeedableRng};
 use rand_xoshiro::Xoshiro256PlusPlus;
 use spindle_scenario::{
     Account, Cancel, Id, Instrument, Kind, Line, MassCancel, New, Op, Phase, PhaseChange, PostOnly,
-    Replace, SelfTrade, Shares, Side, Tif, Time,
+    Replace, SelfTrade, Shares, Side, Tape, TapeEvent, Tif, Time,
 };
 
 /// Commands in one run; the next begins with an empty venue.
@@ -37,6 +37,8 @@ struct Taste {
     phases: u64,
     /// Open orders at which cancels become frequent.
     crowd: usize,
+    /// What the tape does, of 1,000 commands.
+    tape: u64,
     /// Values that no order can have, of 1,000 orders.
     nonsense: u64,
 }
@@ -49,6 +51,8 @@ struct Generator {
     phases: [Phase; 2],
     /// Orders that are or were open, with their limits.
     known: Vec<(Id, Option<i64>)>,
+    /// References of the tape, the last ones.
+    references: Vec<u64>,
 }
 
 impl Generator {
@@ -73,10 +77,11 @@ impl Generator {
             plain: pick(&[90, 50, 20, 5]),
             phases: pick(&[0, 5, 30, 100]),
             crowd: usize::try_from(pick(&[5, 15, 40, 80])).expect("small"),
+            tape: pick(&[0, 0, 0, 100, 300]),
             nonsense: pick(&[0, 10, 50]),
         };
         let phases = [Phase::Continuous; 2];
-        Self { chance, taste, next: 1, now: 0, phases, known: Vec::new() }
+        Self { chance, taste, next: 1, now: 0, phases, known: Vec::new(), references: vec![1] }
     }
 
     fn below(&mut self, end: u64) -> u64 {
@@ -130,6 +135,9 @@ impl Generator {
         if self.phases.iter().any(takes_none) && self.percent(10) {
             return self.phase();
         }
+        if self.below(1_000) < self.taste.tape {
+            return self.tape();
+        }
         let at = self.below(1_000);
         if at < 3 {
             return self.mass_cancel();
@@ -153,6 +161,38 @@ impl Generator {
             return self.replace(&open);
         }
         self.new_order()
+    }
+
+    fn tape(&mut self) -> Op {
+        use TapeEvent::{Add, Cancel, Delete, Execute, Replace, Trade};
+        let event = if self.references.len() > self.taste.crowd {
+            self.one(&[Execute, Delete])
+        } else {
+            self.one(&[Add, Add, Add, Add, Execute, Execute, Cancel, Delete, Replace, Trade])
+        };
+        let old = self.one(&self.references.clone());
+        let fresh = if self.percent(3) { old } else { self.below(1 << 40) + 1 };
+        let reference = (event != Trade).then_some(if event == Add { fresh } else { old });
+        let new_reference = (event == Replace).then_some(fresh);
+        if matches!(event, Add | Replace) {
+            self.references.push(fresh);
+        }
+        if matches!(event, Delete | Replace) || (event == Execute && self.percent(30)) {
+            self.references.retain(|reference| *reference != old || *reference == fresh);
+            if self.references.is_empty() {
+                self.references.push(1);
+            }
+        }
+        let side = (event == Add).then(|| self.one(&[Side::Buy, Side::Sell]));
+        let quantity = (event != Delete).then(|| self.quantity());
+        let priced = match event {
+            Add | Replace | Trade => true,
+            Execute => self.percent(20),
+            Cancel | Delete => false,
+        };
+        let price = priced.then(|| price(self.price()));
+        let symbol = if self.percent(80) { "X" } else { "Y" }.into();
+        Op::Tape(Tape { symbol, event, reference, new_reference, side, quantity, price })
     }
 
     /// An open order, seldom another.

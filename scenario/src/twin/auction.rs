@@ -61,20 +61,35 @@ impl Twin {
         figures.price.map(|price| price.units)
     }
 
-    /// Who takes part on a side, in the auction's priority.
+    /// Who takes part on a side and has shares left, in the auction's priority.
     fn participants(&self, at: usize, side: Side, closing: bool) -> Vec<&Order> {
         let takes_part = |order: &&Order| {
             order.at == at
                 && order.side == side
+                && order.whole() > 0
                 && (order.place == Place::Book || closing && order.place == Place::AtClose)
         };
-        let mut found: Vec<_> = self.orders.iter().filter(takes_part).collect();
+        let everybody = self.orders.iter().chain(&self.tape);
+        let mut found: Vec<_> = everybody.filter(takes_part).collect();
         found.sort_by_key(|order| {
             let price = order.limit.map(|limit| badness(side, limit));
-            let time = if order.place == Place::Book { order.time } else { order.entry };
-            (price, order.hidden, time)
+            let time = match order.place {
+                Place::Book if order.is_tape => self.time_before(order),
+                Place::Book => order.time,
+                _ => order.entry,
+            };
+            (price, order.hidden, time, order.time)
         });
         found
+    }
+
+    /// The time of the last strategy's order that stands ahead of one of the market: all that is
+    /// known of the latter's own, beside its place. 0 where there is none.
+    fn time_before(&self, market: &Order) -> u64 {
+        let ahead = self.queue(market.at, market.side).into_iter().filter(|order| {
+            !order.is_tape && order.price == market.price && order.time < market.time
+        });
+        ahead.filter(|order| order.is_displayed()).map(|order| order.time).max().unwrap_or(0)
     }
 
     /// What an auction would give now.
@@ -87,7 +102,7 @@ impl Twin {
         let outcomes = prices.into_iter().map(|price| {
             let shares = |orders: &[&Order]| -> u64 {
                 let willing = |order: &&&Order| order.reaches(order.limit, price);
-                orders.iter().filter(willing).map(|order| order.open).sum()
+                orders.iter().filter(willing).map(|order| order.whole()).sum()
             };
             (price, shares(&buyers), shares(&sellers))
         });
@@ -115,19 +130,31 @@ impl Twin {
     fn trade_at(&mut self, at: usize, closing: bool, price: i64, shares: u64) {
         let mut left = shares;
         while left > 0 {
-            let first = |side| self.participants(at, side, closing)[0].clone();
-            let (buyer, seller) = (first(Side::Buy), first(Side::Sell));
-            let quantity = left.min(buyer.open).min(seller.open);
-            let (maker, taker) = if buyer.entry < seller.entry {
-                (buyer.id, seller.id)
-            } else {
-                (seller.id, buyer.id)
+            let first = |side| {
+                let queue = self.participants(at, side, closing);
+                (*queue.first().expect("the shares were counted")).clone()
             };
-            self.execute(maker, taker, price, quantity);
-            for id in [maker, taker] {
-                self.show_again(id);
-            }
+            let (buyer, seller) = (first(Side::Buy), first(Side::Sell));
+            let quantity = left.min(buyer.whole()).min(seller.whole());
             left -= quantity;
+            if buyer.is_tape && seller.is_tape {
+                // Left to the tape; nobody is told.
+                self.tape_order(buyer.id).met += quantity;
+                self.tape_order(seller.id).met += quantity;
+                continue;
+            }
+            // The market's orders have entry 0: they are earlier than every strategy's.
+            let (maker, taker) =
+                if buyer.entry < seller.entry { (buyer, seller) } else { (seller, buyer) };
+            self.execute(at, Some(&maker), Some(&taker), price, quantity);
+            for order in [maker, taker] {
+                if !order.is_tape {
+                    self.show_again(order.id);
+                }
+            }
+        }
+        for order in &mut self.tape {
+            order.met = 0;
         }
     }
 

@@ -72,6 +72,9 @@ impl Twin {
             entry,
             time: entry,
             place: Place::Entering,
+            is_tape: false,
+            taken: 0,
+            met: 0,
         });
         self.place(op.id);
         Ok(())
@@ -147,14 +150,13 @@ impl Twin {
     /// Trades with what stands on the other side, as far as the limit allows.
     pub(super) fn take(&mut self, id: Id, limit: Option<i64>) {
         while let Some(taker) = self.find(id).cloned() {
-            let queue = self.queue(taker.at, taker.side.opposite());
-            let Some(maker) = queue.first().map(|first| (*first).clone()) else { return };
+            let Some(maker) = self.first(taker.at, taker.side.opposite()) else { return };
             let price = maker.price.expect("no market order stands in continuous trading");
             if !taker.reaches(limit, price) {
                 return;
             }
             match self.prevention(&taker, &maker) {
-                None => self.trade(maker.id, id, price, taker.open.min(maker.shown)),
+                None => self.trade(&maker, id, price, taker.open.min(maker.available())),
                 Some(SelfTrade::CancelNewest) => self.cancel_all(id, "self_trade"),
                 Some(SelfTrade::CancelOldest) => self.cancel_all(maker.id, "self_trade"),
                 Some(SelfTrade::CancelBoth) => {
@@ -172,31 +174,56 @@ impl Twin {
 
     /// What prevents these two from trading.
     fn prevention(&self, taker: &Order, maker: &Order) -> Option<SelfTrade> {
+        if maker.is_tape {
+            return None;
+        }
         let taker = self.account(&taker.account)?;
         let maker = self.account(&maker.account)?;
         if taker.group.is_some() && taker.group == maker.group { taker.mode } else { None }
     }
 
     /// A trade in continuous trading: maker and taker have that many shares.
-    fn trade(&mut self, maker: Id, taker: Id, price: i64, quantity: u64) {
-        let moment = self.moment();
-        let at = self.execute(maker, taker, price, quantity);
-        if let Some(at) = self.orders.iter().position(|order| order.id == maker) {
-            let order = &mut self.orders[at];
-            if order.shown == 0 {
-                order.shown = order.slice();
-                order.time = moment;
-            }
+    fn trade(&mut self, maker: &Order, taker: Id, price: i64, quantity: u64) {
+        let taker = self.order(taker).clone();
+        self.execute(maker.at, Some(maker), Some(&taker), price, quantity);
+        if !maker.is_tape {
+            self.refill(maker.id);
         }
-        self.print(at, price);
+        self.print(maker.at, price);
     }
 
-    /// Takes the shares of a trade off both and tells it. Gives the instrument.
-    pub(super) fn execute(&mut self, maker: Id, taker: Id, price: i64, quantity: u64) -> usize {
-        let at = self.order(maker).at;
+    /// The next slice of an iceberg goes behind all that is displayed at its price.
+    pub(super) fn refill(&mut self, id: Id) {
+        let moment = self.moment();
+        if let Some(order) = self.orders.iter_mut().find(|order| order.id == id)
+            && order.shown == 0
+        {
+            order.shown = order.slice();
+            order.time = moment;
+        }
+    }
+
+    /// Takes the shares of a trade off both and tells it. An order of the market only remembers
+    /// what was taken; where the tape does not say with which of its orders it traded, it is none.
+    pub(super) fn execute(
+        &mut self,
+        at: usize,
+        maker: Option<&Order>,
+        taker: Option<&Order>,
+        price: i64,
+        quantity: u64,
+    ) {
         let symbol = self.instruments[at].symbol.clone();
-        self.tell(Line::Trade { symbol, maker, taker, price: Amount::new(price), quantity });
-        for id in [maker, taker] {
+        let id = |order: Option<&Order>| order.filter(|order| !order.is_tape).map(|order| order.id);
+        let (maker_id, taker_id) = (id(maker), id(taker));
+        let price = Amount::new(price);
+        self.tell(Line::Trade { symbol, maker: maker_id, taker: taker_id, price, quantity });
+        for order in [maker, taker].into_iter().flatten() {
+            if order.is_tape {
+                self.tape_order(order.id).taken += quantity;
+                continue;
+            }
+            let id = order.id;
             let order = self.order(id);
             order.open -= quantity;
             order.executed += quantity;
@@ -205,7 +232,6 @@ impl Twin {
                 self.remove(id);
             }
         }
-        at
     }
 
     /// How many shares would trade at once: a rehearsal on a copy of the other side, until an order
@@ -226,10 +252,10 @@ impl Twin {
                 Some(_) => break,
                 None => {}
             }
-            traded += maker.shown;
+            traded += maker.available();
             maker.open -= maker.shown;
             maker.shown = maker.slice();
-            if maker.open > 0 {
+            if maker.open > 0 && !maker.is_tape {
                 // The next slice goes behind all that is displayed at its price.
                 let behind = |next: &Order| next.price != Some(price) || !next.is_displayed();
                 let back = book.iter().position(behind).unwrap_or(book.len());

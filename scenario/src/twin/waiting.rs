@@ -105,7 +105,8 @@ impl Twin {
         }
         let reference = |side| {
             let queue = self.queue(order.at, side);
-            let counts = |other: &&&Order| other.is_displayed() && !other.is_peg();
+            let counts =
+                |other: &&&Order| other.is_displayed() && !other.is_peg() && other.available() > 0;
             queue.iter().find(counts).and_then(|other| other.price)
         };
         let base = match order.kind {

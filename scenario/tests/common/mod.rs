@@ -19,6 +19,8 @@ pub(crate) struct Pair {
     ledger: Ledger,
     symbols: Vec<String>,
     phases: HashMap<String, Phase>,
+    /// Whether the tape, which may stand crossed for a moment, has said anything.
+    has_tape: bool,
     /// What both said to the last command.
     pub(crate) lines: Vec<Line>,
 }
@@ -38,6 +40,7 @@ impl Pair {
             ledger: Ledger::default(),
             symbols: Vec::new(),
             phases: HashMap::new(),
+            has_tape: false,
             lines: Vec::new(),
         }
     }
@@ -56,6 +59,7 @@ impl Pair {
                     self.symbols.push(op.symbol.clone());
                     self.phases.insert(op.symbol.clone(), Phase::Continuous);
                 }
+                Op::Tape(_) => self.has_tape = true,
                 Op::Phase(op) => {
                     self.phases.insert(op.symbol.clone(), op.phase);
                 }
@@ -87,7 +91,7 @@ impl Pair {
         let [Line::Book { bids, asks, .. }] = &ours[..] else {
             return Err("no book".into());
         };
-        let is_continuous = self.phases[&symbol] == Phase::Continuous;
+        let is_continuous = self.phases[&symbol] == Phase::Continuous && !self.has_tape;
         sound(bids, asks, is_continuous).map_err(|wrong| format!("{wrong}: {}", ours[0].to_json()))
     }
 
@@ -114,7 +118,7 @@ fn same(twin: &[Line], engine: &[Line]) -> Result<(), String> {
 
 /// Levels in order, none of them empty, and no trade left undone.
 fn sound(bids: &[Level], asks: &[Level], is_continuous: bool) -> Result<(), String> {
-    let full = |level: &Level| level.orders > 0 && level.quantity >= level.orders;
+    let full = |level: &Level| level.orders > 0 && level.quantity > 0;
     if !bids.iter().chain(asks).all(full) {
         return Err("a level without orders or shares".into());
     }
@@ -169,7 +173,7 @@ impl Ledger {
                     self.orders.insert(*new_id, Shares { entered, canceled: 0, ..old });
                 }
                 Line::Trade { maker, taker, quantity, .. } => {
-                    for id in [maker, taker] {
+                    for id in [maker, taker].into_iter().flatten() {
                         let order =
                             self.orders.get_mut(id).ok_or("traded an order that is gone")?;
                         order.executed += quantity;
