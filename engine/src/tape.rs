@@ -136,7 +136,7 @@ impl Engine {
     /// Rule 3: the order would have met strategies' orders that it reaches; they are filled first,
     /// and the order then stands as the tape says with that much taken. `taken` is what strategies
     /// took of the order that this one replaces.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn on_add(
         &mut self,
         reference: OrderReference,
@@ -192,7 +192,7 @@ impl Engine {
     /// Rule 4: strategies' orders that stand in front of the executed order are filled first, up to
     /// the executed shares; the order is then reduced as the tape says. Shares that a cross prints
     /// again (not printable) reduce only.
-    #[inline]
+    #[inline(never)]
     pub(crate) fn on_execute(
         &mut self,
         reference: OrderReference,
@@ -221,7 +221,7 @@ impl Engine {
         self.books.own_orders(instrument, side) > 0 || self.first_hidden(instrument, side).is_some()
     }
 
-    #[inline]
+    #[inline(never)]
     pub(crate) fn on_reduce(&mut self, reference: OrderReference, quantity: Quantity) {
         if let Some(slot) = self.market_order(reference) {
             self.reduce(slot, quantity);
@@ -235,7 +235,7 @@ impl Engine {
         }
     }
 
-    #[inline]
+    #[inline(never)]
     pub(crate) fn on_replace(
         &mut self,
         reference: OrderReference,
@@ -344,11 +344,13 @@ impl Engine {
     }
 
     /// Takes a market order out.
-    #[inline]
+    #[inline(always)]
     fn remove(&mut self, slot: Slot) {
         let order = self.books.order(slot);
         let (instrument, side) = (order.instrument(), order.side());
-        self.divergence.displaced += u64::from(order.taken());
+        if order.taken() > 0 {
+            self.divergence.displaced += u64::from(order.taken());
+        }
         if self.books.remove(slot) {
             self.publish_side(instrument, side);
         }

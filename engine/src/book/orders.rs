@@ -248,8 +248,18 @@ impl OrderTable {
         if slot == TOMBSTONE { NONE } else { slot }
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn find(&self, key: OrderKey) -> Option<Slot> {
+        let slot = self.entry(self.home(key.0));
+        // The record of no order has no key.
+        if slot != TOMBSTONE && self.known(slot).key == key.0 {
+            return Some(slot);
+        }
+        self.find_searching(key)
+    }
+
+    #[inline(never)]
+    fn find_searching(&self, key: OrderKey) -> Option<Slot> {
         let mut at = self.home(key.0);
         loop {
             let slot = self.entry(at);
@@ -277,24 +287,44 @@ impl OrderTable {
     #[inline]
     pub(super) fn insert(&mut self, order: Order) -> Slot {
         debug_assert!(self.live < self.live_max, "callers ask before");
-        let slot = if self.vacant == NONE {
-            let slot = self.untouched;
-            self.untouched = slot.wrapping_add(1);
-            slot
-        } else {
-            let slot = self.vacant;
-            self.vacant = self.known(slot).next;
-            slot
-        };
-        self.live = self.live.wrapping_add(1);
+        let slot = self.next_slot();
         self.enter(order.key, slot);
         // Checked, so that no slot beyond the slab is ever given.
         *self.get_mut(slot) = order;
         slot
     }
 
+    /// The entry of a key that is free at once, if the table takes one more order: no search then.
+    #[inline(always)]
+    pub(super) fn free_home(&self, key: OrderKey) -> Option<usize> {
+        let home = self.home(key.0);
+        ((self.entry(home) == NONE) & (self.live < self.live_max)).then_some(home)
+    }
+
+    /// As [`OrderTable::insert`], for a key whose [`OrderTable::free_home`] is known.
+    #[inline(always)]
+    pub(super) fn insert_at(&mut self, home: usize, order: Order) -> Slot {
+        let slot = self.next_slot();
+        *self.entry_mut(home) = slot;
+        // Checked, so that no slot beyond the slab is ever given.
+        *self.get_mut(slot) = order;
+        slot
+    }
+
+    /// Takes the record that became free last, or one that was never used.
+    #[inline(always)]
+    fn next_slot(&mut self) -> Slot {
+        self.live = self.live.wrapping_add(1);
+        let slot = self.vacant;
+        if slot == NONE {
+            self.untouched = self.untouched.wrapping_add(1);
+            return self.untouched.wrapping_sub(1);
+        }
+        self.vacant = self.known(slot).next;
+        slot
+    }
+
     /// Puts a slot into the index.
-    #[inline]
     fn enter(&mut self, key: u64, slot: Slot) {
         let mut at = self.home(key);
         while !matches!(self.entry(at), NONE | TOMBSTONE) {
@@ -303,8 +333,8 @@ impl OrderTable {
         *self.entry_mut(at) = slot;
     }
 
-    /// Takes a slot out of the index.
-    #[inline]
+    /// Takes a slot out of the index, wherever it is.
+    #[inline(never)]
     fn leave(&mut self, key: u64, slot: Slot) {
         let mut at = self.home(key);
         while self.entry(at) != slot {
@@ -335,10 +365,17 @@ impl OrderTable {
     }
 
     /// Empties the slot of an order that lives.
-    #[inline]
+    #[inline(always)]
     pub(super) fn vacate(&mut self, slot: Slot) {
         let key = self.known(slot).key;
-        self.leave(key, slot);
+        let home = self.home(key);
+        let around =
+            self.entry(self.behind(home)) | u32::from(self.entry(self.before(home)) == TOMBSTONE);
+        if self.entry(home) == slot && around == NONE {
+            *self.entry_mut(home) = NONE;
+        } else {
+            self.leave(key, slot);
+        }
         let vacant = self.vacant;
         let order = self.known_mut(slot);
         (order.key, order.next) = (EMPTY, vacant);
