@@ -350,7 +350,7 @@ impl Engine {
 
     /// Writes one side of the top of an instrument's book into its cell: all that changes when the
     /// market adds to a level or takes from it. The other side and the state stay as they are.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn publish_side(&mut self, instrument: InstrumentId, side: Side) {
         if self.books.any_taken() | self.quarantine.is_some() {
             // The state may change with the price, or which level is the best that can be traded

@@ -25,8 +25,9 @@ const GROUP: usize = 8;
 /// Groups between the first look and the turn.
 const AHEAD: usize = 4;
 
-const RING: usize = 64;
-const _: () = assert!(RING.is_power_of_two() && RING >= GROUP * (AHEAD + 1));
+/// Groups that are kept.
+const RING: usize = 8;
+const _: () = assert!(RING.is_power_of_two() && RING > AHEAD);
 
 /// A message that waits for its turn.
 #[derive(Clone, Copy)]
@@ -50,35 +51,38 @@ impl Engine {
         message: impl Fn(usize) -> (&'a [u8], usize),
         mut each: impl FnMut(&mut Self, Result<(), DecodeError>),
     ) {
-        let mut ring = [Waiting { bytes: &[], length: 0, place: Place::default() }; RING];
+        let nothing = Waiting { bytes: &[], length: 0, place: Place::default() };
+        let mut ring = [[nothing; GROUP]; RING];
         let groups = count.div_ceil(GROUP);
-        let range = |group: usize| group * GROUP..((group + 1) * GROUP).min(count);
+        let size = |group: usize| GROUP.min(count - group * GROUP);
         for turn in 0..groups + AHEAD {
-            for at in range(turn) {
-                let (bytes, length) = message(at);
-                let place = self.look_first(bytes);
-                ring[at % RING] = Waiting { bytes, length, place };
-            }
-            if turn >= 1 {
-                for at in range(turn - 1) {
-                    self.books.ask_for_orders(ring[at % RING].place);
+            let behind = |by: usize| turn.checked_sub(by).filter(|&group| group < groups);
+            if let Some(group) = behind(0) {
+                for (at, waiting) in (group * GROUP..).zip(&mut ring[group % RING][..size(group)]) {
+                    let (bytes, length) = message(at);
+                    *waiting = Waiting { bytes, length, place: self.look_first(bytes) };
                 }
             }
-            if turn >= 2 {
-                for at in range(turn - 2) {
-                    self.look_third(&mut ring[at % RING]);
+            if let Some(group) = behind(1) {
+                for waiting in &ring[group % RING][..size(group)] {
+                    self.books.ask_for_orders(waiting.place);
                 }
             }
-            if turn >= 3 {
-                for at in range(turn - 3) {
-                    self.books.ask_for_tail(ring[at % RING].place);
+            if let Some(group) = behind(2) {
+                for waiting in &mut ring[group % RING][..size(group)] {
+                    self.look_third(waiting);
                 }
             }
-            if turn >= AHEAD {
-                for at in range(turn - AHEAD) {
-                    let Waiting { bytes, length, .. } = ring[at % RING];
-                    let bytes = &bytes[..length.min(bytes.len())];
-                    let decoded = self.on_message(Sequence(first.0 + at as u64), bytes);
+            if let Some(group) = behind(3) {
+                for waiting in &ring[group % RING][..size(group)] {
+                    self.books.ask_for_tail(waiting.place);
+                }
+            }
+            if let Some(group) = behind(AHEAD) {
+                let first = Sequence(first.0 + (group * GROUP) as u64);
+                for (at, waiting) in (first.0..).zip(&ring[group % RING][..size(group)]) {
+                    let bytes = &waiting.bytes[..waiting.length.min(waiting.bytes.len())];
+                    let decoded = self.on_message(Sequence(at), bytes);
                     each(self, decoded);
                 }
             }
@@ -139,7 +143,7 @@ impl Engine {
     ///
     /// # Errors
     /// It is no message of ITCH 5.0; nothing has changed then.
-    #[inline]
+    #[inline(always)]
     pub fn on_message(&mut self, sequence: Sequence, bytes: &[u8]) -> Result<(), DecodeError> {
         match bytes.first() {
             // Both have the same fields as far as the price; only the length differs.

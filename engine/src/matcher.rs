@@ -52,6 +52,20 @@ impl Matcher {
         self.books.ask_for(true, reference.0, instrument, side, price);
     }
 
+    /// The same for an order that is cancelled, reduced or replaced soon.
+    #[inline]
+    pub fn look_ahead_at(&self, reference: OrderReference) {
+        self.books.ask_for(false, reference.0, InstrumentId(0), Side::Buy, Price(0));
+    }
+
+    /// Looks a second time, when what the first look asked for has come: asks for the record of an
+    /// order that will be cancelled, reduced or replaced.
+    #[inline]
+    pub fn look_again_at(&self, reference: OrderReference) {
+        let place = self.books.ask_for(false, reference.0, InstrumentId(0), Side::Buy, Price(0));
+        self.books.ask_for_orders(place);
+    }
+
     /// Enters an order: it trades with the other side as far as its price allows, and what is left
     /// stands behind everything at its price, or is gone where it does not `stay`. `on_trade` is
     /// told of each trade, in order. Returns the shares that did not trade.

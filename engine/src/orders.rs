@@ -12,7 +12,7 @@ use crate::engine::{Address, Engine};
 use crate::event::{CancelReason, Outcome, RejectReason};
 use crate::instruments::Instrument;
 use crate::matching::admit::{Refusal, Terms, special_of};
-use crate::matching::{Incoming, Kind, Place, Special, features};
+use crate::matching::{Incoming, Kind, Place, Special, TAPE_FILLS_MAX, features};
 use crate::own::{OwnOrder, Stay};
 use crate::probe::{Probe, Step};
 
@@ -35,6 +35,7 @@ impl Engine {
             Action::Refuse(refuse) => self.refuse(to(refuse.token), refuse),
         }
         self.finish();
+        self.extras.tape_fills = TAPE_FILLS_MAX;
         probe.passed(Step::Match);
     }
 

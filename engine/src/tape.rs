@@ -139,7 +139,7 @@ impl Engine {
     /// Rule 3: the order would have met strategies' orders that it reaches; they are filled first,
     /// and the order then stands as the tape says with that much taken. `taken` is what strategies
     /// took of the order that this one replaces.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn on_add(
         &mut self,
         reference: OrderReference,
@@ -199,7 +199,7 @@ impl Engine {
     /// Rule 4: strategies' orders that stand in front of the executed order are filled first, up to
     /// the executed shares; the order is then reduced as the tape says. Shares that a cross prints
     /// again (not printable) reduce only.
-    #[inline]
+    #[inline(never)]
     pub(crate) fn on_execute(
         &mut self,
         reference: OrderReference,
@@ -222,21 +222,13 @@ impl Engine {
         self.reduce(slot, quantity);
     }
 
-    /// A print of the market, which says nothing while the market is absurd.
-    #[inline]
-    fn print_of_tape(&mut self, instrument: InstrumentId, price: Price) {
-        if !self.instruments.get(instrument).quarantined {
-            self.print(instrument, price);
-        }
-    }
-
     /// Whether strategies' orders stand on a side.
     #[inline]
     fn has_own(&self, instrument: InstrumentId, side: Side) -> bool {
         self.books.own_orders(instrument, side) > 0 || self.first_hidden(instrument, side).is_some()
     }
 
-    #[inline]
+    #[inline(never)]
     pub(crate) fn on_reduce(&mut self, reference: OrderReference, quantity: Quantity) {
         if let Some(slot) = self.market_order(reference) {
             self.reduce(slot, quantity);
@@ -250,7 +242,7 @@ impl Engine {
         }
     }
 
-    #[inline]
+    #[inline(never)]
     pub(crate) fn on_replace(
         &mut self,
         reference: OrderReference,
@@ -371,7 +363,7 @@ impl Engine {
     }
 
     /// Takes a market order out.
-    #[inline]
+    #[inline(always)]
     fn remove(&mut self, slot: Slot) {
         let order = self.books.order(slot);
         let (instrument, side) = (order.instrument(), order.side());

@@ -112,7 +112,7 @@ pub struct LevelView {
 /// taken; that costs time and nothing else.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Place {
-    entry: usize,
+    entry: u32,
     level: LevelIndex,
     instrument: InstrumentId,
     /// Of an order that comes; 0 for one that goes.
@@ -298,14 +298,17 @@ impl Books {
     ) -> Result<Placed, BookError> {
         let Placement { instrument, side, quantity, price } = *placement;
         let index = self.levels.home(instrument, side, price.0);
-        self.admit_key(key)?;
-        // Nearly always the level lives, and is where it is looked for first. It does so only in a
-        // book that there is.
-        if !self.levels.holds(index, instrument, side, price.0) || own.is_some() {
-            return self.add_searching(key, placement, own);
-        }
+        // Nearly always the key's entry is free, the level lives, and both are where they are looked
+        // for first. A level lives only in a book that there is.
+        let home = match self.orders.free_home(key) {
+            Some(home) if self.levels.holds(index, instrument, side, price.0) & own.is_none() => {
+                home
+            }
+            _ => return self.add_searching(key, placement, own),
+        };
         let tail = self.levels.known(index).tail;
-        let slot = self.orders.insert(Order::new(key, instrument, side, quantity.0, index, tail));
+        let order = Order::new(key, instrument, side, quantity.0, index, tail);
+        let slot = self.orders.insert_at(home, order);
         let level = self.levels.known_mut(index);
         level.tail = slot;
         level.count = level.count.wrapping_add(1);
@@ -315,7 +318,7 @@ impl Books {
         Ok(Placed { slot, best_changed, new_level: false })
     }
 
-    /// As [`Books::add`], for an order that the table admits, in all cases.
+    /// As [`Books::add`], in all cases.
     #[inline(never)]
     fn add_searching(
         &mut self,
@@ -327,6 +330,7 @@ impl Books {
         if instrument.index() >= self.books.len() {
             return Err(BookError::Instrument);
         }
+        self.admit_key(key)?;
         let found = self.levels.find(instrument, side, price.0);
         let new_level = found.is_none();
         let index = match found {
@@ -352,9 +356,10 @@ impl Books {
 
     /// Takes an order out, whatever it has left. Returns whether the best of its side may have
     /// changed.
-    #[inline]
+    #[inline(always)]
     pub fn remove(&mut self, slot: Slot) -> bool {
         let order = *self.orders.get(slot);
+        debug_assert!(order.level != NO_LEVEL, "an order that stands");
         let (instrument, side) = (order.instrument(), order.side());
         let touched = self.touches_best(instrument, side, order.level);
         let mut available = order.quantity;
@@ -421,16 +426,22 @@ impl Books {
     }
 
     /// The best price of a side at which shares can be traded against.
-    #[inline]
+    #[inline(always)]
     pub fn best(&self, instrument: InstrumentId, side: Side) -> Option<Best> {
         let best = self.books[instrument.index()].best[side.index()];
         if best == NO_LEVEL {
             return None;
         }
-        let level = self.levels.get(best);
+        let level = self.levels.known(best);
         if level.quantity > 0 {
             return Some(Best { price: Price(level.price()), quantity: level.quantity });
         }
+        self.best_with_shares(instrument, side)
+    }
+
+    /// The best price where not all shares are taken.
+    #[cold]
+    fn best_with_shares(&self, instrument: InstrumentId, side: Side) -> Option<Best> {
         self.levels_of(instrument, side)
             .find(|level| level.quantity > 0)
             .map(|level| Best { price: level.price, quantity: level.quantity })
@@ -532,10 +543,10 @@ impl Books {
         self.orders.prefetch_entry(entry);
         // No branch: whether an order comes or goes is what the processor guesses worst.
         let side = side as u8 & u8::from(comes);
-        let comes = usize::from(comes);
-        let entry = entry & comes.wrapping_sub(1);
-        #[allow(clippy::cast_possible_truncation, reason = "all bits or none")]
-        let level = level & 0_usize.wrapping_sub(comes) as u32;
+        let comes = u32::from(comes);
+        #[allow(clippy::cast_possible_truncation, reason = "an index has fewer than 2^32 entries")]
+        let entry = entry as u32 & comes.wrapping_sub(1);
+        let level = level & 0_u32.wrapping_sub(comes);
         self.levels.prefetch(level);
         Place { entry, level, instrument, side }
     }
@@ -544,14 +555,14 @@ impl Books {
     /// order of the level.
     #[inline]
     pub fn ask_for_orders(&self, place: Place) {
-        self.orders.prefetch(self.orders.likely_slot(place.entry));
+        self.orders.prefetch(self.orders.likely_slot(place.entry as usize));
         self.orders.prefetch(self.levels.known(place.level).tail);
     }
 
     /// Looks ahead, third time: asks for what the record leads to.
     #[inline]
     pub fn ask_for_more(&self, place: Place) {
-        let order = self.orders.known(self.orders.likely_slot(place.entry));
+        let order = self.orders.known(self.orders.likely_slot(place.entry as usize));
         self.levels.prefetch(order.level);
         self.orders.prefetch(order.previous);
         self.orders.prefetch(order.next);
@@ -571,7 +582,7 @@ impl Books {
         instrument: InstrumentId,
         price: Price,
     ) -> Place {
-        let side = self.orders.known(self.orders.likely_slot(place.entry)).side();
+        let side = self.orders.known(self.orders.likely_slot(place.entry as usize)).side();
         self.orders.prefetch_entry(self.orders.home(reference));
         let level = self.levels.home(instrument, side, price.0);
         self.levels.prefetch(level);

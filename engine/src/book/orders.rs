@@ -200,13 +200,20 @@ impl OrderTable {
         self.live == self.live_max
     }
 
-    /// Where in the index the search for a key begins. Keys that grow together stay together; the
-    /// upper half (sessions, and references beyond 2^32) is spread.
+    /// Where in the index the search for a key begins. A market's keys that grow together stay
+    /// together; their upper half (references beyond 2^32) is spread. Those of a session stay
+    /// together by sixteen, and the sixteens are spread: its tokens would otherwise lie in one long
+    /// run, and whoever looks in its middle for one that is not there, another session above all,
+    /// would walk to its end.
     #[inline]
     #[allow(clippy::cast_possible_truncation, reason = "the low bits are what is wanted")]
     pub(super) fn home(&self, key: u64) -> usize {
-        let spread = (key >> 32).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
-        ((key.wrapping_add(spread)) as usize & self.mask) + 1
+        let spread = |part: u64| part.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
+        let home = match key & OWN {
+            0 => key.wrapping_add(spread(key >> 32)),
+            _ => spread(key >> 4) << 4 | key & 15,
+        };
+        (home as usize & self.mask) + 1
     }
 
     /// The entry behind `at`; the first one behind the last.
@@ -241,8 +248,18 @@ impl OrderTable {
         if slot == TOMBSTONE { NONE } else { slot }
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn find(&self, key: OrderKey) -> Option<Slot> {
+        let slot = self.entry(self.home(key.0));
+        // The record of no order has no key.
+        if slot != TOMBSTONE && self.known(slot).key == key.0 {
+            return Some(slot);
+        }
+        self.find_searching(key)
+    }
+
+    #[inline(never)]
+    fn find_searching(&self, key: OrderKey) -> Option<Slot> {
         let mut at = self.home(key.0);
         loop {
             let slot = self.entry(at);
@@ -270,24 +287,44 @@ impl OrderTable {
     #[inline]
     pub(super) fn insert(&mut self, order: Order) -> Slot {
         debug_assert!(self.live < self.live_max, "callers ask before");
-        let slot = if self.vacant == NONE {
-            let slot = self.untouched;
-            self.untouched = slot.wrapping_add(1);
-            slot
-        } else {
-            let slot = self.vacant;
-            self.vacant = self.known(slot).next;
-            slot
-        };
-        self.live = self.live.wrapping_add(1);
+        let slot = self.next_slot();
         self.enter(order.key, slot);
         // Checked, so that no slot beyond the slab is ever given.
         *self.get_mut(slot) = order;
         slot
     }
 
+    /// The entry of a key that is free at once, if the table takes one more order: no search then.
+    #[inline(always)]
+    pub(super) fn free_home(&self, key: OrderKey) -> Option<usize> {
+        let home = self.home(key.0);
+        ((self.entry(home) == NONE) & (self.live < self.live_max)).then_some(home)
+    }
+
+    /// As [`OrderTable::insert`], for a key whose [`OrderTable::free_home`] is known.
+    #[inline(always)]
+    pub(super) fn insert_at(&mut self, home: usize, order: Order) -> Slot {
+        let slot = self.next_slot();
+        *self.entry_mut(home) = slot;
+        // Checked, so that no slot beyond the slab is ever given.
+        *self.get_mut(slot) = order;
+        slot
+    }
+
+    /// Takes the record that became free last, or one that was never used.
+    #[inline(always)]
+    fn next_slot(&mut self) -> Slot {
+        self.live = self.live.wrapping_add(1);
+        let slot = self.vacant;
+        if slot == NONE {
+            self.untouched = self.untouched.wrapping_add(1);
+            return self.untouched.wrapping_sub(1);
+        }
+        self.vacant = self.known(slot).next;
+        slot
+    }
+
     /// Puts a slot into the index.
-    #[inline]
     fn enter(&mut self, key: u64, slot: Slot) {
         let mut at = self.home(key);
         while !matches!(self.entry(at), NONE | TOMBSTONE) {
@@ -296,8 +333,8 @@ impl OrderTable {
         *self.entry_mut(at) = slot;
     }
 
-    /// Takes a slot out of the index.
-    #[inline]
+    /// Takes a slot out of the index, wherever it is.
+    #[inline(never)]
     fn leave(&mut self, key: u64, slot: Slot) {
         let mut at = self.home(key);
         while self.entry(at) != slot {
@@ -328,10 +365,17 @@ impl OrderTable {
     }
 
     /// Empties the slot of an order that lives.
-    #[inline]
+    #[inline(always)]
     pub(super) fn vacate(&mut self, slot: Slot) {
         let key = self.known(slot).key;
-        self.leave(key, slot);
+        let home = self.home(key);
+        let around =
+            self.entry(self.behind(home)) | u32::from(self.entry(self.before(home)) == TOMBSTONE);
+        if self.entry(home) == slot && around == NONE {
+            *self.entry_mut(home) = NONE;
+        } else {
+            self.leave(key, slot);
+        }
         let vacant = self.vacant;
         let order = self.known_mut(slot);
         (order.key, order.next) = (EMPTY, vacant);
@@ -417,6 +461,22 @@ mod tests {
         assert_eq!(OrderKey::market(OrderReference(u64::MAX)), None);
         assert_eq!(key(7).reference(), Some(OrderReference(7)));
         assert_eq!(OrderKey::own(SessionId(0), OrderToken(7)).reference(), None);
+    }
+
+    /// Whoever looks for an order that is not there walks to the end of a run.
+    #[test]
+    fn the_tokens_of_sessions_make_no_long_runs() {
+        let mut table = OrderTable::new(20_000);
+        for session in 0..4 {
+            for token in 1..=5_000 {
+                let key = OrderKey::own(SessionId(session), OrderToken(token));
+                let order = Order::new(key, InstrumentId(1), Side::Buy, 1, 0, NONE);
+                table.insert(order);
+            }
+        }
+        let runs = table.index.split(|&slot| slot == NONE).map(<[Slot]>::len);
+        let longest = runs.max().unwrap_or(0);
+        assert!(longest < 500, "a run of {longest} entries");
     }
 
     proptest! {

@@ -2,6 +2,7 @@
 
 use spindle_types::{EventTime, InstrumentId, Price};
 
+use super::TAPE_FILLS_MAX;
 use crate::command::TradingPhase;
 use crate::engine::Engine;
 use crate::event::{Auction, CancelReason, Figures};
@@ -25,6 +26,7 @@ impl Engine {
             self.change_phase(instrument, known.phase, phase, reference);
         }
         self.finish();
+        self.extras.tape_fills = TAPE_FILLS_MAX;
         changes
     }
 

@@ -14,7 +14,6 @@ impl Engine {
     #[inline]
     pub(crate) fn begin(&mut self, time: EventTime) {
         self.time = time;
-        self.extras.tape_fills = TAPE_FILLS_MAX;
         if time >= self.extras.next_expiry {
             self.expire();
         }
@@ -67,6 +66,7 @@ impl Engine {
             self.extras.pools[instrument.index()].dirty = false;
         }
         self.extras.dirty.clear();
+        self.extras.tape_fills = TAPE_FILLS_MAX;
     }
 
     /// Settles every instrument in which something has changed, in the order of their numbers.

@@ -20,6 +20,21 @@ impl Engine {
         }
     }
 
+    /// A print of the market, which says nothing while the market is absurd.
+    #[inline]
+    pub(crate) fn print_of_tape(&mut self, instrument: InstrumentId, price: Price) {
+        let Some(known) = self.instruments.get_mut(instrument) else {
+            return;
+        };
+        if known.quarantined {
+            return;
+        }
+        known.last_print = price.0;
+        if known.features & features::STOPS != 0 {
+            self.elect(instrument, price.0);
+        }
+    }
+
     #[cold]
     fn elect(&mut self, instrument: InstrumentId, price: u32) {
         for side in [Side::Buy, Side::Sell] {
