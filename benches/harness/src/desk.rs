@@ -14,7 +14,7 @@ pub trait Reports {
 /// The one book.
 const INSTRUMENT: InstrumentId = InstrumentId(1);
 /// Orders and levels that live at once. The largest standing book that the driver describes has
-/// about 42,000 orders; a hundred times longer runs fit as well.
+/// about 42,000 orders, however long it runs; an order beyond the capacity is refused.
 const CAPACITY: Capacity = Capacity { instruments: 2, orders: 1 << 16, levels: 1 << 14 };
 /// Price units of the engine, 1/10,000, in a tick of the driver, half a cent.
 const UNITS: i64 = 50;

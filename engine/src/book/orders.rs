@@ -200,17 +200,17 @@ impl OrderTable {
         self.live == self.live_max
     }
 
-    /// Where in the index the search for a key begins. A market's keys that grow together stay
-    /// together; their upper half (references beyond 2^32) is spread. Those of a session stay
-    /// together by sixteen, and the sixteens are spread: its tokens would otherwise lie in one long
-    /// run, and whoever looks in its middle for one that is not there, another session above all,
-    /// would walk to its end.
+    /// Where in the index the search for a key begins. A market's references stay together by 512,
+    /// so that neighbours in time are neighbours in memory; the blocks are spread. Kept together
+    /// throughout, live keys could lie in one long run, and a key that falls into the middle of it,
+    /// when references come round again, would walk to its end. Tokens of a session stay together
+    /// by sixteen only: it is another session that would walk.
     #[inline]
     #[allow(clippy::cast_possible_truncation, reason = "the low bits are what is wanted")]
     pub(super) fn home(&self, key: u64) -> usize {
         let spread = |part: u64| part.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
         let home = match key & OWN {
-            0 => key.wrapping_add(spread(key >> 32)),
+            0 => spread(key >> 9) << 9 | key & 511,
             _ => spread(key >> 4) << 4 | key & 15,
         };
         (home as usize & self.mask) + 1
