@@ -11,6 +11,7 @@ use crate::book::{BookError, OrderKey, Placement, Slot};
 use crate::command::TradingPhase;
 use crate::engine::Engine;
 use crate::event::{CancelReason, Liquidity};
+use crate::matching::Execution;
 
 impl Engine {
     /// Applies one message of the market, the `sequence`th of its stream.
@@ -476,7 +477,16 @@ impl Engine {
         let instrument = own.instrument;
         let filled = Quantity(self.books.order(own.slot).quantity()).min(quantity);
         let match_number = self.next_match();
-        self.fill_own(index, filled, price, match_number, Liquidity::Added, because_of);
+        self.fill_own(
+            index,
+            Execution {
+                quantity: filled,
+                price,
+                match_number,
+                liquidity: Liquidity::Added,
+                tape: because_of,
+            },
+        );
         self.print(instrument, price);
         filled
     }

@@ -2,11 +2,12 @@
 
 use std::cmp::Reverse;
 
-use spindle_types::{InstrumentId, MatchNumber, OrderReference, Price, Quantity, Side};
+use spindle_types::{InstrumentId, Price, Quantity, Side};
 
 use super::Place;
 use super::forest::Root;
 use super::pools::{price_of, rank_of};
+use super::taker::Execution;
 use crate::book::Slot;
 use crate::command::TradingPhase;
 use crate::engine::{Address, Engine};
@@ -210,7 +211,9 @@ impl Engine {
                         if is_shown && self.open_of(index) == quantity.0 {
                             cursor.slot = cursor.slot.and_then(|slot| self.books.behind(slot));
                         }
-                        self.fill_in_auction(index, quantity, price, match_number, liquidity, tape);
+                        let execution =
+                            Execution { quantity, price, match_number, liquidity, tape };
+                        self.fill_in_auction(index, execution);
                     }
                     Participant::Market(slot) => {
                         self.books.take(slot, quantity);
@@ -272,15 +275,8 @@ impl Engine {
 
     /// Executes shares of a strategy's order in an auction. An iceberg keeps its place and shows
     /// its display size of what is left.
-    fn fill_in_auction(
-        &mut self,
-        index: u32,
-        quantity: Quantity,
-        price: Price,
-        match_number: MatchNumber,
-        liquidity: Liquidity,
-        tape: Option<OrderReference>,
-    ) {
+    fn fill_in_auction(&mut self, index: u32, execution: Execution) {
+        let quantity = execution.quantity;
         let own = *self.own.get(index);
         let open = self.open_of(index);
         let display = match own.special {
@@ -292,7 +288,7 @@ impl Engine {
             if is_iceberg {
                 self.resize(index, open, 0);
             }
-            self.fill_own(index, quantity, price, match_number, liquidity, tape);
+            self.fill_own(index, execution);
             return;
         }
         let open = open - quantity.0;
@@ -301,9 +297,6 @@ impl Engine {
         self.resize(index, shown, open - shown);
         let to =
             Address { session: own.session, account: own.account, token: own.token, received: 0 };
-        self.counters.executions += 1;
-        self.counters.executed_shares += u64::from(quantity.0);
-        let open = Quantity(open);
-        self.emit(to, Outcome::Executed { quantity, price, open, liquidity, match_number, tape });
+        self.tell_executed(to, execution, Quantity(open));
     }
 }

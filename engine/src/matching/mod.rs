@@ -20,6 +20,7 @@ mod taker;
 mod whole;
 
 pub(crate) use pools::{Extras, Incoming, Kind, Place, Special, features};
+pub(crate) use taker::Execution;
 
 /// Most executions against orders of the market that one input can cause, each told to one. What an
 /// order would take beyond that is cancelled.

@@ -12,6 +12,24 @@ use crate::engine::{Address, Engine};
 use crate::event::{CancelReason, Liquidity, Outcome};
 use crate::own::{OwnOrder, Stay};
 
+/// One side of a trade.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Execution {
+    pub(crate) quantity: Quantity,
+    pub(crate) price: Price,
+    pub(crate) match_number: MatchNumber,
+    pub(crate) liquidity: Liquidity,
+    /// The market's order behind it.
+    pub(crate) tape: Option<OrderReference>,
+}
+
+impl Execution {
+    /// The other side, which came and took, of an execution of an order that stood.
+    const fn of_taker(self) -> Self {
+        Self { liquidity: Liquidity::Removed, ..self }
+    }
+}
+
 impl Engine {
     /// The short way of an order that is nothing but a limit or a market order, at an instrument
     /// that has nothing but such orders on the other side: it walks the other side in price-time
@@ -52,8 +70,9 @@ impl Engine {
                     self.ledger(instrument).taken += u64::from(quantity.0);
                     open.0 -= quantity.0;
                     order.executed.0 += quantity.0;
-                    let tape = resting.key().reference();
-                    self.tell_taker(to, quantity, price, open, match_number, tape);
+                    let (liquidity, tape) = (Liquidity::Removed, resting.key().reference());
+                    let execution = Execution { quantity, price, match_number, liquidity, tape };
+                    self.tell_executed(to, execution, open);
                     last = Some(price);
                 }
                 continue;
@@ -62,14 +81,15 @@ impl Engine {
             open.0 -= quantity.0;
             order.executed.0 += quantity.0;
             next = if passed { self.books.behind(slot) } else { None };
-            let refilled =
-                self.fill_own(index, quantity, price, match_number, Liquidity::Added, None);
+            let liquidity = Liquidity::Added;
+            let execution = Execution { quantity, price, match_number, liquidity, tape: None };
+            let refilled = self.fill_own(index, execution);
             if !passed {
                 next = self.books.first(instrument, side.opposite());
             } else if refilled && next.is_none_or(|next| !self.books.is_same_level(slot, next)) {
                 next = Some(slot);
             }
-            self.tell_taker(to, quantity, price, open, match_number, None);
+            self.tell_executed(to, execution.of_taker(), open);
             last = Some(price);
         }
         if let (Some(last), Some(known)) = (last, self.instruments.get_mut(instrument)) {
@@ -86,35 +106,21 @@ impl Engine {
         may
     }
 
+    /// Counts an execution and tells the session of its order, of which `open` shares are left.
     #[inline]
-    fn tell_taker(
-        &mut self,
-        to: Address,
-        quantity: Quantity,
-        price: Price,
-        open: Quantity,
-        match_number: MatchNumber,
-        tape: Option<OrderReference>,
-    ) {
+    pub(crate) fn tell_executed(&mut self, to: Address, execution: Execution, open: Quantity) {
+        let Execution { quantity, price, match_number, liquidity, tape } = execution;
         self.counters.executions += 1;
         self.counters.executed_shares += u64::from(quantity.0);
-        let liquidity = Liquidity::Removed;
         self.emit(to, Outcome::Executed { quantity, price, open, liquidity, match_number, tape });
     }
 
     /// Executes shares of a strategy's order that stands, of an iceberg at most those it shows, and
     /// tells its session. An order without shares is gone. Returns whether the order shows new
-    /// shares now, at the back of its level. `tape` is the market's order behind it.
+    /// shares now, at the back of its level.
     #[inline(always)]
-    pub(crate) fn fill_own(
-        &mut self,
-        index: u32,
-        quantity: Quantity,
-        price: Price,
-        match_number: MatchNumber,
-        liquidity: Liquidity,
-        tape: Option<OrderReference>,
-    ) -> bool {
+    pub(crate) fn fill_own(&mut self, index: u32, execution: Execution) -> bool {
+        let quantity = execution.quantity;
         let own = self.own.get_mut(index);
         own.executed.0 += quantity.0;
         let (slot, special) = (own.slot, own.special);
@@ -132,10 +138,7 @@ impl Engine {
             self.books.reduce(slot, quantity);
             (left, false)
         };
-        self.counters.executions += 1;
-        self.counters.executed_shares += u64::from(quantity.0);
-        let open = Quantity(open);
-        self.emit(to, Outcome::Executed { quantity, price, open, liquidity, match_number, tape });
+        self.tell_executed(to, execution, Quantity(open));
         refilled
     }
 
@@ -303,17 +306,18 @@ impl Engine {
             let match_number = self.next_match();
             incoming.open -= quantity.0;
             incoming.order.executed.0 += quantity.0;
+            let (liquidity, tape) = (Liquidity::Added, resting.key().reference());
+            let execution = Execution { quantity, price, match_number, liquidity, tape };
             match own {
                 Some(index) => {
-                    self.fill_own(index, quantity, price, match_number, Liquidity::Added, None);
+                    self.fill_own(index, execution);
                 }
                 None => {
                     self.books.take(slot, quantity);
                     self.ledger(instrument).taken += u64::from(quantity.0);
                 }
             }
-            let tape = resting.key().reference();
-            self.tell_taker(to, quantity, price, Quantity(incoming.open), match_number, tape);
+            self.tell_executed(to, execution.of_taker(), Quantity(incoming.open));
             self.print(instrument, price);
         }
     }
