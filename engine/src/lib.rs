@@ -4,6 +4,7 @@ pub mod agent;
 mod book;
 pub mod check;
 pub mod command;
+pub mod delay;
 mod engine;
 pub mod event;
 mod instruments;

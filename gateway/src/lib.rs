@@ -3,6 +3,7 @@
 pub mod client;
 pub mod clock;
 pub mod config;
+pub mod delay;
 pub mod desk;
 pub mod gateway;
 pub mod line;
