@@ -15,6 +15,7 @@ mod matching;
 mod orders;
 mod own;
 pub mod probe;
+pub mod rider;
 mod tape;
 
 pub use book::{

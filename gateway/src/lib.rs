@@ -7,6 +7,7 @@ pub mod delay;
 pub mod desk;
 pub mod gateway;
 pub mod line;
+pub mod lockstep;
 pub mod notice;
 pub mod ouch;
 pub mod soup;

@@ -19,10 +19,12 @@
 //! # }
 //! ```
 
+mod lockstep;
 mod machine;
 mod order;
 mod tcp;
 
+pub use lockstep::{LockstepClient, Step, StepError};
 pub use machine::{
     ClientEvent, ClientSession, ClientTiming, Disconnect, Login, LoginError, Resume,
 };
