@@ -129,6 +129,30 @@ impl<T> DelayLine<T> {
     }
 }
 
+/// Requests and answers of one engine that are under way.
+pub struct Delayed {
+    pub(crate) delays: Box<dyn Delays>,
+    pub(crate) commands: DelayLine<Command>,
+    pub(crate) answers: DelayLine<Event>,
+    pub(crate) scales: bool,
+    pub(crate) hurried: u64,
+}
+
+impl Delayed {
+    /// Delays for sessions of `ranks` ranks, with room for `capacity` requests and as many answers.
+    /// With `scales` they are in tape time, so that a tape that runs faster shortens them; otherwise
+    /// they are in this machine's time. Allocates.
+    pub fn new(delays: Box<dyn Delays>, ranks: usize, capacity: usize, scales: bool) -> Self {
+        Self {
+            delays,
+            commands: DelayLine::new(capacity, ranks),
+            answers: DelayLine::new(capacity, ranks),
+            scales,
+            hurried: 0,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

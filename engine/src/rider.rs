@@ -8,6 +8,9 @@ use crate::event::Event;
 
 /// Someone who looks on. What is called here runs on the engine thread: no allocation, no waiting.
 pub trait Rider: Send {
+    /// Whether it wants to be told of time at all.
+    const WATCHES: bool = true;
+
     /// Time moves on to `to`: told before what happens then changes the books.
     #[inline]
     fn time(&mut self, engine: &Engine, to: EventTime) {
@@ -28,4 +31,6 @@ pub trait Rider: Send {
 }
 
 /// Nobody.
-impl Rider for () {}
+impl Rider for () {
+    const WATCHES: bool = false;
+}

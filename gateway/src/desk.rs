@@ -194,10 +194,14 @@ impl Desk {
     /// The user with these credentials.
     pub(crate) fn user_of(&self, request: &LoginRequest) -> Option<usize> {
         let given = Credentials::new(request.username, request.password);
-        let matching =
-            |(index, user): (usize, &User)| user.credentials.matches(&given).then_some(index);
+        let mut found = None;
         // Every user is compared, so that the time does not tell which names exist.
-        self.users.iter().enumerate().filter_map(matching).last()
+        for (index, user) in self.users.iter().enumerate() {
+            if user.credentials.matches(&given) {
+                found = Some(index);
+            }
+        }
+        found
     }
 
     /// The user of a session.
@@ -292,14 +296,7 @@ impl Desk {
 
     /// The decision, and for a refusal whether waiting could change it.
     fn decide_login(&self, request: &LoginRequest) -> Result<(usize, u64), (Refusal, bool)> {
-        let given = Credentials::new(request.username, request.password);
-        // Every user is compared, so that the time does not tell which names exist.
-        let mut found = None;
-        for (index, user) in self.users.iter().enumerate() {
-            if user.credentials.matches(&given) {
-                found = Some(index);
-            }
-        }
+        let found = self.user_of(request);
         let index = found.ok_or((Refusal::NotAuthorized, false))?;
         let user = &self.users[index];
         let standing = Standing {

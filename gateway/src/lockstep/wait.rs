@@ -20,6 +20,7 @@ pub struct Wait {
 
 /// Which messages of the tape end a wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(clippy::large_enum_variant, reason = "there is one for each session")]
 pub enum Messages {
     /// None.
     None,
