@@ -4,6 +4,7 @@
 #![allow(dead_code, unreachable_pub, reason = "each test file uses its own part of this")]
 
 use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 use std::thread;
 
@@ -15,7 +16,7 @@ use spindle_engine::command::OrderSide;
 use spindle_gateway::client::{LockstepClient, Login, NewOrder, Step, TapeBook};
 use spindle_gateway::lockstep::{LockstepError, Outcome, Wait};
 use spindle_gateway::ouch::outbound::Message;
-use spindle_replay::recording::Recording;
+use spindle_replay::recording::OpenOptions;
 use spindle_types::{EventTime, OrderToken, Price, Quantity, Symbol};
 
 /// A venue for two strategies on free ports; more may be put behind it.
@@ -77,9 +78,9 @@ pub struct Ran {
 }
 
 /// Runs a recording with a strategy for each user, in this process, over real sockets.
-pub fn run(config: &str, recording: Recording, strategies: Vec<(&str, &str, Trade)>) -> Ran {
+pub fn run(config: &str, tape: Tape, strategies: Vec<(&str, &str, Trade)>) -> Ran {
     let config = Config::parse(config, "test.toml").expect("a configuration");
-    let ready = build(&config, "test.toml", Tape::new(recording)).expect("a run");
+    let ready = build(&config, "test.toml", tape).expect("a run");
     let mut run = ready.run;
     let (ouch, tape) = run.addresses().expect("addresses");
     let threads: Vec<_> = strategies
@@ -94,6 +95,26 @@ pub fn run(config: &str, recording: Recording, strategies: Vec<(&str, &str, Trad
     let record = books.last_record(&engine);
     let journals = threads.into_iter().map(|thread| thread.join().expect("a journal")).collect();
     Ran { outcome, record, engine, journals, error }
+}
+
+/// The two files of a real day, if they are there.
+pub fn goog() -> Option<[PathBuf; 2]> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data/lobster");
+    let file = |name| folder.join(format!("GOOG_2012-06-21_34200000_57600000_{name}_10.csv.gz"));
+    let files = ["message", "orderbook"].map(file);
+    match files.iter().find(|file| !file.exists()) {
+        None => Some(files),
+        Some(missing) => {
+            println!("skipped: {} is not there", missing.display());
+            None
+        }
+    }
+}
+
+/// That day as a tape, up to a time.
+pub fn goog_tape(files: &[PathBuf; 2], until: Option<EventTime>) -> Tape {
+    let options = OpenOptions::default();
+    Tape::open(&files[0], Some(&files[1]), &options, until).expect("a recording")
 }
 
 pub fn connect(ouch: SocketAddr, tape: SocketAddr, login: Login) -> LockstepClient {
