@@ -5,7 +5,7 @@ use thiserror::Error;
 
 use super::ladder::{Arena, Entry, Ladder, entry, level_of, rank};
 use super::levels::{Level, LevelIndex, Levels, NO_LEVEL};
-use super::orders::{NONE, NoVacancy, Order, OrderKey, OrderTable, Slot};
+use super::orders::{LIVE_MAX, NONE, NoVacancy, Order, OrderKey, OrderTable, Slot};
 use spindle_feed::memory::table;
 use spindle_feed::prefetch::prefetch;
 
@@ -22,12 +22,9 @@ pub struct Capacity {
     pub levels: usize,
 }
 
-/// Most orders or levels: what 32-bit handles reach with a table four times as large.
-const LIVE_MAX: usize = 1 << 28;
-
 impl Capacity {
     /// Capacities within what the books can address: at least 16 of each, at most 65,536
-    /// instruments and 2^28 orders and levels.
+    /// instruments and 2^26 orders and levels.
     #[must_use]
     pub fn clamped(self) -> Self {
         Self {

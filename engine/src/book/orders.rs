@@ -3,9 +3,9 @@
 //! The records, 32 bytes each, lie in a slab: the one that became free last is the next to be used,
 //! so that they stay few and warm. What finds them is an open-addressed index of 4 bytes for each
 //! slot, probed linearly. Numbers of a market grow, so neighbours in time are neighbours in the
-//! index. A deleted entry becomes a tombstone only while the entry after it is in use, and
-//! tombstones at the end of a run are freed again, so that at the load the capacity allows (at most
-//! one in four) runs stay short whatever comes and goes.
+//! index. Each entry counts the keys that looked for a place there and had to go on; a search ends
+//! where none did. So an entry that is left is free at once, and what has come and gone leaves
+//! nothing behind that a search would have to pass.
 
 use spindle_feed::memory::table;
 use spindle_feed::prefetch::prefetch;
@@ -19,8 +19,16 @@ pub type Slot = u32;
 pub(super) const NONE: Slot = 0;
 
 const EMPTY: u64 = 0;
-/// In the index: an entry that was used, before one that is.
-const TOMBSTONE: Slot = u32::MAX;
+/// In an entry of the index, below `PASSED`: the slot.
+const SLOT: u32 = PASSED - 1;
+/// In an entry of the index, from here up: how many live keys passed it on the way to their place,
+/// at most 31, where it stays.
+const PASSED: u32 = 1 << 27;
+/// An entry that no more keys are counted at.
+const PASSED_BY_MANY: u32 = u32::MAX - SLOT;
+
+/// Most orders: what the slot in an entry of the index reaches.
+pub(super) const LIVE_MAX: usize = 1 << 26;
 const OWN: u64 = 1 << 63;
 
 /// What an order is found by: the market's reference, or a session and its token.
@@ -222,12 +230,6 @@ impl OrderTable {
         (at & self.mask) + 1
     }
 
-    /// The entry before `at`; the last one before the first.
-    #[inline]
-    fn before(&self, at: usize) -> usize {
-        (at.wrapping_sub(2) & self.mask) + 1
-    }
-
     /// Asks for an entry of the index.
     #[inline]
     pub(super) fn prefetch_entry(&self, home: usize) {
@@ -244,33 +246,34 @@ impl OrderTable {
     /// ahead.
     #[inline]
     pub(super) fn likely_slot(&self, home: usize) -> Slot {
-        let slot = self.entry(home);
-        if slot == TOMBSTONE { NONE } else { slot }
+        self.entry(home) & SLOT
     }
 
     #[inline(always)]
     pub(super) fn find(&self, key: OrderKey) -> Option<Slot> {
-        let slot = self.entry(self.home(key.0));
+        let entry = self.entry(self.home(key.0));
         // The record of no order has no key.
-        if slot != TOMBSTONE && self.known(slot).key == key.0 {
-            return Some(slot);
+        if self.known(entry & SLOT).key == key.0 {
+            return Some(entry & SLOT);
         }
-        self.find_searching(key)
+        if entry < PASSED { None } else { self.find_beyond(key) }
     }
 
+    /// Goes on with a search that did not end at its home.
     #[inline(never)]
-    fn find_searching(&self, key: OrderKey) -> Option<Slot> {
+    fn find_beyond(&self, key: OrderKey) -> Option<Slot> {
         let mut at = self.home(key.0);
-        loop {
-            let slot = self.entry(at);
-            if slot == NONE {
-                return None;
+        for _ in 0..=self.mask {
+            let entry = self.entry(at);
+            if self.known(entry & SLOT).key == key.0 {
+                return Some(entry & SLOT);
             }
-            if slot != TOMBSTONE && self.known(slot).key == key.0 {
-                return Some(slot);
+            if entry < PASSED {
+                return None;
             }
             at = self.behind(at);
         }
+        None
     }
 
     /// Whether one more order may enter, and under this key.
@@ -327,32 +330,28 @@ impl OrderTable {
     /// Puts a slot into the index.
     fn enter(&mut self, key: u64, slot: Slot) {
         let mut at = self.home(key);
-        while !matches!(self.entry(at), NONE | TOMBSTONE) {
+        while self.entry(at) & SLOT != NONE {
+            let entry = self.entry_mut(at);
+            if *entry < PASSED_BY_MANY {
+                *entry += PASSED;
+            }
             at = self.behind(at);
         }
-        *self.entry_mut(at) = slot;
+        *self.entry_mut(at) |= slot;
     }
 
     /// Takes a slot out of the index, wherever it is.
     #[inline(never)]
     fn leave(&mut self, key: u64, slot: Slot) {
         let mut at = self.home(key);
-        while self.entry(at) != slot {
+        while self.entry(at) & SLOT != slot {
+            let entry = self.entry_mut(at);
+            if *entry < PASSED_BY_MANY {
+                *entry -= PASSED;
+            }
             at = self.behind(at);
         }
-        if self.entry(self.behind(at)) != NONE {
-            *self.entry_mut(at) = TOMBSTONE;
-            return;
-        }
-        *self.entry_mut(at) = NONE;
-        // Tombstones just before an empty entry hold no run together any more.
-        loop {
-            at = self.before(at);
-            if self.entry(at) != TOMBSTONE {
-                return;
-            }
-            *self.entry_mut(at) = NONE;
-        }
+        *self.entry_mut(at) &= !SLOT;
     }
 
     /// Gives an order another key, which no order has. Its slot stays.
@@ -369,10 +368,8 @@ impl OrderTable {
     pub(super) fn vacate(&mut self, slot: Slot) {
         let key = self.known(slot).key;
         let home = self.home(key);
-        let around =
-            self.entry(self.behind(home)) | u32::from(self.entry(self.before(home)) == TOMBSTONE);
-        if self.entry(home) == slot && around == NONE {
-            *self.entry_mut(home) = NONE;
+        if self.entry(home) & SLOT == slot {
+            *self.entry_mut(home) &= !SLOT;
         } else {
             self.leave(key, slot);
         }
@@ -383,12 +380,12 @@ impl OrderTable {
         self.live = self.live.wrapping_sub(1);
     }
 
-    /// An entry that `home`, `behind` or `before` gave.
+    /// An entry that `home` or `behind` gave.
     #[inline]
     #[allow(unsafe_code, reason = "measured: see docs/measuring.md")]
     fn entry(&self, at: usize) -> Slot {
         debug_assert!(at < self.index.len(), "an entry of this index");
-        // SAFETY: those three give numbers from 1 to the number of entries and `looking ahead`
+        // SAFETY: those two give numbers from 1 to the number of entries and `looking ahead`
         // passes 0 besides; the slice has one more than entries and never changes its length.
         unsafe { *self.index.get_unchecked(at) }
     }
@@ -474,7 +471,7 @@ mod tests {
                 table.insert(order);
             }
         }
-        let runs = table.index.split(|&slot| slot == NONE).map(<[Slot]>::len);
+        let runs = table.index.split(|&entry| entry < PASSED).map(<[Slot]>::len);
         let longest = runs.max().unwrap_or(0);
         assert!(longest < 500, "a run of {longest} entries");
     }
@@ -515,7 +512,7 @@ mod tests {
             for slot in twin.into_values() {
                 table.vacate(slot);
             }
-            prop_assert!(table.index.iter().all(|&slot| slot == NONE), "tombstones stay behind");
+            prop_assert!(table.index.iter().all(|&entry| entry == NONE), "counts stay behind");
         }
     }
 }
