@@ -542,7 +542,7 @@ impl Books {
         let side = side as u8 & u8::from(comes);
         let comes = u32::from(comes);
         #[allow(clippy::cast_possible_truncation, reason = "an index has fewer than 2^32 entries")]
-        let entry = entry as u32 & comes.wrapping_sub(1);
+        let entry = entry as u32;
         let level = level & 0_u32.wrapping_sub(comes);
         self.levels.prefetch(level);
         Place { entry, level, instrument, side }

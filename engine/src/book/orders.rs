@@ -55,6 +55,12 @@ impl OrderKey {
     }
 }
 
+/// A number that lies far from those of its neighbours.
+#[inline]
+const fn scattered(part: u64) -> u64 {
+    part.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32
+}
+
 /// One order in the books.
 #[derive(Clone, Copy, Debug)]
 #[repr(C, align(32))]
@@ -208,20 +214,24 @@ impl OrderTable {
         self.live == self.live_max
     }
 
-    /// Where in the index the search for a key begins. A market's references stay together by 512,
-    /// so that neighbours in time are neighbours in memory; the blocks are spread. Kept together
-    /// throughout, live keys could lie in one long run, and a key that falls into the middle of it,
-    /// when references come round again, would walk to its end. Tokens of a session stay together
-    /// by sixteen only: it is another session that would walk.
+    /// Where in the index the search for a key begins. References of a market stay together, so that
+    /// neighbours in time are neighbours in memory; tokens of a session do so by sixteen.
     #[inline]
     #[allow(clippy::cast_possible_truncation, reason = "the low bits are what is wanted")]
     pub(super) fn home(&self, key: u64) -> usize {
-        let spread = |part: u64| part.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
         let home = match key & OWN {
-            0 => spread(key >> 9) << 9 | key & 511,
-            _ => spread(key >> 4) << 4 | key & 15,
+            0 => key,
+            _ => scattered(key >> 4) << 4 | key & 15,
         };
         (home as usize & self.mask) + 1
+    }
+
+    /// Where the search goes on if the home is another key's: anywhere. From there it walks. Whoever
+    /// walked on from home would walk to the end of all that stands together there.
+    #[inline]
+    #[allow(clippy::cast_possible_truncation, reason = "the low bits are what is wanted")]
+    fn second(&self, key: u64) -> usize {
+        (scattered(key) as usize & self.mask) + 1
     }
 
     /// The entry behind `at`; the first one behind the last.
@@ -262,7 +272,7 @@ impl OrderTable {
     /// Goes on with a search that did not end at its home.
     #[inline(never)]
     fn find_beyond(&self, key: OrderKey) -> Option<Slot> {
-        let mut at = self.home(key.0);
+        let mut at = self.second(key.0);
         for _ in 0..=self.mask {
             let entry = self.entry(at);
             if self.known(entry & SLOT).key == key.0 {
@@ -330,12 +340,13 @@ impl OrderTable {
     /// Puts a slot into the index.
     fn enter(&mut self, key: u64, slot: Slot) {
         let mut at = self.home(key);
+        let mut next = self.second(key);
         while self.entry(at) & SLOT != NONE {
             let entry = self.entry_mut(at);
             if *entry < PASSED_BY_MANY {
                 *entry += PASSED;
             }
-            at = self.behind(at);
+            (at, next) = (next, self.behind(next));
         }
         *self.entry_mut(at) |= slot;
     }
@@ -344,12 +355,13 @@ impl OrderTable {
     #[inline(never)]
     fn leave(&mut self, key: u64, slot: Slot) {
         let mut at = self.home(key);
+        let mut next = self.second(key);
         while self.entry(at) & SLOT != slot {
             let entry = self.entry_mut(at);
             if *entry < PASSED_BY_MANY {
                 *entry -= PASSED;
             }
-            at = self.behind(at);
+            (at, next) = (next, self.behind(next));
         }
         *self.entry_mut(at) &= !SLOT;
     }
