@@ -9,6 +9,7 @@ pub mod feed;
 pub mod health;
 pub mod report;
 pub mod runner;
+pub mod shares;
 pub mod tops;
 pub mod venue;
 
