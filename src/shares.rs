@@ -137,7 +137,7 @@ impl Share {
     #[inline]
     fn owns(&self, instrument: u16) -> bool {
         let scattered = u64::from(u32::from(instrument).wrapping_mul(0x9e37_79b1) << 3);
-        scattered * self.of >> 32 == self.number
+        (scattered * self.of) >> 32 == self.number
     }
 }
 
