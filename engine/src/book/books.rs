@@ -3,7 +3,7 @@
 use spindle_types::{InstrumentId, Price, Quantity, Side};
 use thiserror::Error;
 
-use super::ladder::{Arena, Entry, Ladder, entry, level_of, rank};
+use super::ladder::{Arena, Entry, Ladder, entry, level_of, price_of, rank};
 use super::levels::{Level, LevelIndex, Levels, NO_LEVEL};
 use super::orders::{LIVE_MAX, NONE, NoVacancy, Order, OrderKey, OrderTable, Slot};
 use spindle_feed::memory::table;
@@ -122,6 +122,9 @@ struct Book {
     /// The level of the last entry of each ladder, kept here because almost every message asks for
     /// it.
     best: [LevelIndex; 2],
+    /// The price of that level, for orders that come and mostly do not reach it; 0 where there is
+    /// none.
+    best_price: [u32; 2],
     ladders: [Ladder; 2],
     /// Strategies' orders that stand on each side.
     own: [u32; 2],
@@ -130,7 +133,8 @@ struct Book {
 const _: () = assert!(size_of::<Book>() == 64);
 
 impl Book {
-    const EMPTY: Self = Self { best: [NO_LEVEL; 2], ladders: [Ladder::EMPTY; 2], own: [0; 2] };
+    const EMPTY: Self =
+        Self { best: [NO_LEVEL; 2], best_price: [0; 2], ladders: [Ladder::EMPTY; 2], own: [0; 2] };
 }
 
 /// The books of all instruments.
@@ -263,10 +267,20 @@ impl Books {
         side: Side,
         limit: Price,
     ) -> Option<(Slot, Price)> {
-        let best = self.books[instrument.index()].best[side.index()];
-        let level = self.levels.known(best);
-        let price = Price(level.price());
-        (best != NO_LEVEL && limit.reaches(side.opposite(), price)).then_some((level.head, price))
+        let book = &self.books[instrument.index()];
+        let best = book.best[side.index()];
+        let price = Price(book.best_price[side.index()]);
+        let reached = best != NO_LEVEL && limit.reaches(side.opposite(), price);
+        reached.then(|| (self.levels.known(best).head, price))
+    }
+
+    /// Whether an order of the other side with this limit reaches the best price of a side.
+    #[inline]
+    pub fn is_reached(&self, instrument: InstrumentId, side: Side, limit: Price) -> bool {
+        self.books.get(instrument.index()).is_some_and(|book| {
+            let price = Price(book.best_price[side.index()]);
+            book.best[side.index()] != NO_LEVEL && limit.reaches(side.opposite(), price)
+        })
     }
 
     /// How many strategies' orders stand on a side.
@@ -617,6 +631,7 @@ impl Books {
         }
         if at + 1 == ladder.len() {
             book.best[side.index()] = level;
+            book.best_price[side.index()] = price.0;
         }
         Ok(level)
     }
@@ -630,7 +645,9 @@ impl Books {
         if let Ok(at) = self.arena.find(ladder, rank(side, level.price())) {
             self.arena.remove(ladder, at);
         }
-        book.best[side.index()] = self.arena.best(ladder).map_or(NO_LEVEL, level_of);
+        let best = self.arena.best(ladder);
+        book.best[side.index()] = best.map_or(NO_LEVEL, level_of);
+        book.best_price[side.index()] = best.map_or(0, |entry| price_of(side, entry));
         self.levels.free(index);
     }
 }
