@@ -401,8 +401,8 @@ impl Checker<'_> {
         instruments: usize,
     ) -> Result<EngineConfig, ConfigError> {
         let bounds = [
-            ("orders_max", table.orders_max, 1 << 28),
-            ("levels_max", table.levels_max, 1 << 28),
+            ("orders_max", table.orders_max, 1 << 26),
+            ("levels_max", table.levels_max, 1 << 26),
             ("own_orders_max", table.own_orders_max, 1 << 24),
             ("instruments_max", table.instruments_max, (1 << 16) - 1),
         ];

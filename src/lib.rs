@@ -11,6 +11,7 @@ pub mod health;
 pub mod lockstep;
 pub mod report;
 pub mod runner;
+pub mod shares;
 pub mod statement;
 pub mod tops;
 pub mod venue;
