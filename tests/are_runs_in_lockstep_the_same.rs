@@ -8,21 +8,9 @@ use spindle_replay::generate::{GenerateConfig, GeneratedDay};
 use spindle_replay::recording::Recording;
 use spindle_types::{EventTime, Symbol};
 
-/// The generated day's first instrument.
-fn symbol(config: GenerateConfig) -> Symbol {
-    use spindle_feed::itch::Message;
-    let mut day = spindle_replay::generate::Generator::new(config);
-    loop {
-        let bytes = day.next_message().expect("a directory");
-        if let Ok(Message::StockDirectory(directory)) = Message::decode(bytes) {
-            return Symbol(directory.stock);
-        }
-    }
-}
-
 fn quoter_and_taker(config: &str, seed: u64) -> Ran {
     let day = GenerateConfig::new(20_000, 2, seed).expect("a day");
-    let symbol = symbol(day);
+    let symbol = lockstep::first_symbol(day);
     let tape = Tape::new(Recording::new(GeneratedDay::new(day)));
     let ran = run(
         &format!("{config}{BOB}"),
