@@ -2,6 +2,7 @@
 
 use spindle_feed::event::Phase;
 use spindle_feed::quarantine::{Band, Quarantine, Verdict};
+use spindle_feed::state::{InstrumentState, MarketCenter, WholeState};
 use spindle_feed::top::{TopOfBook, TopReader, TopState, TopWriter, top_table};
 use spindle_risk::Gate;
 use spindle_types::{
@@ -40,7 +41,11 @@ impl EngineConfig {
             + Extras::bytes(self.own_orders, instruments)
             + self.outbox() * size_of::<Event>()
             + instruments
-                * (size_of::<crate::instruments::Instrument>() + size_of::<Divergence>() + 8 + 64)
+                * (size_of::<crate::instruments::Instrument>()
+                    + size_of::<InstrumentState>()
+                    + size_of::<Divergence>()
+                    + 8
+                    + 64)
     }
 
     /// Events for which there is room: more than one input can cause, see [`Engine::has_room`].
@@ -139,6 +144,9 @@ pub struct Engine {
     pub(crate) time: EventTime,
     pub(crate) market_sequence: Sequence,
     pub(crate) phase: Option<Phase>,
+    pub(crate) whole: WholeState,
+    /// Whose operational halts count here.
+    pub(crate) center: MarketCenter,
     /// Whether market messages are missing and awaited.
     pub(crate) gap_open: bool,
     /// Whether nothing has come from the market for too long.
@@ -188,6 +196,8 @@ impl Engine {
             time: EventTime(0),
             market_sequence: Sequence(0),
             phase: None,
+            whole: WholeState::default(),
+            center: MarketCenter::default(),
             gap_open: false,
             feed_silent: false,
             quarantine: None,
@@ -423,12 +433,6 @@ impl Engine {
         } else {
             self.instruments.get(instrument).top_state()
         }
-    }
-
-    /// Whether the venue takes no more orders today.
-    #[inline]
-    pub(crate) fn is_closed(&self) -> bool {
-        matches!(self.phase, Some(Phase::EndOfSystemHours | Phase::EndOfMessages))
     }
 
     /// Writes an event. The outbox has room: the duty cycle asks [`Engine::has_room`] before an

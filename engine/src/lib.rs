@@ -14,6 +14,7 @@ mod matching;
 mod orders;
 mod own;
 pub mod probe;
+mod state;
 mod tape;
 
 pub use book::{

@@ -150,6 +150,7 @@ impl Engine {
         self.admit_state(known)?;
         Self::admit_size_and_limit(known, enter.quantity, enter.limit)?;
         self.admit_token(to)?;
+        self.admit_short_sale(instrument, known, enter.side, enter.limit)?;
         let request = Request {
             account: to.account,
             side: enter.side.book_side(),

@@ -1,7 +1,8 @@
 //! What a message of the market does: to the books as the tape says, and to strategies' orders by
 //! the fill rules.
 
-use spindle_feed::event::{MarketAction, MarketEvent, Phase, TradingState};
+use spindle_feed::event::{MarketAction, MarketEvent};
+use spindle_feed::state::WholeState;
 use spindle_feed::top::TopState;
 use spindle_types::{
     EventTime, InstrumentId, OrderReference, Price, Quantity, Sequence, Side, Symbol,
@@ -38,7 +39,8 @@ impl Engine {
                 self.on_trade(instrument, quantity, price);
             }
             MarketAction::Directory { symbol, .. } => self.on_directory(instrument, symbol),
-            MarketAction::Status { state } => self.on_status(instrument, state),
+            MarketAction::Status { state, reason } => self.on_status(instrument, state, reason),
+            MarketAction::State(change) => self.on_state(instrument, change),
             MarketAction::Phase { phase } => self.on_phase(phase),
             MarketAction::Cross { quantity, price, .. } => {
                 if quantity > 0 {
@@ -47,7 +49,7 @@ impl Engine {
                     self.touch(instrument);
                 }
             }
-            MarketAction::Other => {}
+            MarketAction::Imbalance(_) | MarketAction::Other => {}
         }
         self.finish();
     }
@@ -97,6 +99,7 @@ impl Engine {
         self.extras.clear();
         self.forget_anchors();
         self.phase = None;
+        self.whole = WholeState::default();
         self.market_sequence = Sequence(0);
         self.tops.set_all_states(TopState::Stale);
     }
@@ -287,44 +290,6 @@ impl Engine {
         self.touch(instrument);
     }
 
-    /// Writes the state of every instrument that is known into its cell.
-    fn tell_states(&mut self) {
-        for number in 0..self.books.instruments() {
-            #[allow(clippy::cast_possible_truncation, reason = "at most 65,536 instruments")]
-            let instrument = InstrumentId(number as u16);
-            if self.instruments.is_known(instrument) {
-                self.tops.set_state(instrument, self.top_state(instrument));
-            }
-        }
-    }
-
-    fn on_status(&mut self, instrument: InstrumentId, state: TradingState) {
-        self.forget_anchor(instrument);
-        if let Some(known) = self.instruments.get_mut(instrument) {
-            known.trading = state;
-            self.tops.set_state(instrument, self.top_state(instrument));
-            self.tape_changed(instrument);
-        }
-    }
-
-    fn on_phase(&mut self, phase: Phase) {
-        let was_closed = self.is_closed();
-        self.phase = Some(phase);
-        if was_closed && !self.is_closed() {
-            self.tell_states();
-        }
-        match phase {
-            Phase::EndOfSystemHours | Phase::EndOfMessages => {
-                self.end_of_day(None);
-                self.tops.set_all_states(TopState::Closed);
-            }
-            Phase::StartOfMessages
-            | Phase::StartOfSystemHours
-            | Phase::StartOfMarketHours
-            | Phase::EndOfMarketHours => {}
-        }
-    }
-
     /// The order of the market with this reference; counts what is unknown.
     #[inline]
     fn market_order(&mut self, reference: OrderReference) -> Option<Slot> {
@@ -380,7 +345,8 @@ impl Engine {
         let known = self.instruments.get(instrument);
         !known.stale
             && !known.quarantined
-            && known.trading == TradingState::Trading
+            && known.tape_trades()
+            && !self.is_closed()
             && known.phase == TradingPhase::Continuous
     }
 

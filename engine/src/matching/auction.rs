@@ -147,6 +147,18 @@ impl Engine {
         }
     }
 
+    /// What an auction gives whose price shall be near this reference, or else near the last print.
+    pub(crate) fn auction_figures(
+        &self,
+        instrument: InstrumentId,
+        with_close: bool,
+        reference: Option<Price>,
+    ) -> Figures {
+        let known = self.instruments.get(instrument);
+        let last = (known.last_print > 0).then_some(Price(known.last_print));
+        self.figures(instrument, with_close, reference.or(last))
+    }
+
     /// Holds an auction. Returns its price where something traded.
     pub(crate) fn hold_auction(
         &mut self,
@@ -155,9 +167,8 @@ impl Engine {
         reference: Option<Price>,
     ) -> Option<Price> {
         let known = self.instruments.get(instrument);
-        let last = (known.last_print > 0).then_some(Price(known.last_print));
         let with_close = kind == Auction::Closing;
-        let figures = self.figures(instrument, with_close, reference.or(last));
+        let figures = self.auction_figures(instrument, with_close, reference);
         let price = figures.price?;
         self.emit(Address::NOBODY, Outcome::Auction { symbol: known.symbol, kind, figures });
         let mut left = figures.quantity;

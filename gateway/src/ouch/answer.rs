@@ -112,7 +112,8 @@ impl Answer {
             | Outcome::Triggered
             | Outcome::MassCanceled { .. }
             | Outcome::Indicative { .. }
-            | Outcome::Auction { .. } => None,
+            | Outcome::Auction { .. }
+            | Outcome::State { .. } => None,
         }
     }
 }
