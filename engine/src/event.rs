@@ -1,6 +1,6 @@
 //! What the engine answers: the plain values that travel from it to a gateway.
 
-use spindle_feed::event::{Phase, TradingState};
+use spindle_feed::event::{Cross, Phase, TradingState};
 use spindle_feed::state::{Reason, StateChange};
 use spindle_risk::Check;
 use spindle_types::{
@@ -111,6 +111,8 @@ pub enum Outcome {
         /// that the tape executed, or that it was paired with in an auction. `None` between two
         /// strategies, and for a hidden trade, of which the tape names no order.
         tape: Option<OrderReference>,
+        /// What the execution rests on.
+        basis: Basis,
     },
     /// A stop was elected and now enters as a new order would.
     Triggered,
@@ -160,6 +162,25 @@ impl Outcome {
     #[inline]
     pub const fn is_public(&self) -> bool {
         matches!(self, Self::Indicative { .. } | Self::Auction { .. } | Self::State { .. })
+    }
+}
+
+/// What an execution rests on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Basis {
+    /// Orders that stood or came in sight: of strategies, or the tape's displayed queue.
+    #[default]
+    Queue,
+    /// The assumption that a hidden trade of the tape would have met the order first.
+    Hidden,
+    /// The assumption that the order would have had its place in this cross of the tape.
+    Cross(Cross),
+}
+
+impl Basis {
+    /// Whether it is an assumption.
+    pub const fn is_assumed(self) -> bool {
+        !matches!(self, Self::Queue)
     }
 }
 

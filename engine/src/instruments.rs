@@ -32,6 +32,8 @@ pub struct Instrument {
     pub steps: InstrumentSettings,
     /// The price of the last trade, in price units; 0 where there was none.
     pub last_print: u32,
+    /// Shares traded on the tape since the session of the feed began.
+    pub volume: u64,
 }
 
 impl Instrument {

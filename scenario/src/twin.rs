@@ -207,6 +207,21 @@ impl Twin {
         self.tape.iter().filter(|order| Some(order.at) == at).map(|order| order.taken).sum()
     }
 
+    /// Whether the tape trades an instrument, whatever its phase here.
+    pub fn is_traded_on_the_tape(&self, symbol: &str) -> bool {
+        self.instrument(symbol).is_some_and(|at| self.instruments[at].tape_trades())
+    }
+
+    /// Whether the recorded day is over.
+    pub fn is_over(&self) -> bool {
+        self.day_is_over()
+    }
+
+    /// The instrument of an open order, and how many shares of its whole chain were executed.
+    pub fn executed(&self, id: Id) -> Option<(&str, u64)> {
+        self.find(id).map(|order| (&*self.instruments[order.at].symbol, order.executed))
+    }
+
     fn moment(&mut self) -> u64 {
         self.moments += 1;
         self.moments

@@ -495,7 +495,7 @@ impl Venue {
     fn line(&mut self, event: &Event, answer: &mut Vec<Line>) {
         let id = self.by_token.get(&event.token).copied().unwrap_or_default();
         let half = self.half.take();
-        if let Outcome::Executed { quantity, price, open, liquidity, match_number, tape } =
+        if let Outcome::Executed { quantity, price, open, liquidity, match_number, tape, .. } =
             event.outcome
         {
             let instrument = self.open.get(&id).map(|own| own.instrument);

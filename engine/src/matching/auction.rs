@@ -11,7 +11,7 @@ use super::taker::Execution;
 use crate::book::Slot;
 use crate::command::TradingPhase;
 use crate::engine::{Address, Engine};
-use crate::event::{Auction, Figures, Liquidity, Outcome};
+use crate::event::{Auction, Basis, Figures, Liquidity, Outcome};
 
 /// How good an auction price is: most shares, least imbalance, nearest the reference. Among equals
 /// the first looked at, the lowest, stays.
@@ -222,13 +222,18 @@ impl Engine {
                         if is_shown && self.open_of(index) == quantity.0 {
                             cursor.slot = cursor.slot.and_then(|slot| self.books.behind(slot));
                         }
-                        let execution =
-                            Execution { quantity, price, match_number, liquidity, tape };
+                        let execution = Execution {
+                            quantity,
+                            price,
+                            match_number,
+                            liquidity,
+                            tape,
+                            basis: Basis::Queue,
+                        };
                         self.fill_in_auction(index, execution);
                     }
                     Participant::Market(slot) => {
-                        self.books.take(slot, quantity);
-                        self.ledger(instrument).taken += u64::from(quantity.0);
+                        self.take_from_tape(instrument, slot, quantity);
                     }
                 }
             }
