@@ -9,6 +9,7 @@ mod engine;
 pub mod event;
 mod instruments;
 pub mod latency;
+mod ledger;
 mod lookahead;
 mod matcher;
 mod matching;
@@ -16,11 +17,13 @@ mod orders;
 mod own;
 pub mod probe;
 pub mod rider;
+mod state;
 mod tape;
 
 pub use book::{
     Best, BookError, Books, Capacity, LevelView, Order, OrderKey, Place, Placed, Placement, Slot,
 };
-pub use engine::{Counters, Divergence, Engine, EngineConfig};
+pub use engine::{Counters, Engine, EngineConfig};
 pub use instruments::{Instrument, Instruments};
+pub use ledger::{Booking, Divergence, DivergenceRow, Imbalance};
 pub use matcher::{Matcher, Trade};

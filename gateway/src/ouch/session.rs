@@ -171,7 +171,8 @@ impl Session {
             | Outcome::Triggered
             | Outcome::MassCanceled { .. }
             | Outcome::Indicative { .. }
-            | Outcome::Auction { .. } => {}
+            | Outcome::Auction { .. }
+            | Outcome::State { .. } => {}
         }
         Answer::of(event)
     }
@@ -197,7 +198,8 @@ pub const fn is_first_answer(event: &Event) -> bool {
         Outcome::Executed { .. }
         | Outcome::Triggered
         | Outcome::Indicative { .. }
-        | Outcome::Auction { .. } => false,
+        | Outcome::Auction { .. }
+        | Outcome::State { .. } => false,
     }
 }
 
