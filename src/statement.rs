@@ -94,6 +94,7 @@ pub fn table(record: &RunRecord, frame: &Frame) -> String {
         }
         out.push('\n');
     }
+    out.push_str(&position_table(record, frame));
     for line in &record.accounts.accounts {
         for shortcoming in shortcomings(line) {
             let _ = writeln!(out, "{}: {shortcoming}", frame.name(line.owner));
@@ -103,6 +104,34 @@ pub fn table(record: &RunRecord, frame: &Frame) -> String {
         let _ = writeln!(out, "{line}");
     }
     out.push_str(&divergence_table(record));
+    out
+}
+
+/// The open positions, and those that are closed, up to a screen or two.
+fn position_table(record: &RunRecord, frame: &Frame) -> String {
+    const ROWS_MAX: usize = 60;
+    let lines = || {
+        let all = record.accounts.positions.iter().zip(&record.symbols);
+        all.filter(|(line, _)| line.owner != Owner::Firm)
+    };
+    let mut out = format!("{:<12}{:<9}{:>14}", "position in", "", "shares");
+    for name in ["average", "price", "realised", "unrealised"] {
+        let _ = write!(out, "{name:>15}");
+    }
+    out.push('\n');
+    for (line, symbol) in lines().take(ROWS_MAX) {
+        let (name, position) = (frame.name(line.owner), &line.position);
+        let _ = write!(out, "{name:<12}{symbol:<9}{:>14}", position.shares);
+        let price = |price: Option<Money>| price.map_or("-".to_owned(), money);
+        let unrealised = line.mark.map_or("-".to_owned(), |mark| cents(position.unrealised(mark)));
+        let (average, mark) = (price(position.average()), price(line.mark));
+        let realised = cents(position.realised);
+        let _ = writeln!(out, "{average:>15}{mark:>15}{realised:>15}{unrealised:>15}");
+    }
+    let more = lines().count().saturating_sub(ROWS_MAX);
+    if more > 0 {
+        let _ = writeln!(out, "and {more} more: --json or --csv has all");
+    }
     out
 }
 
@@ -290,7 +319,7 @@ fn outcome_json(outcome: &Outcome) -> Value {
 /// first field. Fields that a row does not have are empty.
 pub fn csv(record: &RunRecord, frame: &Frame) -> String {
     let mut out = String::from(
-        "record,account,symbol,after,fills,shares,bought,sold,maker,taker,price,fees,realised,\
+        "record,account,symbol,after,fills,shares,bought,sold,maker,taker,average,price,fees,realised,\
          unrealised,net,profit,volume,taken,met,ahead,hidden,cross,displaced,void,refused\n",
     );
     for line in &record.accounts.accounts {
@@ -299,13 +328,13 @@ pub fn csv(record: &RunRecord, frame: &Frame) -> String {
         let amounts = [line.fees, line.realised, line.unrealised, line.net()].map(money).join(",");
         let _ = writeln!(
             out,
-            "account,{name},,,{fills},,{bought},{sold},{maker},{taker},,{amounts},,,,,,,,,,"
+            "account,{name},,,{fills},,{bought},{sold},{maker},{taker},,,{amounts},,,,,,,,,,"
         );
         for (after, markout) in HORIZON_NAMES.iter().zip(&line.markouts) {
             let (fills, shares, profit) = (markout.fills, markout.shares, money(markout.profit));
             let _ = writeln!(
                 out,
-                "markout,{name},,{after},{fills},{shares},,,,,,,,,,{profit},,,,,,,,,"
+                "markout,{name},,{after},{fills},{shares},,,,,,,,,,,{profit},,,,,,,,,"
             );
         }
     }
@@ -314,15 +343,16 @@ pub fn csv(record: &RunRecord, frame: &Frame) -> String {
         let (price, realised) = (line.mark.map(money), money(line.position.realised));
         let unrealised = line.mark.map(|mark| money(line.position.unrealised(mark)));
         let (price, unrealised) = (price.unwrap_or_default(), unrealised.unwrap_or_default());
+        let average = line.position.average().map(money).unwrap_or_default();
         let _ = writeln!(
             out,
-            "position,{name},{symbol},,,{shares},,,,,{price},,{realised},{unrealised},,,,,,,,,,,"
+            "position,{name},{symbol},,,{shares},,,,,{average},{price},,{realised},{unrealised},,,,,,,,,,,"
         );
     }
     for line in &record.divergence {
         let sums = columns(&line.sums).map(|(_, shares)| shares.to_string()).join(",");
         let _ =
-            writeln!(out, "divergence,,{},,,,,,,,,,,,,,{},{sums}", line.symbol, line.sums.volume);
+            writeln!(out, "divergence,,{},,,,,,,,,,,,,,,{},{sums}", line.symbol, line.sums.volume);
     }
     out
 }
@@ -422,6 +452,9 @@ mod tests {
         let csv = csv(&record, &frame);
         let widths: Vec<_> = csv.lines().map(|line| line.matches(',').count()).collect();
         assert!(widths.iter().all(|width| *width == widths[0]), "{csv}");
-        assert!(csv.contains("position,MAKER,GOOG,,,50,,,,,9.980000,,2.000000,-1.000000"), "{csv}");
+        assert!(
+            csv.contains("position,MAKER,GOOG,,,50,,,,,10.000000,9.980000,,2.000000,-1.000000"),
+            "{csv}"
+        );
     }
 }
