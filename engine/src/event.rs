@@ -1,7 +1,7 @@
 //! What the engine answers: the plain values that travel from it to a gateway.
 
 use spindle_feed::event::{Cross, Phase, TradingState};
-use spindle_feed::state::{Reason, StateChange};
+use spindle_feed::state::{Imbalance, Reason, StateChange};
 use spindle_risk::Check;
 use spindle_types::{
     AccountId, EventTime, MatchNumber, OrderReference, OrderToken, Price, Quantity, SessionId,
@@ -138,6 +138,14 @@ pub enum Outcome {
         /// Price, shares and what stays unmatched.
         figures: Figures,
     },
+    /// To everybody: what the tape says its next cross would give. Told where strategies' orders wait
+    /// for that cross.
+    TapeImbalance {
+        /// The instrument.
+        symbol: Symbol,
+        /// What it would give.
+        imbalance: Imbalance,
+    },
     /// To everybody: a state has changed, of an instrument or of the whole market.
     State {
         /// The instrument; blank where it is the whole market.
@@ -161,7 +169,13 @@ impl Outcome {
     /// Whether this is told to everybody: session, account and token of the event then mean nobody.
     #[inline]
     pub const fn is_public(&self) -> bool {
-        matches!(self, Self::Indicative { .. } | Self::Auction { .. } | Self::State { .. })
+        matches!(
+            self,
+            Self::Indicative { .. }
+                | Self::Auction { .. }
+                | Self::TapeImbalance { .. }
+                | Self::State { .. }
+        )
     }
 }
 

@@ -220,7 +220,12 @@ impl Engine {
     /// Books shares.
     #[inline]
     pub(crate) fn book(&mut self, instrument: InstrumentId, booking: Booking, shares: u32) {
-        let shares = u64::from(shares);
+        self.book_shares(instrument, booking, shares.into());
+    }
+
+    /// As [`Engine::book`], for more shares than one order can have.
+    #[inline]
+    pub(crate) fn book_shares(&mut self, instrument: InstrumentId, booking: Booking, shares: u64) {
         let sums = &mut self.ledgers[instrument.index()].sums;
         match booking {
             Booking::Taken => sums.taken += shares,
@@ -263,12 +268,12 @@ impl Engine {
         &mut self,
         instrument: InstrumentId,
         booking: Booking,
-        shares: u32,
+        shares: u64,
         before: u64,
     ) {
         let found = self.counters.executed_shares - before;
-        if found != u64::from(shares) {
-            self.out_of_balance(instrument, booking, shares.into(), found);
+        if found != shares {
+            self.out_of_balance(instrument, booking, shares, found);
         }
     }
 

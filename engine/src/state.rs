@@ -159,10 +159,9 @@ impl Engine {
         }
         match phase {
             Phase::EndOfSystemHours | Phase::EndOfMessages => self.close_the_day(),
-            Phase::StartOfMessages
-            | Phase::StartOfSystemHours
-            | Phase::StartOfMarketHours
-            | Phase::EndOfMarketHours => {}
+            Phase::StartOfMessages => self.instruments.forget_crosses(),
+            Phase::EndOfMarketHours => self.no_more_openings(),
+            Phase::StartOfSystemHours | Phase::StartOfMarketHours => {}
         }
     }
 

@@ -43,14 +43,11 @@ impl Engine {
             MarketAction::Status { state, reason } => self.on_status(instrument, state, reason),
             MarketAction::State(change) => self.on_state(instrument, change),
             MarketAction::Phase { phase } => self.on_phase(phase),
-            MarketAction::Cross { quantity, price, .. } => {
-                if quantity > 0 {
-                    self.print_of_tape(instrument, price, quantity);
-                    // While orders are collected, the last print is what a price shall be near.
-                    self.touch(instrument);
-                }
+            MarketAction::Cross { quantity, price, kind, .. } => {
+                self.on_cross(instrument, quantity, price, kind);
             }
-            MarketAction::Imbalance(_) | MarketAction::Other => {}
+            MarketAction::Imbalance(imbalance) => self.on_imbalance(instrument, imbalance),
+            MarketAction::Other => {}
         }
         self.finish();
     }
@@ -182,7 +179,7 @@ impl Engine {
             let met = self.fill_reached(instrument, opposite, price, quantity, Some(reference));
             self.book(instrument, Booking::Met, met.0);
             self.take_shares(instrument, placed.slot, Quantity(taken + met.0));
-            self.balance_fills(instrument, Booking::Met, met.0, told);
+            self.balance_fills(instrument, Booking::Met, met.0.into(), told);
             self.balance(instrument, Booking::Met);
             if placed.best_changed || met.0 + taken > 0 {
                 self.publish(instrument);
@@ -294,7 +291,7 @@ impl Engine {
                 let filled = self.fill_reached(instrument, side, price, quantity, None);
                 if filled.0 > 0 {
                     self.book(instrument, Booking::Hidden, filled.0);
-                    self.balance_fills(instrument, Booking::Hidden, filled.0, told);
+                    self.balance_fills(instrument, Booking::Hidden, filled.0.into(), told);
                     self.publish(instrument);
                 }
             }
@@ -425,7 +422,7 @@ impl Engine {
         if left != quantity {
             let filled = quantity.0 - left.0;
             self.book(instrument, Booking::Ahead, filled);
-            self.balance_fills(instrument, Booking::Ahead, filled, told);
+            self.balance_fills(instrument, Booking::Ahead, filled.into(), told);
             self.publish(instrument);
         }
     }

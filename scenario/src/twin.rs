@@ -3,6 +3,7 @@
 
 mod auction;
 mod check;
+mod cross;
 mod entry;
 mod replace;
 mod states;
@@ -52,6 +53,9 @@ struct Instrument {
     /// Reference, highest and lowest price and extension of the next reopening auction.
     collar: Option<(i64, i64, i64, u32)>,
     restriction: Restriction,
+    /// Whether the tape's opening and closing cross have been.
+    opened: bool,
+    closed: bool,
     /// Seconds and price of its release, once one was told; none in it where it is put off.
     release: Option<Option<(u32, i64)>>,
     /// The last print.
@@ -97,6 +101,8 @@ enum Place {
     PegOutside,
     /// An at-close order that waits for its auction.
     AtClose,
+    /// An at-open order that waits for the tape's opening cross.
+    AtOpen,
 }
 
 #[derive(Clone, Debug)]
@@ -334,7 +340,7 @@ impl Twin {
             if figures != instrument.told {
                 let symbol = instrument.symbol.clone();
                 self.instruments[at].told = figures;
-                self.tell(Line::Imbalance { symbol, figures });
+                self.tell(Line::Imbalance { symbol, figures, of_tape: None });
             }
         }
     }
@@ -385,6 +391,8 @@ impl Twin {
             halted_at: Vec::new(),
             collar: None,
             restriction: Restriction::Free,
+            opened: false,
+            closed: false,
             release: None,
             last: None,
             elected: Vec::new(),

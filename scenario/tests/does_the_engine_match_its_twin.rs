@@ -127,6 +127,11 @@ impl Generator {
         for _ in 0..3 {
             ops.push(self.account());
         }
+        if self.taste.tape > 0 && self.percent(70) {
+            // At-open orders wait for the tape's opening.
+            let phase = Some(Day::StartOfSystemHours);
+            ops.push(Op::Tape(Tape { phase, ..Tape::of("", TapeEvent::System) }));
+        }
         ops
     }
 
@@ -577,6 +582,8 @@ struct Seen {
     triggered: u64,
     auctions: u64,
     imbalances: u64,
+    in_crosses: u64,
+    tape_imbalances: u64,
     states: u64,
     reasons: std::collections::BTreeMap<&'static str, u64>,
 }
@@ -590,6 +597,7 @@ impl Seen {
                     self.rejected += 1;
                     *self.reasons.entry(why.reason).or_default() += 1;
                 }
+                Line::Trade { cross: Some(_), .. } => self.in_crosses += 1,
                 Line::Trade { maker, taker, reference, .. } => {
                     self.trades += 1;
                     self.tape_trades += u64::from(reference.is_some());
@@ -603,6 +611,7 @@ impl Seen {
                 Line::Replaced { .. } => self.replaced += 1,
                 Line::Triggered { .. } => self.triggered += 1,
                 Line::Auction { .. } => self.auctions += 1,
+                Line::Imbalance { of_tape: Some(_), .. } => self.tape_imbalances += 1,
                 Line::Imbalance { .. } => self.imbalances += 1,
                 Line::Status { .. }
                 | Line::OperationalHalt { .. }
@@ -640,6 +649,8 @@ fn every_line_and_the_whole_book_are_the_same() {
             ("auctions", seen.auctions),
             ("imbalances", seen.imbalances),
             ("states", seen.states),
+            ("trades in crosses of the tape", 10 * seen.in_crosses),
+            ("imbalances of the tape", 10 * seen.tape_imbalances),
         ] {
             assert!(count > commands / 1_000, "only {count} {name}: this compares too little");
         }

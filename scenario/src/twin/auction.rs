@@ -83,7 +83,8 @@ impl Twin {
         }
         let over = self.ids(|order| {
             let market = order.place == Place::Book && order.price.is_none();
-            let its_own = order.tif == Tif::AtOpen || (closing && order.tif == Tif::AtClose);
+            let opens = order.tif == Tif::AtOpen && order.place != Place::AtOpen;
+            let its_own = opens || (closing && order.tif == Tif::AtClose);
             order.at == at && (market || its_own)
         });
         for id in over {

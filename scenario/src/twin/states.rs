@@ -1,6 +1,6 @@
 //! What the recorded market says of its state.
 
-use super::Twin;
+use super::{Place, Twin};
 use crate::decimal::Amount;
 use crate::line::{Figure, Line, Rejected};
 use crate::op::{Center, Day, Restriction, Sale, Side, State, Tape, TapeEvent, Tif};
@@ -37,8 +37,19 @@ impl Twin {
                     self.day = Some(phase);
                     self.tell(Line::System { phase: phase.name() });
                 }
-                if matches!(phase, Day::EndOfSystemHours | Day::EndOfMessages) {
-                    self.end_the_day();
+                match phase {
+                    Day::StartOfMessages => {
+                        for instrument in &mut self.instruments {
+                            (instrument.opened, instrument.closed) = (false, false);
+                        }
+                    }
+                    Day::EndOfMarketHours => {
+                        for id in self.ids(|order| order.place == Place::AtOpen) {
+                            self.cancel_all(id, "auction_over");
+                        }
+                    }
+                    Day::EndOfSystemHours | Day::EndOfMessages => self.end_the_day(),
+                    Day::StartOfSystemHours | Day::StartOfMarketHours => {}
                 }
             }
         }

@@ -41,11 +41,8 @@ impl Twin {
                 self.tape_adds(at, side, reference, quantity, price.unwrap_or(0), 0);
             }
             (TapeEvent::Trade, _) => self.tape_trades(at, quantity, price.unwrap_or(0)),
-            (TapeEvent::Cross, _) => {
-                if quantity > 0 {
-                    self.print(at, price.unwrap_or(0));
-                }
-            }
+            (TapeEvent::Cross, _) => self.tape_crosses(at, op, quantity, price.unwrap_or(0)),
+            (TapeEvent::Imbalance, _) => self.tape_has_an_imbalance(at, op),
             (
                 TapeEvent::Status
                 | TapeEvent::OperationalHalt
@@ -55,13 +52,7 @@ impl Twin {
                 _,
             ) => self.tape_says(at, op),
             // The whole market's are not of an instrument.
-            (
-                TapeEvent::Imbalance
-                | TapeEvent::BreakerLevels
-                | TapeEvent::Breaker
-                | TapeEvent::System,
-                _,
-            ) => {}
+            (TapeEvent::BreakerLevels | TapeEvent::Breaker | TapeEvent::System, _) => {}
             (_, None) => return Err(Rejected::because("unknown_ref")),
             // Shares that a cross prints again.
             (TapeEvent::Execute, Some(old)) if op.printable == Some(false) => {

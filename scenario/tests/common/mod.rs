@@ -106,9 +106,13 @@ impl Pair {
             }
         }
         for line in &self.lines {
-            let Line::Trade { symbol, maker, taker, reference, quantity, .. } = line else {
+            let Line::Trade { symbol, maker, taker, reference, quantity, cross, .. } = line else {
                 continue;
             };
+            if cross.is_some() {
+                self.divergence.entry(symbol.clone()).or_default().cross += quantity;
+                continue;
+            }
             let ledger = self.divergence.entry(symbol.clone()).or_default();
             let executes = matches!(op, Op::Tape(tape) if matches!(tape.event, TapeEvent::Execute));
             match (maker, taker, reference) {
