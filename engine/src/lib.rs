@@ -4,6 +4,7 @@ pub mod agent;
 mod book;
 pub mod check;
 pub mod command;
+pub mod delay;
 mod engine;
 pub mod event;
 mod instruments;
@@ -15,6 +16,7 @@ mod matching;
 mod orders;
 mod own;
 pub mod probe;
+pub mod rider;
 mod state;
 mod tape;
 
