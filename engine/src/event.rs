@@ -212,6 +212,44 @@ pub enum Change {
     Tape(StateChange),
     /// The phase of the tape's day.
     Day(Phase),
+    /// The book of an instrument, or of all where no symbol is told, is not known to be the
+    /// market's any more: orders are refused, and what stands is neither filled nor lost.
+    Stale(StaleCause),
+    /// The instrument's market has become absurd, or is sound again: see
+    /// [`Engine::watch`](crate::Engine::watch).
+    Quarantine {
+        /// Whether it is absurd.
+        entered: bool,
+    },
+}
+
+/// Why a book is not known to be the market's any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum StaleCause {
+    /// The tape did something with an order that it never showed.
+    UnknownOrder,
+    /// The tape took more shares off an order than it had shown of it: it had more than was seen.
+    Excess,
+    /// The tape added an order under a reference that lives or that no venue gives, or without
+    /// shares.
+    Duplicate,
+    /// A table of this venue is full.
+    Capacity,
+    /// Messages were lost.
+    Loss,
+}
+
+impl StaleCause {
+    /// The name in logs, tables and scenarios.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::UnknownOrder => "unknown_order",
+            Self::Excess => "excess",
+            Self::Duplicate => "duplicate",
+            Self::Capacity => "capacity",
+            Self::Loss => "loss",
+        }
+    }
 }
 
 /// The figures of an auction.

@@ -155,6 +155,21 @@ pub enum Line {
         /// Which.
         phase: &'static str,
     },
+    /// A book is not known to be the market's any more: all books where there is no symbol.
+    Stale {
+        /// The instrument.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        symbol: Option<String>,
+        /// Why.
+        cause: &'static str,
+    },
+    /// A market has become absurd or is sound again.
+    Quarantine {
+        /// The instrument.
+        symbol: String,
+        /// Whether it is absurd.
+        entered: bool,
+    },
     /// The displayed book.
     Book {
         /// The instrument.

@@ -53,6 +53,8 @@ struct Instrument {
     /// Reference, highest and lowest price and extension of the next reopening auction.
     collar: Option<(i64, i64, i64, u32)>,
     restriction: Restriction,
+    /// Whether something of it was lost.
+    stale: bool,
     /// Whether the tape's opening and closing cross have been.
     opened: bool,
     closed: bool,
@@ -218,6 +220,11 @@ impl Twin {
         self.instrument(symbol).is_some_and(|at| self.instruments[at].tape_trades())
     }
 
+    /// Shares that an order of the market has left.
+    pub fn left_on_the_tape(&self, reference: Id) -> Option<u64> {
+        self.tape.iter().find(|order| order.id == reference).map(|order| order.open)
+    }
+
     /// Whether the recorded day is over.
     pub fn is_over(&self) -> bool {
         self.day_is_over()
@@ -243,7 +250,7 @@ impl Twin {
 
     /// Whether an instrument trades continuously now.
     fn trades(&self, at: usize) -> bool {
-        self.instruments[at].trades() && !self.day_is_over()
+        self.instruments[at].trades() && !self.instruments[at].stale && !self.day_is_over()
     }
 
     fn find(&self, id: Id) -> Option<&Order> {
@@ -391,6 +398,7 @@ impl Twin {
             halted_at: Vec::new(),
             collar: None,
             restriction: Restriction::Free,
+            stale: false,
             opened: false,
             closed: false,
             release: None,

@@ -387,11 +387,19 @@ impl Venue {
     }
 
     fn tape(&mut self, op: &op::Tape) -> Result<(), Rejected> {
-        let instrument = match op.event.is_of_the_market() {
+        let is_whole = op.event == TapeEvent::Loss && op.symbol.is_empty();
+        let instrument = match op.event.is_of_the_market() || is_whole {
             true => InstrumentId(0),
             false => self.find(&op.symbol)?,
         };
         edge::tape(op)?;
+        if op.event == TapeEvent::Loss {
+            match is_whole {
+                true => self.engine.on_loss(),
+                false => self.engine.on_loss_at(instrument),
+            }
+            return Ok(());
+        }
         let known = |reference: Option<u64>| reference.and_then(|known| self.tape.get(&known));
         let old = known(op.reference).filter(|(at, _)| *at == instrument).copied();
         let comes = match op.event {

@@ -162,7 +162,17 @@ impl Generator {
             return Op::Tape(next);
         }
         if self.below(1_000) < self.taste.tape {
-            return self.tape();
+            let mut tape = self.tape();
+            if let Op::Tape(tape) = &mut tape
+                && matches!(tape.event, TapeEvent::Execute | TapeEvent::Cancel)
+                && let Some(left) = tape.reference.and_then(|at| pair.twin.left_on_the_tape(at))
+                && let Some(quantity) = &mut tape.quantity
+                && self.below(1_000) > 4
+            {
+                // More than an order has makes its book stale for good.
+                quantity.0 = quantity.0.min(i64::try_from(left).expect("small"));
+            }
+            return tape;
         }
         let at = self.below(1_000);
         if at < 3 {
@@ -254,6 +264,10 @@ impl Generator {
             return status;
         }
         let at = usize::from(self.percent(30));
+        if self.percent(1) {
+            let symbol = self.one(&["", "X", "Y", "Z"]);
+            return Tape::of(symbol, TapeEvent::Loss);
+        }
         let event = self.one(&[
             Status,
             Status,
@@ -620,6 +634,7 @@ impl Seen {
                 | Line::Release { .. }
                 | Line::Breaker { .. }
                 | Line::BreakerLevels { .. }
+                | Line::Stale { .. }
                 | Line::System { .. } => self.states += 1,
                 _ => {}
             }
@@ -650,7 +665,7 @@ fn every_line_and_the_whole_book_are_the_same() {
             ("imbalances", seen.imbalances),
             ("states", seen.states),
             ("trades in crosses of the tape", 10 * seen.in_crosses),
-            ("imbalances of the tape", 10 * seen.tape_imbalances),
+            ("imbalances of the tape", 20 * seen.tape_imbalances),
         ] {
             assert!(count > commands / 1_000, "only {count} {name}: this compares too little");
         }

@@ -23,7 +23,9 @@ impl Twin {
             (Phase::PreOpen, Phase::Continuous) => Some("opening"),
             (_, Phase::Continuous) => Some("halt"),
             (Phase::PreClose, Phase::Closed)
-                if self.instruments[at].tape_trades() && !self.day_is_over() =>
+                if self.instruments[at].tape_trades()
+                    && !self.instruments[at].stale
+                    && !self.day_is_over() =>
             {
                 Some("closing")
             }
@@ -56,6 +58,9 @@ impl Twin {
         let instrument = &self.instruments[at];
         if self.day_is_over() {
             return Err(Rejected::because("closed"));
+        }
+        if instrument.stale {
+            return Err(Rejected::because("stale"));
         }
         if instrument.state != State::Trading {
             return Err(Rejected::because("halted"));

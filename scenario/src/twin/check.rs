@@ -65,6 +65,7 @@ impl Twin {
         }
         match instrument.phase {
             Phase::Closed => Err(Rejected::because("closed")),
+            _ if instrument.stale => Err(Rejected::because("stale")),
             Phase::Halted => Err(Rejected::because("halted")),
             _ if instrument.state != State::Trading => Err(Rejected::because("halted")),
             _ if !instrument.tape_trades() => Err(Rejected::because("operational_halt")),

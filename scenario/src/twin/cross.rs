@@ -23,7 +23,8 @@ impl Twin {
     pub(super) fn tape_crosses(&mut self, at: usize, op: &Tape, quantity: u64, price: i64) {
         let kind = op.kind.expect("it has a kind");
         let phase = self.instruments[at].phase;
-        if !self.day_is_over() && !matches!(phase, Phase::Halted | Phase::Closed) {
+        let stale = self.instruments[at].stale;
+        if !stale && !self.day_is_over() && !matches!(phase, Phase::Halted | Phase::Closed) {
             let collar = self.instruments[at].collar.filter(|_| kind == Cross::Halt);
             if collar.is_none_or(|(_, upper, lower, _)| (lower..=upper).contains(&price)) {
                 for side in [Side::Buy, Side::Sell] {

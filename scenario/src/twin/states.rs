@@ -62,6 +62,21 @@ impl Twin {
         }
     }
 
+    /// Something was lost, of one instrument or of all.
+    pub(super) fn tape_is_lost(&mut self, at: Option<usize>) {
+        let mut news = false;
+        for (number, instrument) in self.instruments.iter_mut().enumerate() {
+            if at.is_none_or(|at| at == number) {
+                news |= !instrument.stale;
+                instrument.stale = true;
+            }
+        }
+        if news {
+            let symbol = at.map(|at| self.instruments[at].symbol.clone());
+            self.tell(Line::Stale { symbol, cause: "loss" });
+        }
+    }
+
     /// Something about one instrument.
     pub(super) fn tape_says(&mut self, at: usize, op: &Tape) {
         let instrument = &mut self.instruments[at];

@@ -2,7 +2,7 @@
 
 use super::{Order, Place, Twin, badness};
 use crate::edge;
-use crate::line::Rejected;
+use crate::line::{Line, Rejected};
 use crate::op::{Id, Kind, Sale, Side, Tape, TapeEvent, Tif};
 
 impl Twin {
@@ -18,9 +18,17 @@ impl Twin {
             self.market_says(op);
             return Ok(());
         }
+        if op.event == TapeEvent::Loss && op.symbol.is_empty() {
+            self.tape_is_lost(None);
+            return Ok(());
+        }
         let unknown = Rejected::because("unknown_instrument");
         let at = self.instrument(&op.symbol).ok_or(unknown)?;
         edge::tape(op)?;
+        if op.event == TapeEvent::Loss {
+            self.tape_is_lost(Some(at));
+            return Ok(());
+        }
         let known = |reference: Option<Id>| {
             self.tape.iter().find(|order| Some(order.id) == reference).cloned()
         };
@@ -52,7 +60,10 @@ impl Twin {
                 _,
             ) => self.tape_says(at, op),
             // The whole market's are not of an instrument.
-            (TapeEvent::BreakerLevels | TapeEvent::Breaker | TapeEvent::System, _) => {}
+            (
+                TapeEvent::BreakerLevels | TapeEvent::Breaker | TapeEvent::System | TapeEvent::Loss,
+                _,
+            ) => {}
             (_, None) => return Err(Rejected::because("unknown_ref")),
             // Shares that a cross prints again.
             (TapeEvent::Execute, Some(old)) if op.printable == Some(false) => {
@@ -135,10 +146,17 @@ impl Twin {
 
     fn tape_reduces(&mut self, reference: Id, quantity: u64) {
         let order = self.tape_order(reference);
+        let (at, excess) = (order.at, quantity > order.open);
         order.open = order.open.saturating_sub(quantity);
         order.shown = order.open;
         order.taken = order.taken.min(order.open);
         self.tape.retain(|order| order.open > 0);
+        if excess && !self.instruments[at].stale {
+            // It had more than was ever shown.
+            self.instruments[at].stale = true;
+            let symbol = Some(self.instruments[at].symbol.clone());
+            self.tell(Line::Stale { symbol, cause: "excess" });
+        }
     }
 
     /// Rule 5: displayed orders of strategies that are better or at it are filled, whichever side

@@ -75,6 +75,10 @@ pub(super) fn line(symbol: String, change: Change) -> Line {
             let reason = Some(reason.text()).filter(|text| !text.is_empty()).map(Into::into);
             Line::Status { symbol, state: state.name(), reason }
         }
+        Change::Stale(cause) => {
+            Line::Stale { symbol: Some(symbol).filter(|s| !s.is_empty()), cause: cause.name() }
+        }
+        Change::Quarantine { entered } => Line::Quarantine { symbol, entered },
         Change::Day(phase) => Line::System { phase: phase.name() },
         Change::Tape(StateChange::OperationalHalt { center, halted }) => {
             let state = if halted { TradingState::Halted } else { TradingState::Trading };

@@ -145,6 +145,7 @@ impl Pair {
         };
         let is_of_tape = match why.reason {
             "halted" => !self.twin.is_traded_on_the_tape(&symbol),
+            "stale" => true,
             "closed" => self.twin.is_over(),
             reason => matches!(reason, "operational_halt" | "short_sale"),
         };
