@@ -11,7 +11,7 @@ use spindle_types::{
 use crate::book::{BookError, OrderKey, Placement, Slot};
 use crate::command::TradingPhase;
 use crate::engine::Engine;
-use crate::event::{Basis, CancelReason, Liquidity};
+use crate::event::{Basis, CancelReason, Change, Liquidity, StaleCause};
 use crate::ledger::Booking;
 use crate::matching::Execution;
 
@@ -26,15 +26,17 @@ impl Engine {
                 self.on_add(reference, &placement, symbol, 0);
             }
             MarketAction::Execute { reference, quantity, .. } => {
-                self.on_execute(reference, quantity, None, true);
+                self.on_execute(instrument, reference, quantity, None, true);
             }
             MarketAction::ExecuteAt { reference, quantity, price, printable, .. } => {
-                self.on_execute(reference, quantity, Some(price), printable);
+                self.on_execute(instrument, reference, quantity, Some(price), printable);
             }
-            MarketAction::Reduce { reference, quantity } => self.on_reduce(reference, quantity),
-            MarketAction::Delete { reference } => self.on_delete(reference),
+            MarketAction::Reduce { reference, quantity } => {
+                self.on_reduce(instrument, reference, quantity);
+            }
+            MarketAction::Delete { reference } => self.on_delete(instrument, reference),
             MarketAction::Replace { reference, new_reference, quantity, price } => {
-                self.on_replace(reference, new_reference, quantity, price);
+                self.on_replace(instrument, reference, new_reference, quantity, price);
             }
             MarketAction::Trade { quantity, price, .. } => {
                 self.on_trade(instrument, quantity, price);
@@ -43,14 +45,11 @@ impl Engine {
             MarketAction::Status { state, reason } => self.on_status(instrument, state, reason),
             MarketAction::State(change) => self.on_state(instrument, change),
             MarketAction::Phase { phase } => self.on_phase(phase),
-            MarketAction::Cross { quantity, price, .. } => {
-                if quantity > 0 {
-                    self.print_of_tape(instrument, price, quantity);
-                    // While orders are collected, the last print is what a price shall be near.
-                    self.touch(instrument);
-                }
+            MarketAction::Cross { quantity, price, kind, .. } => {
+                self.on_cross(instrument, quantity, price, kind);
             }
-            MarketAction::Imbalance(_) | MarketAction::Other => {}
+            MarketAction::Imbalance(imbalance) => self.on_imbalance(instrument, imbalance),
+            MarketAction::Other => {}
         }
         self.finish();
     }
@@ -109,22 +108,41 @@ impl Engine {
     /// session's first word of its instrument is its directory message, before which no order of
     /// it can have been; all are in a new session.
     pub fn on_loss(&mut self) {
+        let mut is_news = false;
         for number in 0..self.books.instruments() {
             #[allow(clippy::cast_possible_truncation, reason = "at most 65,536 instruments")]
-            self.mark_stale(InstrumentId(number as u16));
+            let instrument = InstrumentId(number as u16);
+            is_news |= self.keep_stale(instrument, StaleCause::Loss)
+                && self.instruments.is_known(instrument);
         }
+        if is_news {
+            self.announce(Symbol::BLANK, Change::Stale(StaleCause::Loss));
+        }
+        self.finish();
+    }
+
+    /// Messages were lost that concern this instrument alone.
+    pub fn on_loss_at(&mut self, instrument: InstrumentId) {
+        self.mark_stale(instrument, StaleCause::Loss);
+        self.finish();
     }
 
     /// The day's directory names every instrument before its first order: the book of one that
     /// nothing was heard of before is empty for certain, whatever was lost.
     #[cold]
     fn on_directory(&mut self, instrument: InstrumentId, symbol: Symbol) {
+        self.begin_book(instrument);
+        self.learn(instrument, symbol);
+    }
+
+    /// The first word of an instrument: whatever was lost before, its book is empty.
+    pub(crate) fn begin_book(&mut self, instrument: InstrumentId) {
         if let Some(known) = self.instruments.get_mut(instrument)
             && !known.known
         {
             known.stale = false;
+            self.ledgers[instrument.index()].stale = None;
         }
-        self.learn(instrument, symbol);
     }
 
     #[cold]
@@ -134,11 +152,27 @@ impl Engine {
         }
     }
 
-    fn mark_stale(&mut self, instrument: InstrumentId) {
-        if let Some(known) = self.instruments.get_mut(instrument) {
-            known.stale = true;
-            self.tops.set_state(instrument, self.top_state(instrument));
+    /// The book of an instrument is not known to be the market's any more. The first cause is told
+    /// and stays.
+    #[cold]
+    fn mark_stale(&mut self, instrument: InstrumentId, cause: StaleCause) {
+        if self.keep_stale(instrument, cause) {
+            self.announce_at(instrument, Change::Stale(cause));
         }
+    }
+
+    /// Keeps that a book is stale, and why; whether that is news.
+    fn keep_stale(&mut self, instrument: InstrumentId, cause: StaleCause) -> bool {
+        let Some(known) = self.instruments.get_mut(instrument) else {
+            return false;
+        };
+        if std::mem::replace(&mut known.stale, true) {
+            return false;
+        }
+        self.ledgers[instrument.index()].stale = Some(cause);
+        self.tops.set_state(instrument, self.top_state(instrument));
+        self.tape_changed(instrument);
+        true
     }
 
     /// Rule 3: the order would have met strategies' orders that it reaches; they are filled first,
@@ -182,7 +216,7 @@ impl Engine {
             let met = self.fill_reached(instrument, opposite, price, quantity, Some(reference));
             self.book(instrument, Booking::Met, met.0);
             self.take_shares(instrument, placed.slot, Quantity(taken + met.0));
-            self.balance_fills(instrument, Booking::Met, met.0, told);
+            self.balance_fills(instrument, Booking::Met, met.0.into(), told);
             self.balance(instrument, Booking::Met);
             if placed.best_changed || met.0 + taken > 0 {
                 self.publish(instrument);
@@ -198,13 +232,17 @@ impl Engine {
         if !self.instruments.is_known(instrument) {
             self.learn(instrument, symbol);
         }
-        match error {
-            BookError::Duplicate => self.counters.duplicate_references += 1,
+        let cause = match error {
+            BookError::Duplicate => {
+                self.counters.duplicate_references += 1;
+                StaleCause::Duplicate
+            }
             BookError::Instrument | BookError::Orders | BookError::Levels => {
                 self.counters.beyond_capacity += 1;
+                StaleCause::Capacity
             }
-        }
-        self.mark_stale(instrument);
+        };
+        self.mark_stale(instrument, cause);
     }
 
     /// Rule 4: strategies' orders that stand in front of the executed order are filled first, up to
@@ -213,12 +251,13 @@ impl Engine {
     #[inline(never)]
     pub(crate) fn on_execute(
         &mut self,
+        named: InstrumentId,
         reference: OrderReference,
         quantity: Quantity,
         price: Option<Price>,
         printable: bool,
     ) {
-        let Some(slot) = self.market_order(reference) else {
+        let Some(slot) = self.market_order(named, reference) else {
             return;
         };
         if printable {
@@ -240,15 +279,20 @@ impl Engine {
     }
 
     #[inline(never)]
-    pub(crate) fn on_reduce(&mut self, reference: OrderReference, quantity: Quantity) {
-        if let Some(slot) = self.market_order(reference) {
+    pub(crate) fn on_reduce(
+        &mut self,
+        named: InstrumentId,
+        reference: OrderReference,
+        quantity: Quantity,
+    ) {
+        if let Some(slot) = self.market_order(named, reference) {
             self.reduce(slot, quantity);
         }
     }
 
     #[inline]
-    pub(crate) fn on_delete(&mut self, reference: OrderReference) {
-        if let Some(slot) = self.market_order(reference) {
+    pub(crate) fn on_delete(&mut self, named: InstrumentId, reference: OrderReference) {
+        if let Some(slot) = self.market_order(named, reference) {
             self.remove(slot);
         }
     }
@@ -256,12 +300,13 @@ impl Engine {
     #[inline(never)]
     pub(crate) fn on_replace(
         &mut self,
+        named: InstrumentId,
         reference: OrderReference,
         new_reference: OrderReference,
         quantity: Quantity,
         price: Price,
     ) {
-        let Some(slot) = self.market_order(reference) else {
+        let Some(slot) = self.market_order(named, reference) else {
             return;
         };
         let order = self.books.order(slot);
@@ -294,7 +339,7 @@ impl Engine {
                 let filled = self.fill_reached(instrument, side, price, quantity, None);
                 if filled.0 > 0 {
                     self.book(instrument, Booking::Hidden, filled.0);
-                    self.balance_fills(instrument, Booking::Hidden, filled.0, told);
+                    self.balance_fills(instrument, Booking::Hidden, filled.0.into(), told);
                     self.publish(instrument);
                 }
             }
@@ -303,14 +348,21 @@ impl Engine {
         self.touch(instrument);
     }
 
-    /// The order of the market with this reference; counts what is unknown.
+    /// The order of the market with this reference. One that is unknown is counted, and the book of
+    /// the instrument that the message names had an order that was never seen.
     #[inline]
-    fn market_order(&mut self, reference: OrderReference) -> Option<Slot> {
+    fn market_order(&mut self, named: InstrumentId, reference: OrderReference) -> Option<Slot> {
         let slot = OrderKey::market(reference).and_then(|key| self.books.find(key));
         if slot.is_none() {
-            self.counters.unknown_references += 1;
+            self.on_unknown_order(named);
         }
         slot
+    }
+
+    #[cold]
+    fn on_unknown_order(&mut self, named: InstrumentId) {
+        self.counters.unknown_references += 1;
+        self.mark_stale(named, StaleCause::UnknownOrder);
     }
 
     /// Takes shares off a market order as the tape says.
@@ -318,10 +370,14 @@ impl Engine {
     fn reduce(&mut self, slot: Slot, quantity: Quantity) {
         let order = self.books.order(slot);
         if quantity.0 >= order.quantity() {
-            if quantity.0 > order.quantity() {
+            let excess = quantity.0 > order.quantity();
+            let instrument = order.instrument();
+            self.remove(slot);
+            if excess {
                 self.counters.excess_reductions += 1;
+                self.mark_stale(instrument, StaleCause::Excess);
             }
-            return self.remove(slot);
+            return;
         }
         let (instrument, side) = (order.instrument(), order.side());
         let (taken, left) = (order.taken(), order.quantity() - quantity.0);
@@ -425,7 +481,7 @@ impl Engine {
         if left != quantity {
             let filled = quantity.0 - left.0;
             self.book(instrument, Booking::Ahead, filled);
-            self.balance_fills(instrument, Booking::Ahead, filled, told);
+            self.balance_fills(instrument, Booking::Ahead, filled.into(), told);
             self.publish(instrument);
         }
     }

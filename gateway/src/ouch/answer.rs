@@ -113,6 +113,7 @@ impl Answer {
             | Outcome::MassCanceled { .. }
             | Outcome::Indicative { .. }
             | Outcome::Auction { .. }
+            | Outcome::TapeImbalance { .. }
             | Outcome::State { .. } => None,
         }
     }
