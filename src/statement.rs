@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use serde_json::{Value, json};
 use spindle_accounts::{AccountLine, HORIZONS, Money, Owner};
 use spindle_engine::Divergence;
-use spindle_engine::event::Basis;
+use spindle_engine::event::{Basis, StaleCause};
 use spindle_gateway::lockstep::Outcome;
 
 use crate::accounting::{AssumedFill, RunRecord};
@@ -180,6 +180,17 @@ fn divergence_table(record: &RunRecord) -> String {
         row(&line.symbol.to_string(), &line.sums);
     }
     row("all", &record.total);
+    for line in &record.divergence {
+        if let Some(cause) = line.stale {
+            let _ = writeln!(
+                out,
+                "{}: its book is not known to be the market's any more ({}): no order is taken or filled \
+                 there",
+                line.symbol,
+                cause.name()
+            );
+        }
+    }
     let assumed = record.total.assumed();
     if assumed > 0 {
         let _ = writeln!(
@@ -247,7 +258,7 @@ pub fn json(record: &RunRecord, frame: &Frame, outcome: Option<&Outcome>) -> Val
     });
     let instruments = record.divergence.iter().map(|line| {
         let mut sums = divergence_json(&line.sums);
-        sums["stale"] = line.stale.into();
+        sums["stale"] = line.stale.map(StaleCause::name).into();
         sums["symbol"] = line.symbol.to_string().into();
         sums
     });
@@ -427,7 +438,7 @@ mod tests {
                 instrument: InstrumentId(1),
                 symbol,
                 sums,
-                stale: false,
+                stale: Some(StaleCause::Loss),
             }],
             total: sums,
             ..RunRecord::default()
@@ -444,6 +455,7 @@ mod tests {
         let table = table(&record, &frame);
         assert!(table.contains("MAKER              2         100          50"), "{table}");
         assert!(table.contains("-0.15           2.00          -1.00           1.15"), "{table}");
+        assert!(table.contains("GOOG: its book is not known to be the market's any more (loss)"));
         assert!(table.contains("MAKER: 2 fills less than 10 s before the end"), "{table}");
         let json = json(&record, &frame, None);
         assert_eq!(json["accounts"][0]["net"], "1.150000");

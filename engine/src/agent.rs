@@ -200,6 +200,11 @@ impl<F: MarketFeed, R: Rider> EngineAgent<F, R> {
         &self.feed
     }
 
+    /// The feed, for whoever steps an agent by hand.
+    pub fn feed_mut(&mut self) -> &mut F {
+        &mut self.feed
+    }
+
     /// Where time went.
     pub fn latency(&self) -> &EngineLatency {
         &self.core.latency
