@@ -14,6 +14,7 @@ mod matching;
 mod orders;
 mod own;
 pub mod probe;
+pub mod risk;
 mod tape;
 
 pub use book::{
@@ -22,3 +23,4 @@ pub use book::{
 pub use engine::{Counters, Divergence, Engine, EngineConfig};
 pub use instruments::{Instrument, Instruments};
 pub use matcher::{Matcher, Trade};
+pub use risk::{RiskChange, RiskError, RiskFault};
