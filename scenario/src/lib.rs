@@ -6,6 +6,7 @@
 
 mod decimal;
 mod edge;
+pub mod gate;
 mod line;
 mod op;
 mod run;

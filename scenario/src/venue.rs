@@ -11,10 +11,10 @@ use spindle_engine::command::{
 use spindle_engine::event::{self, Event, Field, Liquidity, Outcome, RejectReason};
 use spindle_engine::{Capacity, Divergence, Engine, EngineConfig};
 use spindle_feed::event::{Cross, MarketAction, MarketEvent, TradingState};
-use spindle_risk::{Check, Gate, Limits};
+use spindle_risk::{Gate, GateConfig, Measure};
 use spindle_types::{
-    AccountId, EventTime, InstrumentId, MatchNumber, Notional, OrderReference, OrderToken, Price,
-    Quantity, Sequence, SessionId, Symbol,
+    AccountId, EventTime, InstrumentId, MatchNumber, OrderReference, OrderToken, Price, Quantity,
+    Sequence, SessionId, Symbol,
 };
 
 use crate::decimal::{Amount, Shares};
@@ -22,14 +22,6 @@ use crate::edge::HIGHEST;
 use crate::line::{Figure, Figures, Level, Line, Rejected};
 use crate::op::{self, Id, Kind, Op, Phase, Side, TapeEvent, Tif};
 use crate::{Matcher, edge};
-
-/// An account without limits.
-const UNLIMITED: Limits = Limits {
-    order_size_max: Quantity(u32::MAX),
-    order_value_max: Notional(u64::MAX),
-    collar_basis_points: u32::MAX,
-    open_orders_max: u32::MAX,
-};
 
 /// How much a venue holds at once.
 #[derive(Clone, Copy, Debug)]
@@ -105,10 +97,16 @@ impl Default for Venue {
 impl Venue {
     /// A venue without instruments, at time 0.
     pub fn new(size: Size) -> Self {
-        let mut gate = Gate::new(usize::from(size.accounts));
+        let accounts = usize::from(size.accounts);
+        let mut gate = Gate::with(&GateConfig {
+            accounts,
+            sessions: accounts,
+            firms: accounts.min(256),
+            cells: 4 * size.orders.clamp(1 << 10, 1 << 15),
+            sets: accounts.clamp(64, 4_096),
+        });
         for account in 0..size.accounts {
-            // Limits of which none is 0 are never refused.
-            let _ = gate.set_limits(AccountId(account), UNLIMITED);
+            gate.set_account(AccountId(account), None);
         }
         let capacity = Capacity {
             instruments: usize::from(size.instruments) + 1,
@@ -265,6 +263,7 @@ impl Venue {
                     None | Some(Shares(0)) => Quantity::ZERO,
                     Some(minimum) => shares_of(minimum),
                 },
+                check_only: false,
             },
             time_in_force: time_in_force(op.tif, op.expire_ns),
             attributes: Attributes::default(),
@@ -559,7 +558,10 @@ impl Venue {
                 Some(Rejected::because("unknown_id").of(id))
             }
             // Answers, which are read where the request was made, and trades.
-            Outcome::Accepted { .. } | Outcome::Replaced { .. } | Outcome::Executed { .. } => None,
+            Outcome::Checked { .. }
+            | Outcome::Accepted { .. }
+            | Outcome::Replaced { .. }
+            | Outcome::Executed { .. } => None,
         }
     }
 
@@ -647,14 +649,17 @@ fn rejected(reason: RejectReason, limit: u64, observed: u64) -> Rejected {
             Field::Minimum => "minimum_quantity",
         }),
         RejectReason::DuplicateToken => Rejected::because("duplicate_id"),
-        RejectReason::PriceOffTick
-        | RejectReason::PostOnly
-        | RejectReason::Risk(Check::OrderValue | Check::Collar) => {
+        RejectReason::Risk(check) => match check.measure() {
+            Measure::Money => Rejected::because(reason.name()).with(money(limit), money(observed)),
+            Measure::Count => {
+                Rejected::because(reason.name()).with(Figure::Count(limit), Figure::Count(observed))
+            }
+            Measure::None => Rejected::because(reason.name()),
+        },
+        RejectReason::PriceOffTick | RejectReason::PostOnly => {
             Rejected::because(reason.name()).with(money(limit), money(observed))
         }
-        RejectReason::QuantityOffLot
-        | RejectReason::Capacity
-        | RejectReason::Risk(Check::OrderSize | Check::OpenOrders) => {
+        RejectReason::QuantityOffLot | RejectReason::Capacity => {
             Rejected::because(reason.name()).with(Figure::Count(limit), Figure::Count(observed))
         }
         _ => Rejected::because(reason.name()),
