@@ -1,5 +1,7 @@
 //! What the engine answers: the plain values that travel from it to a gateway.
 
+use spindle_feed::event::{Cross, Phase, TradingState};
+use spindle_feed::state::{Reason, StateChange};
 use spindle_risk::Check;
 use spindle_types::{
     AccountId, EventTime, MatchNumber, OrderReference, OrderToken, Price, Quantity, SessionId,
@@ -120,6 +122,8 @@ pub enum Outcome {
         /// that the tape executed, or that it was paired with in an auction. `None` between two
         /// strategies, and for a hidden trade, of which the tape names no order.
         tape: Option<OrderReference>,
+        /// What the execution rests on.
+        basis: Basis,
     },
     /// A stop was elected and now enters as a new order would.
     Triggered,
@@ -145,6 +149,13 @@ pub enum Outcome {
         /// Price, shares and what stays unmatched.
         figures: Figures,
     },
+    /// To everybody: a state has changed, of an instrument or of the whole market.
+    State {
+        /// The instrument; blank where it is the whole market.
+        symbol: Symbol,
+        /// What has changed.
+        change: Change,
+    },
     /// A cancel that did nothing: the order is unknown or no longer open, or the cancel takes
     /// nothing off. OUCH says nothing in this case, FIX sends OrderCancelReject.
     CancelRejected,
@@ -161,8 +172,43 @@ impl Outcome {
     /// Whether this is told to everybody: session, account and token of the event then mean nobody.
     #[inline]
     pub const fn is_public(&self) -> bool {
-        matches!(self, Self::Indicative { .. } | Self::Auction { .. })
+        matches!(self, Self::Indicative { .. } | Self::Auction { .. } | Self::State { .. })
     }
+}
+
+/// What an execution rests on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Basis {
+    /// Orders that stood or came in sight: of strategies, or the tape's displayed queue.
+    #[default]
+    Queue,
+    /// The assumption that a hidden trade of the tape would have met the order first.
+    Hidden,
+    /// The assumption that the order would have had its place in this cross of the tape.
+    Cross(Cross),
+}
+
+impl Basis {
+    /// Whether it is an assumption.
+    pub const fn is_assumed(self) -> bool {
+        !matches!(self, Self::Queue)
+    }
+}
+
+/// A state that has changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// Whether the tape trades an instrument.
+    Trading {
+        /// The state.
+        state: TradingState,
+        /// Why, where the tape says.
+        reason: Reason,
+    },
+    /// Another state that the tape tells of an instrument or of the whole market.
+    Tape(StateChange),
+    /// The phase of the tape's day.
+    Day(Phase),
 }
 
 /// The figures of an auction.
@@ -201,6 +247,34 @@ impl Auction {
             Self::Opening => "opening",
             Self::Halt => "halt",
             Self::Closing => "closing",
+        }
+    }
+}
+
+/// Why an instrument does not enter a phase.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PhaseRefusal {
+    /// The tape's day is over.
+    Closed,
+    /// The book has a gap: what it shows is not the market.
+    Stale,
+    /// The tape does not trade the instrument.
+    Halted,
+    /// The venue's own market centre has stopped trading it.
+    OperationalHalt,
+    /// The auction's price would lie outside the tape's collar.
+    OutsideCollar,
+}
+
+impl PhaseRefusal {
+    /// The name in logs, tables and scenarios.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Closed => "closed",
+            Self::Stale => "stale",
+            Self::Halted => "halted",
+            Self::OperationalHalt => "operational_halt",
+            Self::OutsideCollar => "outside_collar",
         }
     }
 }
@@ -313,6 +387,11 @@ pub enum RejectReason {
     UnknownInstrument,
     /// The instrument is halted or paused.
     Halted,
+    /// The venue's own market centre has stopped trading the instrument.
+    OperationalHalt,
+    /// A short sale in an instrument whose short sales are restricted: limit is the best bid, above
+    /// which it must be priced, observed its own limit, 0 where it has none.
+    ShortSale,
     /// The instrument's book has a gap: what it shows is not the market.
     Stale,
     /// The instrument's market is absurd: crossed, or far from where it was a moment ago.
@@ -365,6 +444,8 @@ impl RejectReason {
         match self {
             Self::UnknownInstrument => "unknown_instrument",
             Self::Halted => "halted",
+            Self::OperationalHalt => "operational_halt",
+            Self::ShortSale => "short_sale",
             Self::Stale => "stale",
             Self::Quarantined => "quarantined",
             Self::Closed => "closed",

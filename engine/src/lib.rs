@@ -8,6 +8,7 @@ mod engine;
 pub mod event;
 mod instruments;
 pub mod latency;
+mod ledger;
 mod lookahead;
 mod matcher;
 mod matching;
@@ -15,12 +16,14 @@ mod orders;
 mod own;
 pub mod probe;
 pub mod risk;
+mod state;
 mod tape;
 
 pub use book::{
     Best, BookError, Books, Capacity, LevelView, Order, OrderKey, Place, Placed, Placement, Slot,
 };
-pub use engine::{Counters, Divergence, Engine, EngineConfig};
+pub use engine::{Counters, Engine, EngineConfig};
 pub use instruments::{Instrument, Instruments};
+pub use ledger::{Booking, Divergence, DivergenceRow, Imbalance};
 pub use matcher::{Matcher, Trade};
 pub use risk::{RiskChange, RiskError, RiskFault};

@@ -72,7 +72,10 @@ impl Engine {
         probe.passed(Step::Risk);
         let admission = match decision {
             Ok(admission) => admission,
-            Err(refusal) => return self.reject(to, refusal, enter.attributes),
+            Err(refusal) => {
+                self.book_refused(instrument, refusal.reason, enter.quantity);
+                return self.reject(to, refusal, enter.attributes);
+            }
         };
         self.gate.reserve(&request, &admission);
         let order = self.accept(to, enter, instrument, enter.limit, admission.price);
@@ -97,7 +100,10 @@ impl Engine {
         }
         let (terms, request, admission) = match decision {
             Ok(decision) => decision,
-            Err(refusal) => return self.reject(to, refusal, enter.attributes),
+            Err(refusal) => {
+                self.book_refused(instrument, refusal.reason, enter.quantity);
+                return self.reject(to, refusal, enter.attributes);
+            }
         };
         self.gate.reserve(&request, &admission);
         let order = self.accept(to, enter, instrument, terms.limit, admission.price);
@@ -203,6 +209,7 @@ impl Engine {
         self.admit_state(known)?;
         Self::admit_size_and_limit(known, enter.quantity, enter.limit)?;
         self.admit_token(to)?;
+        self.admit_short_sale(request.instrument, known, enter.side, enter.limit)?;
         let admission = self.admit_risk(request, false)?;
         self.admit_capacity()?;
         Ok(admission)
@@ -345,7 +352,10 @@ impl Engine {
         probe.passed(Step::Risk);
         let (request, admission) = match decision {
             Ok(decision) => decision,
-            Err(refusal) => return self.reject(to, refusal, attributes),
+            Err(refusal) => {
+                self.book_refused(original.instrument, refusal.reason, Quantity(open));
+                return self.reject(to, refusal, attributes);
+            }
         };
         self.gate.reserve(&request, &admission);
         let order = OwnOrder {

@@ -1,7 +1,8 @@
 //! What a message of the market does: to the books as the tape says, and to strategies' orders by
 //! the fill rules.
 
-use spindle_feed::event::{MarketAction, MarketEvent, Phase, TradingState};
+use spindle_feed::event::{MarketAction, MarketEvent};
+use spindle_feed::state::WholeState;
 use spindle_feed::top::TopState;
 use spindle_types::{
     EventTime, InstrumentId, OrderReference, Price, Quantity, Sequence, Side, Symbol,
@@ -10,7 +11,8 @@ use spindle_types::{
 use crate::book::{BookError, OrderKey, Placement, Slot};
 use crate::command::TradingPhase;
 use crate::engine::Engine;
-use crate::event::{CancelReason, Liquidity};
+use crate::event::{Basis, CancelReason, Liquidity};
+use crate::ledger::Booking;
 use crate::matching::Execution;
 
 impl Engine {
@@ -38,16 +40,17 @@ impl Engine {
                 self.on_trade(instrument, quantity, price);
             }
             MarketAction::Directory { symbol, .. } => self.on_directory(instrument, symbol),
-            MarketAction::Status { state } => self.on_status(instrument, state),
+            MarketAction::Status { state, reason } => self.on_status(instrument, state, reason),
+            MarketAction::State(change) => self.on_state(instrument, change),
             MarketAction::Phase { phase } => self.on_phase(phase),
             MarketAction::Cross { quantity, price, .. } => {
                 if quantity > 0 {
-                    self.print_of_tape(instrument, price);
+                    self.print_of_tape(instrument, price, quantity);
                     // While orders are collected, the last print is what a price shall be near.
                     self.touch(instrument);
                 }
             }
-            MarketAction::Other => {}
+            MarketAction::Imbalance(_) | MarketAction::Other => {}
         }
         self.finish();
     }
@@ -98,6 +101,7 @@ impl Engine {
         self.extras.clear();
         self.forget_anchors();
         self.phase = None;
+        self.whole = WholeState::default();
         self.market_sequence = Sequence(0);
         self.tops.set_all_states(TopState::Stale);
     }
@@ -160,7 +164,10 @@ impl Engine {
         let placed = match placed {
             Ok(placed) => placed,
             Err(error) => {
-                self.displace(instrument, taken.min(quantity.0));
+                if taken > 0 {
+                    self.book(instrument, Booking::Displaced, taken.min(quantity.0));
+                    self.balance(instrument, Booking::Displaced);
+                }
                 return self.on_add_refused(instrument, symbol, error);
             }
         };
@@ -173,9 +180,12 @@ impl Engine {
             self.watch_market(instrument);
             let taken = taken.min(quantity.0);
             let quantity = Quantity(quantity.0 - taken);
+            let told = self.counters.executed_shares;
             let met = self.fill_reached(instrument, opposite, price, quantity, Some(reference));
-            self.ledger(instrument).met += u64::from(met.0);
-            self.books.take(placed.slot, Quantity(taken + met.0));
+            self.book(instrument, Booking::Met, met.0);
+            self.take_shares(instrument, placed.slot, Quantity(taken + met.0));
+            self.balance_fills(instrument, Booking::Met, met.0, told);
+            self.balance(instrument, Booking::Met);
             if placed.best_changed || met.0 + taken > 0 {
                 self.publish(instrument);
             }
@@ -220,7 +230,7 @@ impl Engine {
                 self.fill_ahead(instrument, side, slot, quantity);
             }
             let price = price.unwrap_or_else(|| self.books.price_of(slot));
-            self.print_of_tape(instrument, price);
+            self.print_of_tape(instrument, price, quantity.0.into());
         }
         self.reduce(slot, quantity);
     }
@@ -261,7 +271,11 @@ impl Engine {
         if self.books.remove(slot) {
             self.publish_side(instrument, side);
         }
-        self.displace(instrument, taken.saturating_sub(quantity.0));
+        if taken > 0 {
+            // The rest goes with the order that comes, or with one that cannot.
+            self.stands(instrument, taken, 0);
+            self.book(instrument, Booking::Displaced, taken.saturating_sub(quantity.0));
+        }
         let placement = Placement { instrument, side, quantity, price };
         self.on_add(new_reference, &placement, Symbol::BLANK, taken);
     }
@@ -278,53 +292,17 @@ impl Engine {
         self.watch_trade(instrument, price);
         for side in [Side::Buy, Side::Sell] {
             if self.books.own_orders(instrument, side) > 0 {
+                let told = self.counters.executed_shares;
                 let filled = self.fill_reached(instrument, side, price, quantity, None);
                 if filled.0 > 0 {
-                    self.ledger(instrument).hidden += u64::from(filled.0);
+                    self.book(instrument, Booking::Hidden, filled.0);
+                    self.balance_fills(instrument, Booking::Hidden, filled.0, told);
                     self.publish(instrument);
                 }
             }
         }
-        self.print_of_tape(instrument, price);
+        self.print_of_tape(instrument, price, quantity.0.into());
         self.touch(instrument);
-    }
-
-    /// Writes the state of every instrument that is known into its cell.
-    fn tell_states(&mut self) {
-        for number in 0..self.books.instruments() {
-            #[allow(clippy::cast_possible_truncation, reason = "at most 65,536 instruments")]
-            let instrument = InstrumentId(number as u16);
-            if self.instruments.is_known(instrument) {
-                self.tops.set_state(instrument, self.top_state(instrument));
-            }
-        }
-    }
-
-    fn on_status(&mut self, instrument: InstrumentId, state: TradingState) {
-        self.forget_anchor(instrument);
-        if let Some(known) = self.instruments.get_mut(instrument) {
-            known.trading = state;
-            self.tops.set_state(instrument, self.top_state(instrument));
-            self.tape_changed(instrument);
-        }
-    }
-
-    fn on_phase(&mut self, phase: Phase) {
-        let was_closed = self.is_closed();
-        self.phase = Some(phase);
-        if was_closed && !self.is_closed() {
-            self.tell_states();
-        }
-        match phase {
-            Phase::EndOfSystemHours | Phase::EndOfMessages => {
-                self.end_of_day(None);
-                self.tops.set_all_states(TopState::Closed);
-            }
-            Phase::StartOfMessages
-            | Phase::StartOfSystemHours
-            | Phase::StartOfMarketHours
-            | Phase::EndOfMarketHours => {}
-        }
     }
 
     /// The order of the market with this reference; counts what is unknown.
@@ -348,21 +326,24 @@ impl Engine {
             return self.remove(slot);
         }
         let (instrument, side) = (order.instrument(), order.side());
-        let displaced = order.taken().saturating_sub(order.quantity() - quantity.0);
+        let (taken, left) = (order.taken(), order.quantity() - quantity.0);
         if self.books.reduce(slot, quantity) {
             self.publish_side(instrument, side);
         }
-        self.displace(instrument, displaced);
+        if taken > 0 {
+            let after = self.books.order(slot).taken();
+            self.displace(instrument, taken.saturating_sub(left), taken, after);
+        }
         self.touch(instrument);
     }
 
-    /// Books shares that strategies had taken and the tape disposes of all the same. None are while
-    /// no strategy has taken any.
-    #[inline]
-    fn displace(&mut self, instrument: InstrumentId, shares: u32) {
-        if shares > 0 {
-            self.ledger(instrument).displaced += u64::from(shares);
-        }
+    /// Books shares that strategies had taken and the tape disposes of all the same. What they had
+    /// of the order was `before`, and is `after`.
+    #[cold]
+    fn displace(&mut self, instrument: InstrumentId, shares: u32, before: u32, after: u32) {
+        self.book(instrument, Booking::Displaced, shares);
+        self.stands(instrument, before, after);
+        self.balance(instrument, Booking::Displaced);
     }
 
     /// Takes a market order out.
@@ -370,7 +351,10 @@ impl Engine {
     fn remove(&mut self, slot: Slot) {
         let order = self.books.order(slot);
         let (instrument, side) = (order.instrument(), order.side());
-        self.displace(instrument, order.taken());
+        let taken = order.taken();
+        if taken > 0 {
+            self.displace(instrument, taken, taken, 0);
+        }
         if self.books.remove(slot) {
             self.publish_side(instrument, side);
         }
@@ -382,7 +366,8 @@ impl Engine {
         let known = self.instruments.get(instrument);
         !known.stale
             && !known.quarantined
-            && known.trading == TradingState::Trading
+            && known.tape_trades()
+            && !self.is_closed()
             && known.phase == TradingPhase::Continuous
     }
 
@@ -423,6 +408,7 @@ impl Engine {
         if !self.fills(instrument) {
             return;
         }
+        let told = self.counters.executed_shares;
         let price = self.books.price_of(executed);
         let because_of = self.books.order(executed).key().reference();
         while left.0 > 0
@@ -439,7 +425,9 @@ impl Engine {
             left.0 -= self.fill_from_tape(index, own, left, because_of).0;
         }
         if left != quantity {
-            self.ledger(instrument).ahead += u64::from(quantity.0 - left.0);
+            let filled = quantity.0 - left.0;
+            self.book(instrument, Booking::Ahead, filled);
+            self.balance_fills(instrument, Booking::Ahead, filled, told);
             self.publish(instrument);
         }
     }
@@ -487,6 +475,7 @@ impl Engine {
                 match_number,
                 liquidity: Liquidity::Added,
                 tape: because_of,
+                basis: if because_of.is_some() { Basis::Queue } else { Basis::Hidden },
             },
         );
         self.print(instrument, price);

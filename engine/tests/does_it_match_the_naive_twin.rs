@@ -7,7 +7,7 @@ use spindle_engine::command::{
     Action, Attributes, Cancel, Command, Enter, Modifiers, OrderKind, OrderSide, Priority, Replace,
     TimeInForce,
 };
-use spindle_engine::event::{CancelReason, Liquidity, Outcome};
+use spindle_engine::event::{Basis, CancelReason, Liquidity, Outcome};
 use spindle_engine::{Capacity, Engine, EngineConfig};
 use spindle_feed::event::{MarketAction, MarketEvent};
 use spindle_risk::{Gate, Limits, Target};
@@ -166,6 +166,7 @@ impl Naive {
         quantity: u32,
         match_number: MatchNumber,
         tape: Option<OrderReference>,
+        basis: Basis,
     ) {
         let order = &mut self.orders[at];
         order.quantity -= quantity;
@@ -180,6 +181,7 @@ impl Naive {
             liquidity: Liquidity::Added,
             match_number,
             tape,
+            basis,
         };
         self.told.push((*session, *token, executed));
     }
@@ -195,7 +197,8 @@ impl Naive {
             if left > 0 && matches!(self.orders[at].owner, Owner::Strategy { .. }) {
                 let filled = left.min(self.orders[at].quantity);
                 let number = self.next_match();
-                self.fill(at, filled, number, tape);
+                let basis = if tape.is_some() { Basis::Queue } else { Basis::Hidden };
+                self.fill(at, filled, number, tape, basis);
                 left -= filled;
             }
         }
@@ -355,7 +358,7 @@ impl Naive {
             if is_market {
                 self.orders[at].taken += traded;
             } else {
-                self.fill(at, traded, match_number, None);
+                self.fill(at, traded, match_number, None, Basis::Queue);
             }
             let told = Outcome::Executed {
                 quantity: Quantity(traded),
@@ -364,6 +367,7 @@ impl Naive {
                 liquidity: Liquidity::Removed,
                 match_number,
                 tape,
+                basis: Basis::Queue,
             };
             self.told.push((session, token, told));
         }

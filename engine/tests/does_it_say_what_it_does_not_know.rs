@@ -100,8 +100,10 @@ impl World {
         }))
     }
 
+    /// What sessions are told, without what everybody is.
     fn told(&mut self) -> Vec<Outcome> {
-        let told = self.engine.outbox().iter().map(|event| event.outcome).collect();
+        let outcomes = self.engine.outbox().iter().map(|event| event.outcome);
+        let told = outcomes.filter(|outcome| !outcome.is_public()).collect();
         self.engine.clear_outbox();
         told
     }
@@ -209,7 +211,7 @@ fn an_absurd_market_is_traded_on_by_nobody() {
     assert_eq!(world.told(), []);
     assert_eq!(refused(&world.buy("X", 9_000)), RejectReason::Quarantined);
     // After a halt a market may open anywhere.
-    world.market(X, MarketAction::Status { state: TradingState::Trading });
+    world.market(X, MarketAction::status(TradingState::Trading));
     assert_eq!(world.states(), [TopState::Good; 2]);
 }
 
@@ -247,13 +249,13 @@ fn a_halt_refuses_and_fills_nothing() {
     let mut world = World::new(64);
     assert!(accepted(&world.buy("X", 100)));
     for state in [TradingState::Halted, TradingState::Paused, TradingState::QuotationOnly] {
-        world.market(X, MarketAction::Status { state });
+        world.market(X, MarketAction::status(state));
         assert_eq!(world.states(), [TopState::Halted, TopState::Good]);
         assert_eq!(refused(&world.buy("X", 100)), RejectReason::Halted);
     }
     world.add(X, 7, Side::Sell, 90);
     assert_eq!(world.told(), []);
-    world.market(X, MarketAction::Status { state: TradingState::Trading });
+    world.market(X, MarketAction::status(TradingState::Trading));
     assert_eq!(world.states(), [TopState::Good; 2]);
 }
 

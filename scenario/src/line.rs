@@ -84,6 +84,71 @@ pub enum Line {
         #[serde(flatten)]
         figures: Figures,
     },
+    /// The tape trades an instrument or no longer.
+    Status {
+        /// The instrument.
+        symbol: String,
+        /// `halted`, `paused`, `quotation` or `trading`.
+        state: &'static str,
+        /// Why, where the tape says.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        reason: Option<String>,
+    },
+    /// A market centre stops trading an instrument, or goes on.
+    OperationalHalt {
+        /// The instrument.
+        symbol: String,
+        /// `nasdaq`, `bx` or `psx`.
+        market: &'static str,
+        /// `halted` or `trading`.
+        state: &'static str,
+    },
+    /// The prices for the next reopening auction.
+    Collar {
+        /// The instrument.
+        symbol: String,
+        /// From which the others were counted.
+        price: Amount,
+        /// The highest.
+        upper: Amount,
+        /// The lowest.
+        lower: Amount,
+        /// How often the auction was put off.
+        extension: u32,
+    },
+    /// The price test of short sales.
+    ShortSale {
+        /// The instrument.
+        symbol: String,
+        /// `free`, `restricted_today` or `restriction_remains`.
+        restriction: &'static str,
+    },
+    /// An IPO's release for quotation.
+    Release {
+        /// The instrument.
+        symbol: String,
+        /// When, in seconds since midnight; none where it is put off.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        seconds: Option<u32>,
+        /// Its price; none where it is put off.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        price: Option<Amount>,
+    },
+    /// The levels of the market-wide circuit breaker.
+    BreakerLevels {
+        /// Index points.
+        levels: [Amount; 3],
+    },
+    /// A level of the market-wide circuit breaker is breached.
+    Breaker {
+        /// 1, 2 or 3.
+        level: u8,
+    },
+    /// The recorded day's next phase begins.
+    System {
+        /// Which.
+        phase: &'static str,
+    },
     /// The displayed book.
     Book {
         /// The instrument.

@@ -10,7 +10,7 @@ use spindle_engine::command::{
 };
 use spindle_engine::event::{self, Event, Field, Liquidity, Outcome, RejectReason};
 use spindle_engine::{Capacity, Divergence, Engine, EngineConfig};
-use spindle_feed::event::{Cross, MarketAction, MarketEvent, TradingState};
+use spindle_feed::event::{Cross, MarketAction, MarketEvent};
 use spindle_risk::{Gate, GateConfig, Measure};
 use spindle_types::{
     AccountId, EventTime, InstrumentId, MatchNumber, OrderReference, OrderToken, Price, Quantity,
@@ -20,8 +20,10 @@ use spindle_types::{
 use crate::decimal::{Amount, Shares};
 use crate::edge::HIGHEST;
 use crate::line::{Figure, Figures, Level, Line, Rejected};
-use crate::op::{self, Id, Kind, Op, Phase, Side, TapeEvent, Tif};
+use crate::op::{self, Id, Kind, Op, Phase, Sale, Side, TapeEvent, Tif};
 use crate::{Matcher, edge};
+
+mod states;
 
 /// How much a venue holds at once.
 #[derive(Clone, Copy, Debug)]
@@ -248,9 +250,11 @@ impl Venue {
         let enter = Enter {
             token,
             symbol: self.engine.instruments().get(instrument).symbol,
-            side: match op.side {
-                Side::Buy => OrderSide::Buy,
-                Side::Sell => OrderSide::Sell,
+            side: match (op.side, op.sale) {
+                (Side::Buy, _) => OrderSide::Buy,
+                (Side::Sell, Sale::Long) => OrderSide::Sell,
+                (Side::Sell, Sale::Short) => OrderSide::SellShort,
+                (Side::Sell, Sale::ShortExempt) => OrderSide::SellShortExempt,
             },
             quantity: shares_of(op.quantity),
             limit: op.price.map(price_of),
@@ -377,12 +381,15 @@ impl Venue {
             Phase::Closed => TradingPhase::Closed,
         };
         let reference = op.reference.map(price_of);
-        self.engine.on_phase_change(self.now, instrument, phase, reference);
-        Ok(())
+        let changed = self.engine.on_phase_change(self.now, instrument, phase, reference);
+        changed.map(|_| ()).map_err(|why| Rejected::because(why.name()))
     }
 
     fn tape(&mut self, op: &op::Tape) -> Result<(), Rejected> {
-        let instrument = self.find(&op.symbol)?;
+        let instrument = match op.event.is_of_the_market() {
+            true => InstrumentId(0),
+            false => self.find(&op.symbol)?,
+        };
         edge::tape(op)?;
         let known = |reference: Option<u64>| reference.and_then(|known| self.tape.get(&known));
         let old = known(op.reference).filter(|(at, _)| *at == instrument).copied();
@@ -394,7 +401,7 @@ impl Venue {
         if known(comes).is_some() {
             return Err(Rejected::because("duplicate_ref"));
         }
-        if op.reference.is_some() && op.event != TapeEvent::Add && old.is_none() {
+        if op.event.names_an_order() && old.is_none() {
             return Err(Rejected::because("unknown_ref"));
         }
         // Beyond its capacity the engine gives the book up for the day.
@@ -429,24 +436,11 @@ impl Venue {
             // The side of the hidden order changes nothing.
             (TapeEvent::Trade, _) => MarketAction::Trade { quantity, price, match_number },
             (TapeEvent::Cross, _) => {
-                let kind = match op.kind {
-                    Some(op::Cross::Opening) => Cross::Opening,
-                    Some(op::Cross::Closing) => Cross::Closing,
-                    Some(op::Cross::Halt) => Cross::Halt,
-                    None => Cross::Other,
-                };
+                let kind = op.kind.map_or(Cross::Other, Into::into);
                 let quantity = quantity.0.into();
                 MarketAction::Cross { quantity, price, kind, match_number }
             }
-            (TapeEvent::Status, _) => {
-                let state = match op.state.unwrap_or_default() {
-                    op::State::Halted => TradingState::Halted,
-                    op::State::Paused => TradingState::Paused,
-                    op::State::Quotation => TradingState::QuotationOnly,
-                    op::State::Trading => TradingState::Trading,
-                };
-                MarketAction::Status { state }
-            }
+            _ => states::action(op, self.engine.instruments().get(instrument).symbol),
         };
         let left = old.map_or(0, |(_, left)| left);
         let stands = match op.event {
@@ -455,7 +449,7 @@ impl Venue {
             TapeEvent::Execute | TapeEvent::Cancel => {
                 Some((reference, left.saturating_sub(quantity.0)))
             }
-            TapeEvent::Delete | TapeEvent::Trade | TapeEvent::Cross | TapeEvent::Status => None,
+            _ => None,
         };
         self.tape.remove(&reference.0);
         if let Some((reference, shares)) = stands.filter(|(_, shares)| *shares > 0) {
@@ -500,7 +494,7 @@ impl Venue {
     fn line(&mut self, event: &Event, answer: &mut Vec<Line>) {
         let id = self.by_token.get(&event.token).copied().unwrap_or_default();
         let half = self.half.take();
-        if let Outcome::Executed { quantity, price, open, liquidity, match_number, tape } =
+        if let Outcome::Executed { quantity, price, open, liquidity, match_number, tape, .. } =
             event.outcome
         {
             let instrument = self.open.get(&id).map(|own| own.instrument);
@@ -551,6 +545,7 @@ impl Venue {
                 let (auction, figures) = (kind.name(), figures.into());
                 Some(Line::Auction { symbol: text(symbol), auction, figures })
             }
+            Outcome::State { symbol, change } => Some(states::line(text(symbol), change)),
             Outcome::Rejected { reason, limit, observed, .. } => {
                 Some(Line::Rejected(rejected(reason, limit, observed)))
             }
@@ -656,7 +651,7 @@ fn rejected(reason: RejectReason, limit: u64, observed: u64) -> Rejected {
             }
             Measure::None => Rejected::because(reason.name()),
         },
-        RejectReason::PriceOffTick | RejectReason::PostOnly => {
+        RejectReason::PriceOffTick | RejectReason::PostOnly | RejectReason::ShortSale => {
             Rejected::because(reason.name()).with(money(limit), money(observed))
         }
         RejectReason::QuantityOffLot | RejectReason::Capacity => {

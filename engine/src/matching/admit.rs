@@ -94,6 +94,9 @@ impl Engine {
         if known.trading != TradingState::Trading || known.phase == TradingPhase::Halted {
             return Err(RejectReason::Halted.into());
         }
+        if known.operationally_halted {
+            return Err(RejectReason::OperationalHalt.into());
+        }
         Ok(())
     }
 
@@ -191,6 +194,9 @@ impl Engine {
         if special.post_only && !terms.keeps_place && known.phase == TradingPhase::Continuous {
             terms.limit = self.slide(instrument, known, terms)?;
         }
+        if !terms.keeps_place {
+            self.admit_short_sale(instrument, known, terms.side, terms.limit)?;
+        }
         Ok(())
     }
 
@@ -252,6 +258,29 @@ impl Engine {
             }
         }
         Ok(())
+    }
+
+    /// Checks a short sale against the price test: while the instrument is restricted, its limit
+    /// must lie above the best bid. One without a limit could trade anywhere.
+    #[inline]
+    pub(crate) fn admit_short_sale(
+        &self,
+        instrument: InstrumentId,
+        known: &Instrument,
+        side: OrderSide,
+        limit: Option<Price>,
+    ) -> Result<(), Refusal> {
+        if side != OrderSide::SellShort || !known.short_sale_restricted() {
+            return Ok(());
+        }
+        let bid = self.books.best(instrument, Side::Buy).map_or(0, |best| best.price.0);
+        match limit {
+            Some(limit) if limit.0 > bid => Ok(()),
+            limit => {
+                let observed = limit.map_or(0, |limit| limit.0.into());
+                Err(refusal(RejectReason::ShortSale, bid.into(), observed))
+            }
+        }
     }
 
     /// The limit of a post-only order that stands without trading.

@@ -112,8 +112,8 @@ fn market() -> impl Strategy<Value = Input> {
         2 => reference().prop_map(|reference| MarketAction::Delete { reference }),
         1 => (quantity(), price()).prop_map(|(quantity, price)| MarketAction::Trade {
             quantity, price, match_number: MatchNumber(1) }),
-        1 => prop_oneof![1 => Just(TradingState::Halted), 4 => Just(TradingState::Trading)]
-            .prop_map(|state| MarketAction::Status { state }),
+        1 => prop_oneof![1 => Just(TradingState::Halted), 12 => Just(TradingState::Trading)]
+            .prop_map(MarketAction::status),
     ]
     .prop_map(Input::Market)
 }
@@ -202,7 +202,7 @@ impl Course {
                 engine.on_command(&command(0, Action::MassCancel(mass)), &mut ());
             }
             Input::Phase { phase, near } => {
-                engine.on_phase_change(time, X, phase, near.map(Price));
+                let _ = engine.on_phase_change(time, X, phase, near.map(Price));
             }
             Input::Time(by) => {
                 self.time += by;

@@ -172,7 +172,8 @@ impl Session {
             | Outcome::Checked { .. }
             | Outcome::MassCanceled { .. }
             | Outcome::Indicative { .. }
-            | Outcome::Auction { .. } => {}
+            | Outcome::Auction { .. }
+            | Outcome::State { .. } => {}
         }
         Answer::of(event)
     }
@@ -199,7 +200,8 @@ pub const fn is_first_answer(event: &Event) -> bool {
         Outcome::Executed { .. }
         | Outcome::Triggered
         | Outcome::Indicative { .. }
-        | Outcome::Auction { .. } => false,
+        | Outcome::Auction { .. }
+        | Outcome::State { .. } => false,
     }
 }
 

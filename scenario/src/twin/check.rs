@@ -52,10 +52,14 @@ impl Twin {
 
     fn check_phase(&self, at: usize) -> Result<(), Rejected> {
         let instrument = &self.instruments[at];
+        if self.day_is_over() {
+            return Err(Rejected::because("closed"));
+        }
         match instrument.phase {
             Phase::Closed => Err(Rejected::because("closed")),
             Phase::Halted => Err(Rejected::because("halted")),
             _ if instrument.state != State::Trading => Err(Rejected::because("halted")),
+            _ if !instrument.tape_trades() => Err(Rejected::because("operational_halt")),
             _ => Ok(()),
         }
     }

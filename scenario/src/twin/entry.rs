@@ -42,6 +42,7 @@ impl Twin {
             }
             limit => limit,
         };
+        self.check_short_sale(at, op.sale, limit)?;
         let slid = limit.filter(|_| limit != asked.limit).map(Amount::new);
         self.used.insert(op.id);
         self.tell(Line::Accepted { id: op.id, price: slid });
@@ -53,6 +54,7 @@ impl Twin {
             session: op.session.clone().unwrap_or_else(|| op.account.clone()),
             at,
             side: op.side,
+            sale: op.sale,
             kind: op.kind,
             limit,
             price: None,

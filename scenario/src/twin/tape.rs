@@ -3,7 +3,7 @@
 use super::{Order, Place, Twin, badness};
 use crate::edge;
 use crate::line::Rejected;
-use crate::op::{Id, Kind, Side, Tape, TapeEvent, Tif};
+use crate::op::{Id, Kind, Sale, Side, Tape, TapeEvent, Tif};
 
 impl Twin {
     /// An order of the market that must be there.
@@ -13,6 +13,11 @@ impl Twin {
     }
 
     pub(super) fn tape_does(&mut self, op: &Tape) -> Result<(), Rejected> {
+        if op.event.is_of_the_market() {
+            edge::tape(op)?;
+            self.market_says(op);
+            return Ok(());
+        }
         let unknown = Rejected::because("unknown_instrument");
         let at = self.instrument(&op.symbol).ok_or(unknown)?;
         edge::tape(op)?;
@@ -41,7 +46,22 @@ impl Twin {
                     self.print(at, price.unwrap_or(0));
                 }
             }
-            (TapeEvent::Status, _) => self.instruments[at].state = op.state.unwrap_or_default(),
+            (
+                TapeEvent::Status
+                | TapeEvent::OperationalHalt
+                | TapeEvent::Collar
+                | TapeEvent::ShortSale
+                | TapeEvent::Release,
+                _,
+            ) => self.tape_says(at, op),
+            // The whole market's are not of an instrument.
+            (
+                TapeEvent::Imbalance
+                | TapeEvent::BreakerLevels
+                | TapeEvent::Breaker
+                | TapeEvent::System,
+                _,
+            ) => {}
             (_, None) => return Err(Rejected::because("unknown_ref")),
             // Shares that a cross prints again.
             (TapeEvent::Execute, Some(old)) if op.printable == Some(false) => {
@@ -83,6 +103,7 @@ impl Twin {
             session: String::new(),
             at,
             side,
+            sale: Sale::Long,
             kind: Kind::Limit,
             limit: Some(price),
             price: Some(price),
@@ -145,7 +166,7 @@ impl Twin {
 
     /// The first of a side's orders of strategies, while the tape fills any.
     fn first_own(&self, at: usize, side: Side, with_hidden: bool) -> Option<&Order> {
-        if !self.instruments[at].trades() {
+        if !self.trades(at) {
             return None;
         }
         let fits = |order: &&Order| !order.is_tape && (with_hidden || order.is_displayed());
