@@ -9,6 +9,7 @@ use spindle_engine::event::Event;
 use spindle_types::{AccountId, EventTime, SessionId};
 
 use crate::config::{CheckedUser, ConfigError, GatewayConfig, Limits};
+use crate::lockstep::Wait;
 use crate::notice::{GatewayNotice, UserName};
 use crate::ouch::answer::Answer;
 use crate::ouch::inbound;
@@ -80,6 +81,8 @@ pub struct Desk {
     ticks: Option<quanta::Clock>,
     stats: GatewayStats,
     notices: Option<Producer<GatewayNotice>>,
+    /// In lockstep, what each user waits for; `None` while it has its turn.
+    waits: Option<Box<[Option<Wait>]>>,
 }
 
 impl Desk {
@@ -112,6 +115,7 @@ impl Desk {
             ticks: config.stamps.then(quanta::Clock::new),
             stats: GatewayStats::new(),
             notices: None,
+            waits: None,
         };
         desk.tell_all(&Answer::start_of_day(time));
         Ok(desk)
@@ -152,6 +156,69 @@ impl Desk {
     /// The name of a user.
     pub(crate) fn user_name(&self, user: usize) -> UserName {
         self.users[user].name()
+    }
+
+    /// From now on debug packets say what a user waits for, and nothing more is taken from one who
+    /// waits.
+    pub(crate) fn lockstep(&mut self) {
+        self.waits = Some(vec![None; self.users.len()].into_boxed_slice());
+    }
+
+    /// A user's debug packet: whether it begins to wait with it.
+    pub(crate) fn debug(&mut self, user: usize, text: &[u8]) -> Result<bool, CloseCause> {
+        let Some(waits) = &mut self.waits else {
+            return Ok(false);
+        };
+        waits[user] = Some(Wait::parse(text).map_err(CloseCause::Wait)?);
+        Ok(true)
+    }
+
+    /// Whether a user waits, in lockstep.
+    #[inline]
+    pub(crate) fn is_waiting(&self, user: usize) -> bool {
+        self.waits.as_ref().is_some_and(|waits| waits[user].is_some())
+    }
+
+    /// What a user waits for.
+    pub(crate) fn wait_of(&self, user: usize) -> Option<Wait> {
+        self.waits.as_ref().and_then(|waits| waits[user])
+    }
+
+    /// A user's wait is over.
+    pub(crate) fn release(&mut self, user: usize) {
+        if let Some(waits) = &mut self.waits {
+            waits[user] = None;
+        }
+    }
+
+    /// The user with these credentials.
+    pub(crate) fn user_of(&self, request: &LoginRequest) -> Option<usize> {
+        let given = Credentials::new(request.username, request.password);
+        let mut found = None;
+        // Every user is compared, so that the time does not tell which names exist.
+        for (index, user) in self.users.iter().enumerate() {
+            if user.credentials.matches(&given) {
+                found = Some(index);
+            }
+        }
+        found
+    }
+
+    /// The user of a session.
+    #[inline]
+    pub(crate) fn user_of_session(&self, session: SessionId) -> Option<usize> {
+        let found = self.by_session.get(session.index()).copied().unwrap_or(NOBODY);
+        (found != NOBODY).then_some(usize::from(found))
+    }
+
+    /// Whether a user is logged in.
+    pub(crate) fn is_logged_in(&self, user: usize) -> bool {
+        self.users[user].logged_in
+    }
+
+    /// Users.
+    pub(crate) fn users(&self) -> usize {
+        self.users.len()
     }
 
     /// The stream of a user.
@@ -229,14 +296,7 @@ impl Desk {
 
     /// The decision, and for a refusal whether waiting could change it.
     fn decide_login(&self, request: &LoginRequest) -> Result<(usize, u64), (Refusal, bool)> {
-        let given = Credentials::new(request.username, request.password);
-        // Every user is compared, so that the time does not tell which names exist.
-        let mut found = None;
-        for (index, user) in self.users.iter().enumerate() {
-            if user.credentials.matches(&given) {
-                found = Some(index);
-            }
-        }
+        let found = self.user_of(request);
         let index = found.ok_or((Refusal::NotAuthorized, false))?;
         let user = &self.users[index];
         let standing = Standing {

@@ -3,9 +3,11 @@
 pub mod client;
 pub mod clock;
 pub mod config;
+pub mod delay;
 pub mod desk;
 pub mod gateway;
 pub mod line;
+pub mod lockstep;
 pub mod notice;
 pub mod ouch;
 pub mod soup;

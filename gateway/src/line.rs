@@ -118,6 +118,10 @@ impl Line {
             self.link.excuse(now);
             self.stopped = false;
         }
+        if self.user.is_some_and(|user| desk.is_waiting(user)) {
+            self.stopped = true;
+            return Ok(0);
+        }
         for taken in 0..desk.limits().requests_max {
             if !desk.takes_requests() {
                 desk.count_ring_full();
@@ -158,6 +162,15 @@ impl Line {
                     return Ok(false);
                 }
             }
+            Inbound::Debug(text) => {
+                let begins = match self.user {
+                    Some(user) => desk.debug(user, text)?,
+                    None => false,
+                };
+                self.input.consume(length);
+                self.stopped |= begins;
+                return Ok(!begins);
+            }
             Inbound::Nothing => {}
         }
         self.input.consume(length);
@@ -184,6 +197,16 @@ impl Line {
             }
         });
         true
+    }
+
+    /// The place of its user in the configuration.
+    pub(crate) const fn user_index(&self) -> Option<usize> {
+        self.user
+    }
+
+    /// Sends a debug packet; false, and nothing is sent, while other bytes wait.
+    pub(crate) fn say(&mut self, desk: &Desk, text: &[u8]) -> bool {
+        self.link.say(stream(self.user, desk), text)
     }
 
     /// What a login came to, once.

@@ -13,6 +13,7 @@ use thiserror::Error;
 use super::codec::{FrameError, LoginAccepted, LoginRequest, Packet, SessionName};
 use super::login::Refusal;
 use super::stream::{Cursor, Stream};
+use crate::lockstep::WaitError;
 use crate::ouch::DecodeError;
 
 /// The times of a connection, all in nanoseconds.
@@ -82,6 +83,9 @@ pub enum CloseCause {
     /// Bytes that are no packet.
     #[error("{0}")]
     Frame(FrameError),
+    /// In lockstep: a debug packet that is no wait.
+    #[error("{0}")]
+    Wait(WaitError),
     /// A packet that has no place here.
     #[error("packet type '{}' {}", char::from(*.packet_type), if *.logged_in {
         "does not come from a client"
@@ -121,6 +125,8 @@ pub enum Inbound<'a> {
     Login(&'a LoginRequest),
     /// A message of the layer above.
     Message(&'a [u8]),
+    /// A debug packet of who is logged in. It means nothing but in lockstep.
+    Debug(&'a [u8]),
     /// Nothing.
     Nothing,
 }
@@ -219,6 +225,7 @@ impl Link {
     pub fn receive<'a>(&mut self, packet: Packet<'a>, now: u64) -> Result<Inbound<'a>, CloseCause> {
         self.received = now;
         match (self.phase, packet) {
+            (Phase::Live, Packet::Debug(text)) => Ok(Inbound::Debug(text)),
             (Phase::Ending | Phase::Closing { .. }, _) | (_, Packet::Debug(_)) => {
                 Ok(Inbound::Nothing)
             }
@@ -249,6 +256,15 @@ impl Link {
     pub fn refuse(&mut self, refusal: Refusal, now: u64) {
         self.control.push(Packet::LoginRejected(refusal.code()));
         self.phase = Phase::Closing { cause: CloseCause::Refused(refusal), since: now };
+    }
+
+    /// Sends a debug packet of at most 48 bytes; false, and nothing is sent, while other bytes wait.
+    pub fn say(&mut self, stream: &Stream, text: &[u8]) -> bool {
+        let ready = self.is_live() && self.output(stream).is_empty() && text.len() <= 48;
+        if ready {
+            self.control.push(Packet::Debug(text));
+        }
+        ready
     }
 
     /// Ends the session: what is left of the stream goes out, then the end of the session, and the

@@ -121,6 +121,11 @@ impl Encoder {
         (!self.message.is_empty()).then_some(&self.message)
     }
 
+    /// The message that was encoded last.
+    pub(crate) fn message(&self) -> &[u8] {
+        &self.message
+    }
+
     fn learn(&mut self, locate: u16, action: &MarketAction) {
         let symbol = match action {
             MarketAction::Add { symbol, .. } | MarketAction::Directory { symbol, .. } => *symbol,
