@@ -33,6 +33,13 @@ pub enum RiskChange {
         /// All its limits there from now on.
         limits: Limits,
     },
+    /// Puts an account into a firm, or into none.
+    Firm {
+        /// Which account.
+        account: AccountId,
+        /// Its firm from now on.
+        firm: Option<u16>,
+    },
     /// Sets what the gate keeps of an instrument.
     Instrument {
         /// Which; it must be known.
@@ -139,6 +146,14 @@ impl Engine {
                     false => Err(GateError::InUse.into()),
                 }
             }
+            RiskChange::Firm { account, firm } => {
+                exists(Target::Account(account))?;
+                firm.map_or(Ok(()), |firm| exists(Target::Firm(firm)))?;
+                match self.gate.may_set_account(account, firm) {
+                    true => Ok(()),
+                    false => Err(GateError::InUse.into()),
+                }
+            }
             RiskChange::Kill { target, .. } => exists(target),
             RiskChange::Arm { target } => match self.gate.is_stopped(target) {
                 true => exists(target),
@@ -169,6 +184,10 @@ impl Engine {
                 if let Some(instrument) = self.instruments.find(symbol) {
                     self.gate.set_instrument(instrument, state);
                 }
+                Ok(())
+            }
+            RiskChange::Firm { account, firm } => {
+                self.gate.set_account(account, firm);
                 Ok(())
             }
             RiskChange::Kill { target, cause } => {

@@ -225,23 +225,29 @@ impl Gate {
         self.sets_max - self.sets.len()
     }
 
-    /// Makes an account known and puts it into a firm; what it has open stays counted where it was.
-    /// False where either is beyond the tables, or where the firm would change while something of the account is counted.
-    pub fn set_account(&mut self, account: AccountId, firm: Option<u16>) -> bool {
+    /// Whether an account can be put into a firm: both lie within the tables, and the firm does not
+    /// change while orders of the account are counted there.
+    pub fn may_set_account(&self, account: AccountId, firm: Option<u16>) -> bool {
         let firm = firm.unwrap_or(NO_FIRM);
         if account.index() >= self.accounts
             || (firm != NO_FIRM && self.owner_of(Target::Firm(firm)).is_none())
         {
             return false;
         }
-        let owner = &mut self.owners[account.index()];
-        let is_used = owner.flow.orders > 0;
-        if owner.known && owner.firm != firm && is_used {
-            return false;
+        let owner = &self.owners[account.index()];
+        !owner.known || owner.firm == firm || owner.flow.orders == 0
+    }
+
+    /// Makes an account known and puts it into a firm; false, and nothing changes, where that cannot
+    /// be.
+    pub fn set_account(&mut self, account: AccountId, firm: Option<u16>) -> bool {
+        let may = self.may_set_account(account, firm);
+        if may {
+            let owner = &mut self.owners[account.index()];
+            owner.known = true;
+            owner.firm = firm.unwrap_or(NO_FIRM);
         }
-        owner.known = true;
-        owner.firm = firm;
-        true
+        may
     }
 
     /// Sets the limits of an account, a session or a firm; what is counted stays counted. An account
@@ -802,19 +808,17 @@ impl Gate {
     /// Lets somebody go on who was stopped; false where there is no such owner, or it was not
     /// stopped. What counted towards stopping it by itself begins anew.
     pub fn arm(&mut self, target: Target) -> bool {
-        let killed = match target {
-            Target::All => &mut self.all_killed,
-            _ => match self.owner_of(target) {
-                Some(owner) => {
-                    let owner = &mut self.owners[owner as usize];
-                    (owner.rejects, owner.fills) = Default::default();
-                    &mut owner.killed
-                }
-                None => return false,
-            },
+        let killed = match (target, self.owner_of(target)) {
+            (Target::All, _) => std::mem::take(&mut self.all_killed),
+            (_, Some(owner)) => std::mem::take(&mut self.owners[owner as usize].killed),
+            (_, None) => 0,
         };
-        if std::mem::take(killed) == 0 {
+        if killed == 0 {
             return false;
+        }
+        if let Some(owner) = self.owner_of(target) {
+            let owner = &mut self.owners[owner as usize];
+            (owner.rejects, owner.fills) = Default::default();
         }
         self.kills -= 1;
         self.tell(Notice::Armed { target });

@@ -121,6 +121,17 @@ pub struct Warned {
     pub observed: u64,
 }
 
+/// Something that the operator is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Told {
+    /// A sum has reached the part of its limit that is told.
+    Warning(Warned),
+    /// Somebody was stopped.
+    Killed(Who, Cause),
+    /// Somebody may go on.
+    Armed(Who),
+}
+
 /// An open order.
 #[derive(Clone, Copy, Debug)]
 struct Open {
@@ -225,10 +236,8 @@ pub struct NaiveGate {
     tripped: bool,
     /// What the order that was let through last would bring sums to.
     pending: Vec<Reached>,
-    /// Warnings that were told.
-    pub warnings: Vec<Warned>,
-    /// Who was stopped, and why.
-    pub stops: Vec<(Who, Cause)>,
+    /// What the operator was told, in order.
+    pub told: Vec<Told>,
 }
 
 /// Price units in one of the currency.
@@ -318,13 +327,10 @@ impl NaiveGate {
             .extend(limits.iter().map(|&(key, currency, value)| (who, key, currency, value)));
     }
 
-    /// Sets some limits of somebody and leaves the others; `None` takes one away.
-    pub fn set_some(&mut self, who: Who, limits: &[(Key, usize, Option<u64>)]) {
-        self.limited.push(who);
-        for &(key, currency, value) in limits {
-            self.limits.retain(|(of, is, at, _)| (*of, *is, *at) != (who, key, currency));
-            self.limits.extend(value.map(|value| (who, key, currency, value)));
-        }
+    /// All limits of somebody that were set.
+    pub fn limits_of(&self, who: Who) -> Vec<(Key, usize, u64)> {
+        let its = self.limits.iter().filter(|(of, ..)| *of == who);
+        its.map(|&(_, key, currency, value)| (key, currency, value)).collect()
     }
 
     /// Puts an account into a firm.
@@ -364,16 +370,20 @@ impl NaiveGate {
         self.tripped = true;
         if !self.is_stopped(who) {
             self.killed.push((who, cause));
-            self.stops.push((who, cause));
+            self.told.push(Told::Killed(who, cause));
         }
     }
 
     /// Lets somebody go on.
     pub fn arm(&mut self, who: Who) -> bool {
         let was = self.is_stopped(who);
+        if was {
+            self.told.push(Told::Armed(who));
+        }
         self.killed.retain(|(of, _)| *of != who);
         self.windows.retain(|window| {
-            window.who != who || !matches!(window.key, Key::KillFillsMax | Key::KillRejectsMax)
+            !was || window.who != who
+                || !matches!(window.key, Key::KillFillsMax | Key::KillRejectsMax)
         });
         was
     }
@@ -386,6 +396,11 @@ impl NaiveGate {
     /// Whether orders of these are to be cancelled because somebody was stopped since the last look.
     pub fn take_tripped(&mut self) -> bool {
         std::mem::take(&mut self.tripped)
+    }
+
+    /// Whether somebody was stopped since the last look.
+    pub const fn has_tripped(&self) -> bool {
+        self.tripped
     }
 
     /// Whether an owner of these was stopped.

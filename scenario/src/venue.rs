@@ -23,6 +23,7 @@ use crate::line::{Figure, Figures, Level, Line, Rejected};
 use crate::op::{self, Id, Kind, Op, Phase, Sale, Side, TapeEvent, Tif};
 use crate::{Matcher, edge};
 
+mod risk;
 mod states;
 
 /// How much a venue holds at once.
@@ -52,6 +53,8 @@ pub struct Venue {
     accounts: Names,
     sessions: Names,
     groups: Names,
+    firms: Names,
+    currencies: Names,
     /// Ids of orders that were ever accepted.
     used: HashSet<Id>,
     open: HashMap<Id, Own>,
@@ -87,6 +90,16 @@ impl Names {
         let number = u16::try_from(self.0.len()).ok().filter(|number| *number < most)?;
         self.0.insert(name.into(), number);
         Some(number)
+    }
+
+    /// One name, with the number 0.
+    fn with(name: &str) -> Self {
+        Self(HashMap::from([(name.into(), 0)]))
+    }
+
+    /// The name of a number.
+    fn name(&self, number: u16) -> Option<String> {
+        self.0.iter().find(|(_, of)| **of == number).map(|(name, _)| name.clone())
     }
 }
 
@@ -129,6 +142,8 @@ impl Venue {
             accounts: Names::default(),
             sessions: Names::default(),
             groups: Names::default(),
+            firms: Names::default(),
+            currencies: Names::with("USD"),
             used: HashSet::new(),
             open: HashMap::new(),
             by_token: HashMap::new(),
@@ -153,6 +168,7 @@ impl Venue {
         match op {
             Op::Instrument(op) => self.instrument(op).map_err(|why| why.of_op("instrument"))?,
             Op::Account(op) => self.account(op).map_err(|why| why.of_op("account"))?,
+            Op::New(op) if op.check_only => self.check(op, answer),
             Op::New(op) => self.enter(op, answer).map_err(|why| why.of(op.id))?,
             Op::Cancel(op) => self.cancel(op.id).map_err(|why| why.of(op.id))?,
             Op::Replace(op) => self.replace(op, answer).map_err(|why| why.of(op.new_id))?,
@@ -166,6 +182,10 @@ impl Venue {
                 self.engine.on_time(self.now);
             }
             Op::Tape(op) => self.tape(op).map_err(|why| why.of_op("tape"))?,
+            Op::Limits(op) => self.limits(op).map_err(|why| why.of_op("limits"))?,
+            Op::Reference(op) => self.reference(op).map_err(|why| why.of_op("reference"))?,
+            Op::Kill(op) => self.kill(op).map_err(|why| why.of_op("kill"))?,
+            Op::Arm(op) => self.arm(op).map_err(|why| why.of_op("arm"))?,
             Op::Book(op) => answer.push(self.book(op).map_err(|why| why.of_op("book"))?),
         }
         self.tell(answer);
@@ -194,6 +214,7 @@ impl Venue {
             lot: op.lot.map_or(1, |lot| shares_of(lot).0),
         };
         self.engine.set_instrument(instrument, settings);
+        self.set_currency(instrument, op.currency.as_deref())?;
         self.symbols.insert(op.symbol.clone(), instrument);
         Ok(())
     }
@@ -211,6 +232,7 @@ impl Venue {
 
     fn account(&mut self, op: &op::Account) -> Result<(), Rejected> {
         let account = self.account_of(&op.account)?;
+        self.set_firm(account, op.firm.as_deref())?;
         let self_trade = match (&op.group, op.self_trade) {
             (Some(group), Some(mode)) => {
                 let full = Rejected::because("capacity");
@@ -267,13 +289,16 @@ impl Venue {
                     None | Some(Shares(0)) => Quantity::ZERO,
                     Some(minimum) => shares_of(minimum),
                 },
-                check_only: false,
+                check_only: op.check_only,
             },
             time_in_force: time_in_force(op.tif, op.expire_ns),
             attributes: Attributes::default(),
         };
         let own = Own { token, session, account, instrument };
         self.command(session, account, Action::Enter(enter));
+        if op.check_only {
+            return self.checked(op.id, answer);
+        }
         self.answered(op.id, own, enter.limit, answer)
     }
 
@@ -327,7 +352,7 @@ impl Venue {
                 answer.push(Line::Replaced { id: before, new_id: id, price: slid(limit) });
             }
             Outcome::Rejected { reason, limit, observed, .. } => {
-                self.engine.clear_outbox();
+                self.engine.forget_events(1);
                 return Err(rejected(reason, limit, observed));
             }
             // A replacement that leaves nothing open cancels.
@@ -365,7 +390,7 @@ impl Venue {
             side: op.side.map(Into::into),
         };
         // Asked by an operator, who is none of the sessions.
-        self.command(SessionId(u16::MAX), AccountId(0), Action::MassCancel(mass));
+        self.command(SessionId(u16::MAX), AccountId(u16::MAX), Action::MassCancel(mass));
         Ok(())
     }
 
@@ -479,8 +504,9 @@ impl Venue {
         Ok(Line::Book { symbol, bids: levels(buy), asks: levels(sell) })
     }
 
-    /// Hands on what the engine has told.
+    /// Hands on what the gate and the engine have told.
     fn tell(&mut self, answer: &mut Vec<Line>) {
+        self.tell_notices(answer);
         for at in 0..self.engine.outbox().len() {
             let event = self.engine.outbox()[at];
             self.line(&event, answer);
@@ -575,6 +601,7 @@ impl Matcher for Venue {
     fn apply(&mut self, op: &Op, answer: &mut Vec<Line>) {
         if let Err(refused) = self.carry_out(op, answer) {
             answer.push(refused);
+            self.tell(answer);
         }
     }
 }

@@ -9,10 +9,10 @@ use rand_core::{Rng, SeedableRng};
 use rand_xoshiro::Xoshiro256PlusPlus;
 use rust_decimal::Decimal;
 use spindle_risk::{
-    Form, Gate, GateConfig, Holder, InstrumentState, Key, Limits, Market, Notice, OFF, Purpose,
-    Request, Reserved, Sale, Target, Unit,
+    Check, Form, Gate, GateConfig, Holder, InstrumentState, Key, Level, Limits, Market, Notice,
+    OFF, Purpose, Request, Reserved, Sale, Target, Unit,
 };
-use spindle_scenario::gate::{About, Ask, NaiveGate, Seen, Shape, Who};
+use spindle_scenario::gate::{About, Ask, NaiveGate, Seen, Shape, Told, Who};
 use spindle_types::{AccountId, EventTime, InstrumentId, Price, Quantity, SessionId, Side};
 
 /// Orders and fills of one run; the next begins with empty gates.
@@ -380,33 +380,28 @@ impl World {
 
     /// Warnings, stops and positions.
     fn compare(&mut self) -> Result<(), String> {
-        let (mut warnings, mut stops) = (Vec::new(), Vec::new());
+        let mut told = Vec::new();
         while let Some(notice) = self.gate.next_notice() {
-            match notice {
-                Notice::Warning { check, level, owner, instrument, limit, observed } => {
-                    let (check, level) = (check.name(), level.name());
-                    warnings.push((level, check, owner, instrument, limit, observed));
-                }
-                Notice::Killed { target, cause } => stops.push((target, cause)),
-                Notice::Armed { .. } => {}
-            }
+            told.push(notice);
         }
-        let theirs: Vec<_> = std::mem::take(&mut self.twin.warnings)
-            .into_iter()
-            .map(|one| {
-                let instrument = InstrumentId(one.instrument as u16);
-                (one.level, one.check, target(one.who), instrument, one.limit, one.observed)
-            })
-            .collect();
-        if warnings != theirs {
-            return Err(format!("warnings: gate {warnings:?}, twin {theirs:?}"));
-        }
-        let theirs: Vec<_> = std::mem::take(&mut self.twin.stops)
-            .into_iter()
-            .map(|(who, cause)| (target(who), cause))
-            .collect();
-        if stops != theirs {
-            return Err(format!("stops: gate {stops:?}, twin {theirs:?}"));
+        let theirs = std::mem::take(&mut self.twin.told).into_iter().map(|one| match one {
+            Told::Warning(one) => Notice::Warning {
+                check: Check::ALL.into_iter().find(|check| check.name() == one.check).expect("one"),
+                level: [Level::Account, Level::Instrument, Level::Session, Level::Firm]
+                    .into_iter()
+                    .find(|level| level.name() == one.level)
+                    .expect("one"),
+                owner: target(one.who),
+                instrument: InstrumentId(one.instrument as u16),
+                limit: one.limit,
+                observed: one.observed,
+            },
+            Told::Killed(who, cause) => Notice::Killed { target: target(who), cause },
+            Told::Armed(who) => Notice::Armed { target: target(who) },
+        });
+        let theirs: Vec<_> = theirs.collect();
+        if told != theirs {
+            return Err(format!("told: gate {told:?}, twin {theirs:?}"));
         }
         for (target, instrument, totals) in self.gate.positions() {
             let who = match target {

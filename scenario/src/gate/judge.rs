@@ -4,7 +4,9 @@ use rust_decimal::Decimal;
 use spindle_risk::{Cause, Key, Purpose, Sale};
 use spindle_types::Side;
 
-use super::{Ask, NaiveGate, Reached, Refused, Seen, Shape, Warned, Who, amount, told, units};
+use super::{
+    Ask, NaiveGate, Reached, Refused, Seen, Shape, Told, Warned, Who, amount, told, units,
+};
 
 /// The highest price of an order.
 fn highest() -> Decimal {
@@ -571,7 +573,8 @@ impl NaiveGate {
             let stands = self.warned.contains(&mark);
             if is_told && !stands {
                 self.warned.push(mark);
-                self.warnings.push(Warned { who, level, check, instrument, limit, observed });
+                let warned = Warned { who, level, check, instrument, limit, observed };
+                self.told.push(Told::Warning(warned));
             } else if !is_told {
                 self.warned.retain(|one| *one != mark);
             }
