@@ -15,8 +15,8 @@ use serde::Deserialize;
 use spindle_accounts::{AccountsConfig, FeeSchedule};
 use spindle_engine::{Capacity, EngineConfig};
 use spindle_gateway::delay::SessionModels;
-use spindle_risk::Limits;
-use spindle_types::{AccountId, PriceUnit, Quantity, SessionId, Symbol};
+use spindle_risk::{Key, Limits};
+use spindle_types::{AccountId, PriceUnit, SessionId, Symbol};
 use thiserror::Error;
 
 use self::strategies::{
@@ -527,13 +527,12 @@ impl Checker<'_> {
             .map_err(|error| self.wrong(place("order_value_max"), error))?;
         let collar_basis_points =
             self.basis_points(table.collar_percent, place("collar_percent"))?;
-        let limits = Limits {
-            order_size_max: Quantity(table.order_size_max),
-            order_value_max,
-            collar_basis_points,
-            open_orders_max: table.open_orders_max,
-        };
-        limits.check().map_err(|error| self.wrong(place("limits"), error))?;
+        let limits = Limits::NONE
+            .with(Key::OrderSizeMax, table.order_size_max.into())
+            .with(Key::OrderValueMax, order_value_max.0)
+            .with(Key::CollarPercent, collar_basis_points.into())
+            .with(Key::OpenOrdersMax, table.open_orders_max.into());
+        limits.check(false).map_err(|error| self.wrong(place("limits"), error))?;
         Ok(limits)
     }
 
@@ -607,8 +606,8 @@ account = "MAKER"
     #[test]
     fn a_good_file_is_taken() {
         let config = Config::parse(GOOD, "venue.toml").expect("a configuration");
-        assert_eq!(config.accounts[0].limits.order_value_max.0, 100_000_000);
-        assert_eq!(config.accounts[0].limits.collar_basis_points, 500);
+        assert_eq!(config.accounts[0].limits.get(Key::OrderValueMax, 0), 100_000_000);
+        assert_eq!(config.accounts[0].limits.get(Key::CollarPercent, 0), 500);
         assert_eq!(config.instruments, ["AAA".parse().unwrap()]);
         assert_eq!(config.engine.first_number, 1);
     }
@@ -618,7 +617,7 @@ account = "MAKER"
         let cases = [
             ("name = \"SPINDLE\"", "nam = \"SPINDLE\"", "line 3: unknown field `nam`"),
             ("500", "-5", "line 10: invalid value: integer `-5`"),
-            ("500", "0", "[[account]] MAKER, limits: limit order_size_max is 0"),
+            ("500", "0", "[[account]] MAKER, limits: order_size_max is 0"),
             ("\"10000.00\"", "\"-1\"", "order_value_max: the price is negative"),
             ("\"10000.00\"", "\"ten\"", "line 11: invalid value"),
             ("\"5\"", "\"5.123\"", "collar_percent: give a percentage"),

@@ -14,7 +14,7 @@ use spindle_gateway::{
     Gateway, GatewayConfig, GatewayError, GatewayNotice, GatewayStats, ShutdownHandle, SystemClock,
     User,
 };
-use spindle_risk::Gate;
+use spindle_risk::{Gate, Target};
 use spindle_types::{EventTime, InstrumentId};
 use thiserror::Error;
 
@@ -131,7 +131,7 @@ pub(crate) fn engine(config: &Config) -> (Engine, TopReader) {
     let mut gate = Gate::new(config.accounts.len());
     for account in &config.accounts {
         // The limits were checked with the configuration.
-        let _ = gate.set_limits(account.id, account.limits);
+        let _ = gate.set_limits(Target::Account(account.id), account.limits);
     }
     let (mut engine, tops) = Engine::new(&config.engine, gate);
     engine.warm_up();

@@ -139,8 +139,9 @@ impl Address {
 
 impl Engine {
     /// An engine whose accounts and limits are those of `gate`, and a reader of its tops of book.
-    pub fn new(config: &EngineConfig, gate: Gate) -> (Self, TopReader) {
+    pub fn new(config: &EngineConfig, mut gate: Gate) -> (Self, TopReader) {
         let capacity = config.capacity.clamped();
+        gate.fit_instruments(capacity.instruments);
         let (tops, reader) = top_table(capacity.instruments);
         let outbox_max = config.outbox();
         let engine = Self {
@@ -189,6 +190,7 @@ impl Engine {
         self.begin_book(instrument);
         let learnt = self.instruments.learn(instrument, symbol);
         if learnt {
+            self.gate.learn(instrument, symbol);
             self.publish(instrument);
         }
         learnt

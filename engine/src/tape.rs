@@ -96,6 +96,7 @@ impl Engine {
         self.void_ledgers();
         self.books.clear();
         self.instruments.clear();
+        self.gate.new_day();
         self.extras.clear();
         self.forget_anchors();
         self.phase = None;
@@ -148,6 +149,7 @@ impl Engine {
     #[cold]
     fn learn(&mut self, instrument: InstrumentId, symbol: Symbol) {
         if self.instruments.learn(instrument, symbol) {
+            self.gate.learn(instrument, symbol);
             self.publish(instrument);
         }
     }

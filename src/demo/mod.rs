@@ -19,8 +19,8 @@ use spindle_replay::publish::{
     Outgoing, OutgoingConfig, PublishError, PublishStats, Publisher, Speed, Target,
 };
 use spindle_replay::recording::Recording;
-use spindle_risk::Limits;
-use spindle_types::{AccountId, Agent, InstrumentId, Notional, Quantity, SessionId, Symbol};
+use spindle_risk::{Key, Limits};
+use spindle_types::{AccountId, Agent, InstrumentId, SessionId, Symbol};
 use thiserror::Error;
 
 use crate::config::{
@@ -155,11 +155,12 @@ fn busiest(day: GenerateConfig) -> Vec<(InstrumentId, Symbol)> {
 /// The venue of the demo, as a configuration file would make it.
 fn config(options: &DemoOptions) -> Config {
     let loopback = |port| SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port);
-    let limits = |size, value, basis_points, open| Limits {
-        order_size_max: Quantity(size),
-        order_value_max: Notional(value),
-        collar_basis_points: basis_points,
-        open_orders_max: open,
+    let limits = |size: u32, value, basis_points, open| {
+        Limits::NONE
+            .with(Key::OrderSizeMax, size.into())
+            .with(Key::OrderValueMax, value)
+            .with(Key::CollarPercent, basis_points)
+            .with(Key::OpenOrdersMax, open)
     };
     let accounts = [
         ("QUOTER", limits(10_000, 100_000_000_000, 2_000, 100)),
