@@ -228,6 +228,11 @@ impl<F: MarketFeed, R: Rider> Agent for EngineAgent<F, R> {
         "engine"
     }
 
+    /// The books of shares do not balance: whoever owns the engine says so, and the run is over.
+    fn is_done(&self) -> bool {
+        self.core.engine.imbalance().is_some()
+    }
+
     fn poll(&mut self) -> usize {
         self.core.hand_on();
         if !self.core.engine.outbox().is_empty() {

@@ -260,6 +260,9 @@ fn serve(
     let outcome = Outcome { engine: &engine, gateway: gateway.stats() };
     println!("{}", summary(&outcome));
     println!("{}", latency_table(&outcome, None));
+    if let Some(imbalance) = engine.engine().imbalance() {
+        return Err(Exit::failed(imbalance));
+    }
     let record = engine.rider().last_record(engine.engine());
     if !record.accounts.accounts.is_empty() {
         reports.tell(&record, None)?;
