@@ -75,6 +75,9 @@ impl Engine {
     pub fn on_silence(&mut self, is_silent: bool) {
         self.feed_silent = is_silent;
         self.set_table_state();
+        if is_silent {
+            self.feed_failed();
+        }
     }
 
     fn set_table_state(&mut self) {
@@ -114,6 +117,7 @@ impl Engine {
             #[allow(clippy::cast_possible_truncation, reason = "at most 65,536 instruments")]
             self.mark_stale(InstrumentId(number as u16));
         }
+        self.feed_failed();
     }
 
     /// The day's directory names every instrument before its first order: the book of one that
