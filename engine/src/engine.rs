@@ -112,6 +112,8 @@ pub struct Engine {
     pub(crate) gap_open: bool,
     /// Whether nothing has come from the market for too long.
     pub(crate) feed_silent: bool,
+    /// Whether everybody is stopped when the feed is silent or loses messages.
+    pub(crate) kills_on_stale: bool,
     quarantine: Option<Quarantine>,
     sequence: u64,
     next_reference: u64,
@@ -163,6 +165,7 @@ impl Engine {
             center: MarketCenter::default(),
             gap_open: false,
             feed_silent: false,
+            kills_on_stale: false,
             quarantine: None,
             sequence: 0,
             next_reference: config.first_number,

@@ -91,6 +91,22 @@ impl Engine {
         &self.gate
     }
 
+    /// Whether everybody is stopped when the feed is silent or loses messages; not where nothing is
+    /// set.
+    pub fn kill_on_stale(&mut self, kills: bool) {
+        self.kills_on_stale = kills;
+    }
+
+    /// The feed is silent or has lost messages.
+    #[cold]
+    pub(crate) fn feed_failed(&mut self) {
+        if self.kills_on_stale {
+            self.gate.kill(Target::All, Cause::Stale);
+            self.stop_at_the_end();
+            self.finish();
+        }
+    }
+
     /// The next that the operator is to be told by the gate.
     #[inline]
     pub fn next_notice(&mut self) -> Option<Notice> {

@@ -74,6 +74,9 @@ impl Engine {
     pub fn on_silence(&mut self, is_silent: bool) {
         self.feed_silent = is_silent;
         self.set_table_state();
+        if is_silent {
+            self.feed_failed();
+        }
     }
 
     fn set_table_state(&mut self) {
@@ -119,6 +122,7 @@ impl Engine {
         if is_news {
             self.announce(Symbol::BLANK, Change::Stale(StaleCause::Loss));
         }
+        self.feed_failed();
         self.finish();
     }
 

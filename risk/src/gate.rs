@@ -116,6 +116,7 @@ pub struct Gate {
     tripped: bool,
     notices: VecDeque<Notice>,
     notices_lost: u64,
+    warnings: u64,
 }
 
 impl Gate {
@@ -146,6 +147,7 @@ impl Gate {
             tripped: false,
             notices: VecDeque::with_capacity(NOTICES_MAX),
             notices_lost: 0,
+            warnings: 0,
         }
     }
 
@@ -687,6 +689,7 @@ impl Gate {
                 let limit = set.limits.get(key, currency);
                 let (owner, instrument) = (self.target(case.owners[at]), request.instrument);
                 let observed = cut(observed);
+                self.warnings += 1;
                 self.tell(Notice::Warning { check, level, owner, instrument, limit, observed });
             }
         }
@@ -876,6 +879,11 @@ impl Gate {
     #[inline]
     pub fn has_notices(&self) -> bool {
         !self.notices.is_empty()
+    }
+
+    /// Warnings that were told.
+    pub const fn warnings(&self) -> u64 {
+        self.warnings
     }
 
     /// Notices for which there was no room.

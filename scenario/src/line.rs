@@ -45,7 +45,7 @@ pub enum Line {
     Warning {
         /// Whose.
         #[serde(flatten)]
-        owner: OwnerName,
+        owner: Box<OwnerName>,
         /// The instrument, where the limit is that of an account in one or the sum that of one.
         #[serde(skip_serializing_if = "Option::is_none")]
         symbol: Option<String>,
@@ -60,7 +60,7 @@ pub enum Line {
     Killed {
         /// Who; everybody where nobody is named.
         #[serde(flatten)]
-        owner: OwnerName,
+        owner: Box<OwnerName>,
         /// Why.
         cause: &'static str,
     },
@@ -68,7 +68,7 @@ pub enum Line {
     Armed {
         /// Who; everybody where nobody is named.
         #[serde(flatten)]
-        owner: OwnerName,
+        owner: Box<OwnerName>,
     },
     /// Two orders traded.
     Trade {

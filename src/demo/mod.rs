@@ -19,10 +19,11 @@ use spindle_replay::publish::{
     Outgoing, OutgoingConfig, PublishError, PublishStats, Publisher, Speed, Target,
 };
 use spindle_replay::recording::Recording;
-use spindle_risk::{Key, Limits};
+use spindle_risk::{GateConfig, Key, Limits};
 use spindle_types::{AccountId, Agent, InstrumentId, SessionId, Symbol};
 use thiserror::Error;
 
+use crate::config::risk::RiskConfig;
 use crate::config::{
     AccountConfig, Config, FeedConfig, FeedLine, JoinAt, LatencyConfig, ReceivePath, SessionConfig,
     ThreadsTable,
@@ -174,6 +175,7 @@ fn config(options: &DemoOptions) -> Config {
         .map(|(id, (name, limits))| AccountConfig {
             id: AccountId(id),
             name: name.to_owned(),
+            firm: None,
             limits,
             fees: FeeSchedule::default(),
         })
@@ -196,6 +198,7 @@ fn config(options: &DemoOptions) -> Config {
         name: "DEMO".to_owned(),
         engine: EngineConfig { capacity, own_orders: 4_096, first_number },
         measure: true,
+        risk: RiskConfig { gate: GateConfig::for_accounts(3), ..RiskConfig::default() },
         threads: ThreadsTable::default(),
         ouch_listen: loopback(0),
         connections_max: 16,

@@ -261,7 +261,7 @@ impl Twin {
                     let figure =
                         |units| Figure::of_check(one.check, units).unwrap_or(Figure::Count(units));
                     Line::Warning {
-                        owner: self.owner_name(one.who),
+                        owner: Box::new(self.owner_name(one.who)),
                         symbol: is_of_one.then_some(symbol),
                         check: one.check,
                         limit: figure(one.limit),
@@ -269,9 +269,9 @@ impl Twin {
                     }
                 }
                 Told::Killed(who, cause) => {
-                    Line::Killed { owner: self.owner_name(who), cause: cause.name() }
+                    Line::Killed { owner: Box::new(self.owner_name(who)), cause: cause.name() }
                 }
-                Told::Armed(who) => Line::Armed { owner: self.owner_name(who) },
+                Told::Armed(who) => Line::Armed { owner: Box::new(self.owner_name(who)) },
             })
             .collect();
         let at = usize::from(is_answered).min(self.lines.len());

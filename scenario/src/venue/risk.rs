@@ -164,7 +164,7 @@ impl Venue {
                         Figure::of_check(check.name(), units).unwrap_or(Figure::Count(units))
                     };
                     Line::Warning {
-                        owner: self.owner_name(owner),
+                        owner: Box::new(self.owner_name(owner)),
                         symbol,
                         check: check.name(),
                         limit: figure(limit),
@@ -172,9 +172,11 @@ impl Venue {
                     }
                 }
                 Notice::Killed { target, cause } => {
-                    Line::Killed { owner: self.owner_name(target), cause: cause.name() }
+                    Line::Killed { owner: Box::new(self.owner_name(target)), cause: cause.name() }
                 }
-                Notice::Armed { target } => Line::Armed { owner: self.owner_name(target) },
+                Notice::Armed { target } => {
+                    Line::Armed { owner: Box::new(self.owner_name(target)) }
+                }
             });
         }
     }
