@@ -4,6 +4,7 @@ pub mod client;
 pub mod clock;
 pub mod config;
 pub mod desk;
+pub mod fix;
 pub mod gateway;
 pub mod line;
 pub mod notice;
