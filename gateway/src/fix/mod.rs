@@ -5,14 +5,25 @@
 //! [`session`] is a state machine without sockets and clocks: it numbers, answers, resends and keeps
 //! time. What is sent is encoded into buffers taken at the start; no message allocates.
 
+pub mod config;
+pub(crate) mod desk;
 pub mod dictionary;
+mod echo;
 pub mod encode;
+mod entry;
 pub mod frame;
 pub mod message;
+pub mod output;
+pub mod queue;
+pub mod session;
+pub mod store;
 pub mod tag;
+pub(crate) mod talk;
+mod text;
 pub mod validate;
 pub mod value;
 
+pub use config::{Application, CancelOn, FixConfig, FixUser};
 pub use dictionary::Version;
 pub use encode::Writer;
 pub use frame::{Frame, frame};
