@@ -1,0 +1,99 @@
+//! The session layer and order entry of FIX against acceptance definitions: the public ones, where
+//! `SPINDLE_FIX_DEFINITIONS` names the folder that has `fix42` and `fix44`, and our own in
+//! `tests/fix`. In process, with a clock that only waiting moves.
+
+#[allow(missing_docs, reason = "a test's own module")]
+mod definitions;
+
+use std::path::{Path, PathBuf};
+
+use definitions::venue::Venue;
+use definitions::{Cut, files, run};
+use spindle_gateway::fix::{Application, FixConfig, FixUser, Version};
+use spindle_types::{AccountId, SessionId};
+
+/// Every way of cutting what is sent.
+const CUTS: [Cut; 5] =
+    [Cut::Lines, Cut::Bytes, Cut::Together, Cut::AtHundredth(3), Cut::AtHundredth(60)];
+
+/// Definitions that expect orders to be sent back, which no venue does: they are run against the
+/// same sessions with an application that echoes.
+const ECHOED: [&str; 14] = [
+    "14e_IncorrectEnumValue",
+    "15_HeaderAndBodyFieldsOrderedDifferently",
+    "19a_PossResendMessageThatHAsAlreadyBeenSent",
+    "19b_PossResendMessageThatHasNotBeenSent",
+    "20_SimultaneousResendRequest",
+    "21_RepeatingGroupSpecifierWithValueOfZero",
+    "2d_GarbledMessage",
+    "2f_PossDupOrigSendingTimeTooHigh",
+    "2g_PossDupNoOrigSendingTime",
+    "2m_BodyLengthValueNotCorrect",
+    "3b_InvalidChecksum",
+    "3c_GarbledMessage",
+    "8_AdminAndApplicationMessages",
+    "8_OnlyApplicationMessages",
+];
+
+/// The session that the public definitions speak to.
+fn public(version: Version, theirs: &str, application: Application) -> FixConfig {
+    let mut fix = FixConfig::new(([127, 0, 0, 1], 0).into(), "ISLD");
+    fix.sessions.push(FixUser {
+        reset_on_logon: true,
+        application,
+        ..FixUser::new(version, theirs, SessionId(0), AccountId(0))
+    });
+    fix
+}
+
+fn name(path: &Path) -> String {
+    path.file_stem().unwrap_or_default().to_string_lossy().into_owned()
+}
+
+/// Runs files in every way of cutting; the failures, and how many runs there were.
+fn run_all(files: &[PathBuf], config: impl Fn(&Path) -> FixConfig) -> (Vec<String>, usize) {
+    let mut failures = Vec::new();
+    let mut runs = 0;
+    for path in files {
+        let text = std::fs::read(path).expect("a definition");
+        for cut in CUTS {
+            let mut venue = Venue::new(config(path));
+            if let Err(error) = run(&text, &mut venue, cut) {
+                failures.push(format!("{} ({cut:?}): {error}", name(path)));
+            }
+            runs += 1;
+        }
+    }
+    (failures, runs)
+}
+
+fn public_definitions(version: Version, folder: &str, theirs: &str, count: usize) {
+    let Some(definitions) = std::env::var_os("SPINDLE_FIX_DEFINITIONS") else {
+        println!("skipped: SPINDLE_FIX_DEFINITIONS does not name the public definitions");
+        return;
+    };
+    let files = files(&Path::new(&definitions).join(folder));
+    assert_eq!(files.len(), count, "another number of files in {folder}");
+    let is_echoed = |path: &Path| ECHOED.contains(&name(path).as_str());
+    let echoed = files.iter().filter(|path| is_echoed(path)).count();
+    let (failures, runs) = run_all(&files, |path| {
+        let application = if is_echoed(path) { Application::Echo } else { Application::Venue };
+        public(version, theirs, application)
+    });
+    assert!(failures.is_empty(), "{} of {runs} fail:\n{}", failures.len(), failures.join("\n"));
+    let venue = files.len() - echoed;
+    println!(
+        "{folder}: {} files pass, {venue} against the venue, {echoed} echoed; {runs} runs",
+        files.len()
+    );
+}
+
+#[test]
+fn the_public_definitions_of_4_2_pass() {
+    public_definitions(Version::Fix42, "fix42", "TW42", 58);
+}
+
+#[test]
+fn the_public_definitions_of_4_4_pass() {
+    public_definitions(Version::Fix44, "fix44", "TW44", 59);
+}
