@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use definitions::venue::Venue;
 use definitions::{Cut, files, run};
-use spindle_gateway::fix::{Application, FixConfig, FixUser, Version};
+use spindle_gateway::fix::{Application, CancelOn, FixConfig, FixUser, Version};
 use spindle_types::{AccountId, SessionId};
 
 /// Every way of cutting what is sent.
@@ -96,4 +96,41 @@ fn the_public_definitions_of_4_2_pass() {
 #[test]
 fn the_public_definitions_of_4_4_pass() {
     public_definitions(Version::Fix44, "fix44", "TW44", 59);
+}
+
+/// The sessions that our own definitions speak to. A, B, O and P are of 4.2, the others of 4.4.
+fn own() -> FixConfig {
+    let mut fix = FixConfig::new(([127, 0, 0, 1], 0).into(), "SPIN");
+    fix.limits.queue_messages = 8;
+    let user = |version, theirs: &str, session, account| {
+        FixUser::new(version, theirs, SessionId(session), AccountId(account))
+    };
+    let (fix42, fix44) = (Version::Fix42, Version::Fix44);
+    fix.sessions = vec![
+        user(fix42, "A", 0, 0),
+        user(fix42, "B", 1, 1),
+        FixUser {
+            username: "carol".to_owned(),
+            password: "secret".to_owned(),
+            ..user(fix44, "C", 2, 0)
+        },
+        user(fix44, "D", 3, 0),
+        FixUser { cancel_on: CancelOn::Loss, ..user(fix44, "L", 4, 0) },
+        FixUser { cancel_on: CancelOn::Logout, ..user(fix42, "O", 5, 0) },
+        FixUser { cancel_on: CancelOn::Both, grace_ns: 5_000_000_000, ..user(fix44, "G", 6, 0) },
+        FixUser { password: "pw".to_owned(), ..user(fix42, "P", 7, 0) },
+        FixUser { reset_on_logon: true, ..user(fix44, "R", 8, 0) },
+        FixUser { application: Application::Echo, ..user(fix44, "E", 9, 0) },
+    ];
+    fix
+}
+
+#[test]
+fn our_own_definitions_pass() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fix");
+    let files = files(&folder);
+    assert!(files.len() >= 60, "only {} definitions of our own", files.len());
+    let (failures, runs) = run_all(&files, |_| own());
+    assert!(failures.is_empty(), "{} of {runs} fail:\n{}", failures.len(), failures.join("\n"));
+    println!("our own: {} files pass; {runs} runs", files.len());
 }
