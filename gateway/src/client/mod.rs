@@ -1,4 +1,5 @@
-//! The client side: a session machine without sockets, and a TCP client that never blocks.
+//! The client side of OUCH: a session machine without sockets, and a TCP client that never blocks; and
+//! of FIX: [`FixClient`].
 //!
 //! ```no_run
 //! use spindle_engine::command::OrderSide;
@@ -19,10 +20,13 @@
 //! # }
 //! ```
 
+pub mod fix;
+
 mod machine;
 mod order;
 mod tcp;
 
+pub use fix::{FixClient, FixEvent, FixLogin, FixOrder};
 pub use machine::{
     ClientEvent, ClientSession, ClientTiming, Disconnect, Login, LoginError, Resume,
 };

@@ -35,6 +35,17 @@ impl FixConfig {
     }
 }
 
+impl FixConfig {
+    /// Bytes that all sessions together take at most. Most of it is touched only when it is used.
+    pub fn bytes(&self) -> usize {
+        let limits = &self.limits;
+        let messages =
+            limits.store_bytes + limits.queue_bytes + limits.output_bytes + limits.message_max;
+        let tables = limits.store_messages * 48 + limits.queue_messages * 24 + self.ids_max * 256;
+        self.sessions.len() * (messages + tables + 1_024 * 1_024)
+    }
+}
+
 /// A session: the pair of CompIDs and what belongs to it.
 #[derive(Clone)]
 pub struct FixUser {

@@ -81,7 +81,7 @@ impl Session {
     /// A message came. It is whole and its fields are fields.
     #[inline]
     pub fn receive(&mut self, message: &Message<'_>, now: Now) -> Received {
-        if !matches!(self.state, State::Up | State::LogoutSent { .. }) {
+        if matches!(self.state, State::Down | State::Closing(_)) {
             return Received::Nothing;
         }
         (self.received_at, self.test_request) = (now.monotonic, false);
@@ -106,6 +106,10 @@ impl Session {
         if sender != Some(&self.theirs) || target != Some(&self.ours) {
             self.refuse(message, sequence, Violation::CompId, now);
             return self.leave(Why::CompId, message, now);
+        }
+        if let State::LogonSent { .. } = self.state {
+            self.receive_logon_answer(message, sequence, now);
+            return Received::Nothing;
         }
         match message.msg_type() {
             b"A" => self.logon_again(message, sequence, now),
@@ -253,11 +257,27 @@ impl Session {
                 self.state = State::Closing(Close::LoggedOut(why));
             }
             State::LogoutSent { .. } => {}
-            State::Down | State::Up | State::Closing(_) => {
+            State::Down | State::LogonSent { .. } | State::Up | State::Closing(_) => {
                 self.logout(why, message.msg_type() != b"5", now);
             }
         }
         Received::Nothing
+    }
+
+    /// The client's side: the answer to its Logon.
+    fn receive_logon_answer(&mut self, message: &Message<'_>, sequence: u64, now: Now) {
+        match message.msg_type() {
+            b"A" => {
+                self.state = State::Up;
+                match self.place(sequence) {
+                    Place::Next => self.count(),
+                    Place::Beyond => self.wait(message, sequence, now),
+                    Place::Before => self.too_low(sequence, now),
+                }
+            }
+            b"5" => self.state = State::Closing(Close::Logout),
+            _ => self.state = State::Closing(Close::NoLogon),
+        }
     }
 
     /// A Logon on a session that is logged on: numbers begin anew, where that is asked for.
@@ -275,7 +295,7 @@ impl Session {
     fn receive_logout(&mut self, sequence: u64, now: Now) {
         let close = match self.state {
             State::LogoutSent { why, .. } => Close::LoggedOut(why),
-            State::Down | State::Up | State::Closing(_) => {
+            State::Down | State::LogonSent { .. } | State::Up | State::Closing(_) => {
                 self.answer_logout(now);
                 Close::Logout
             }

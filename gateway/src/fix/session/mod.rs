@@ -20,6 +20,9 @@ use super::store::Store;
 
 const SECOND: u64 = 1_000_000_000;
 
+/// How long a client waits for the answer to its Logon.
+const LOGON_NS: u64 = 10 * SECOND;
+
 /// The time of a turn.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Now {
@@ -164,6 +167,8 @@ pub enum Why {
 enum State {
     /// Nobody is connected.
     Down,
+    /// A Logon was sent, on the client's side; its answer is awaited.
+    LogonSent { since: u64 },
     /// Logged on.
     Up,
     /// A Logout was sent; its answer is awaited.
@@ -365,6 +370,10 @@ impl Session {
         self.pump(now);
         match self.state {
             State::Down => Ok(()),
+            State::LogonSent { since } => {
+                let late = now.monotonic.saturating_sub(since) >= LOGON_NS;
+                if late { Err(Close::NoLogon) } else { Ok(()) }
+            }
             State::Up => self.tick_up(now),
             State::LogoutSent { since, why } => {
                 if now.monotonic.saturating_sub(since) >= self.limits.logout_ns {
@@ -421,8 +430,34 @@ impl Session {
                 Some(if self.test_request { silent } else { silent.min(heartbeat) })
             }
             State::LogoutSent { since, .. } => Some(since + self.limits.logout_ns),
+            State::LogonSent { since } => Some(since + LOGON_NS),
             State::Down | State::Up | State::Closing(_) => None,
         }
+    }
+
+    /// The client's side: sends a Logon on a connection that was just opened. With `reset` both sides
+    /// begin at 1. A name and a password that are empty are left out.
+    pub fn open(
+        &mut self,
+        heartbeat: u64,
+        reset: bool,
+        username: &[u8],
+        password: &[u8],
+        now: Now,
+    ) {
+        self.disconnected();
+        if reset || self.reset_on_logon {
+            self.reset();
+        }
+        self.heartbeat_ns = heartbeat * SECOND;
+        self.received_at = now.monotonic;
+        self.send_first_logon(heartbeat, reset, username, password, now);
+        self.state = State::LogonSent { since: now.monotonic };
+    }
+
+    /// The client's side: logs out; what comes until the answer is still dealt with.
+    pub const fn close(&mut self) {
+        self.ending = true;
     }
 
     fn reset(&mut self) {

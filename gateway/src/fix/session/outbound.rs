@@ -1,6 +1,7 @@
 //! What a session sends: its own messages, the application's, and both again.
 
 use super::{Close, Now, Replay, Session, State, Why};
+use crate::fix::dictionary::Version;
 use crate::fix::encode::{Writer, envelope};
 use crate::fix::message::Message;
 use crate::fix::store::Sent;
@@ -121,6 +122,32 @@ impl Session {
             body.char(tag::ENCRYPT_METHOD, b'0').uint(tag::HEART_BT_INT, heartbeat);
             if reset {
                 body.char(tag::RESET_SEQ_NUM_FLAG, b'Y');
+            }
+        });
+    }
+
+    pub(super) fn send_first_logon(
+        &mut self,
+        heartbeat: u64,
+        reset: bool,
+        username: &[u8],
+        password: &[u8],
+        now: Now,
+    ) {
+        let version = self.version;
+        let given = |text: &[u8]| !text.is_empty();
+        self.send_own(b'A', Route::default(), now, |body| {
+            if version == Version::Fix42 && given(password) {
+                body.uint(tag::RAW_DATA_LENGTH, password.len() as u64);
+                body.field(tag::RAW_DATA, password);
+            }
+            body.char(tag::ENCRYPT_METHOD, b'0').uint(tag::HEART_BT_INT, heartbeat);
+            if reset {
+                body.char(tag::RESET_SEQ_NUM_FLAG, b'Y');
+            }
+            if version == Version::Fix44 {
+                body.maybe(tag::USERNAME, Some(username).filter(|text| given(text)));
+                body.maybe(tag::PASSWORD, Some(password).filter(|text| given(text)));
             }
         });
     }
