@@ -1,5 +1,7 @@
 //! The configuration of a venue: a TOML file in, checked values out.
 
+mod fix;
+
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
@@ -9,6 +11,7 @@ use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive;
 use serde::Deserialize;
 use spindle_engine::{Capacity, EngineConfig};
+use spindle_gateway::fix::FixConfig;
 use spindle_risk::Limits;
 use spindle_types::{AccountId, PriceUnit, Quantity, SessionId, Symbol};
 use thiserror::Error;
@@ -58,6 +61,7 @@ struct File {
     #[serde(default)]
     threads: ThreadsTable,
     gateway: GatewayTable,
+    fix: Option<fix::FixTable>,
     feed: Option<FeedTable>,
     #[serde(default, rename = "instrument")]
     instruments: Vec<InstrumentTable>,
@@ -236,6 +240,8 @@ pub struct Config {
     pub ouch_listen: SocketAddr,
     /// Connections at once.
     pub connections_max: usize,
+    /// The FIX side, if there is one. Its sessions are numbered behind those of OUCH.
+    pub fix: Option<FixConfig>,
     /// The outside feed, if there is one.
     pub feed: Option<FeedConfig>,
     /// Instruments of a venue without a feed, numbered from 1.
@@ -337,6 +343,12 @@ impl Checker<'_> {
         let name = self.text(&file.venue.name, 10, "[venue] name")?;
         let accounts = self.accounts(&file.accounts)?;
         let sessions = self.sessions(&file.sessions, &accounts)?;
+        let fix =
+            file.fix.as_ref().map(|fix| self.fix(fix, sessions.len(), &accounts)).transpose()?;
+        if sessions.is_empty() && fix.as_ref().is_none_or(|fix| fix.sessions.is_empty()) {
+            let message = "nobody could connect; give at least one [[session]] or [[fix.session]]";
+            return Err(self.wrong("the file", message));
+        }
         let instruments = self.instruments(&file.instruments)?;
         if instruments.is_empty() && file.feed.is_none() {
             let message = "nothing to trade; give at least one [[instrument]], or a [feed]";
@@ -355,6 +367,7 @@ impl Checker<'_> {
             threads: file.threads,
             ouch_listen: self.address(&file.gateway.ouch_listen, "[gateway] ouch_listen")?,
             connections_max: file.gateway.connections_max,
+            fix,
             feed,
             instruments,
             accounts,
@@ -509,10 +522,6 @@ impl Checker<'_> {
         tables: &[SessionTable],
         accounts: &[AccountConfig],
     ) -> Result<Vec<SessionConfig>, ConfigError> {
-        if tables.is_empty() {
-            let message = "nobody could connect; give at least one [[session]]";
-            return Err(self.wrong("the file", message));
-        }
         let mut sessions: Vec<SessionConfig> = Vec::new();
         for (id, table) in (0..=u16::MAX).zip(tables) {
             let place = |key: &str| format!("[[session]] {}, {key}", table.user);
@@ -600,6 +609,29 @@ account = "MAKER"
             assert!(complaint.contains(expected), "{complaint} does not contain {expected}");
             assert!(!complaint.contains('\n'), "{complaint:?}");
         }
+    }
+
+    #[test]
+    fn fix_sessions_are_numbered_behind_the_others() {
+        let fix = "[fix]\nlisten = \"127.0.0.1:0\"\ncomp_id = \"SPINDLE\"\n[[fix.session]]\n\
+            comp_id = \"CLIENT\"\nversion = \"4.4\"\npassword = \"secret\"\naccount = \"MAKER\"\n\
+            cancel_on = \"loss\"\ngrace_ms = 20\n";
+        let config = Config::parse(&format!("{GOOD}{fix}"), "venue.toml").expect("a configuration");
+        let session = &config.fix.expect("a FIX side").sessions[0];
+        assert_eq!((session.session, session.grace_ns), (SessionId(1), 20_000_000));
+        let cases = [
+            ("\"4.4\"", "\"4.3\"", "unknown variant `4.3`"),
+            ("CLIENT", "A=B", "comp_id: give 1 to 32 visible ASCII characters"),
+            ("\"MAKER\"", "\"X\"", "CLIENT, account: no [[account]] is named 'X'"),
+            ("\"loss\"", "\"death\"", "unknown variant `death`"),
+        ];
+        for (good, bad, expected) in cases {
+            let complaint = complaint(&format!("{GOOD}{}", fix.replacen(good, bad, 1)));
+            assert!(complaint.contains(expected), "{complaint} does not contain {expected}");
+        }
+        let cut = GOOD.find("[[session]]").unwrap();
+        let only_fix = format!("{}{fix}", &GOOD[..cut]);
+        assert!(Config::parse(&only_fix, "venue.toml").is_ok(), "OUCH needs nobody then");
     }
 
     #[test]

@@ -54,6 +54,8 @@ pub struct Venue {
     pub notices: Consumer<GatewayNotice>,
     /// Where OUCH is served.
     pub address: SocketAddr,
+    /// Where FIX is served, if it is.
+    pub fix_address: Option<SocketAddr>,
     /// Ends the gateway.
     pub shutdown: ShutdownHandle,
     /// Bytes that the engine has taken, once.
@@ -88,10 +90,11 @@ impl Venue {
         let time_source = if config.feed.is_some() { TimeSource::Tape } else { wall_clock() };
         let notices = gateway.notices(NOTICES_MAX);
         let (address, shutdown) = (gateway.local_address(), gateway.shutdown_handle());
+        let fix_address = gateway.fix_address();
         let measure = config.measure;
         let engine = EngineAgent::new(engine, feed, commands_out, events_in, time_source, measure);
         let memory_bytes = config.engine.bytes();
-        Ok(Self { engine, gateway, tops, notices, address, shutdown, memory_bytes })
+        Ok(Self { engine, gateway, tops, notices, address, fix_address, shutdown, memory_bytes })
     }
 }
 
@@ -114,6 +117,7 @@ fn gateway_config(config: &Config) -> GatewayConfig {
     let mut gateway = GatewayConfig::new(config.ouch_listen, &config.name);
     gateway.limits.connections_max = config.connections_max;
     gateway.stamps = config.measure;
+    gateway.fix.clone_from(&config.fix);
     gateway.users = config
         .sessions
         .iter()

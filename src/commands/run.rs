@@ -40,6 +40,10 @@ impl Run {
         }
         eprintln!("memory of the engine: {} MiB", venue.memory_bytes >> 20);
         eprintln!("ouch: listening on {}", venue.address);
+        if let (Some(fix), Some(address)) = (&config.fix, venue.fix_address) {
+            let (sessions, mebibytes) = (fix.sessions.len(), fix.bytes() >> 20);
+            eprintln!("fix: listening on {address}; {sessions} sessions, at most {mebibytes} MiB");
+        }
         serve(venue, &layout, &control, &events)
     }
 }
