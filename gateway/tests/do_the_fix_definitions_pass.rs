@@ -2,7 +2,7 @@
 //! `SPINDLE_FIX_DEFINITIONS` names the folder that has `fix42` and `fix44`, and our own in
 //! `tests/fix`. In process, with a clock that only waiting moves.
 
-#[allow(missing_docs, reason = "a test's own module")]
+#[allow(missing_docs, unreachable_pub, reason = "two tests have the same runner")]
 mod definitions;
 
 use std::path::{Path, PathBuf};

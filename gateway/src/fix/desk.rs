@@ -199,6 +199,9 @@ impl FixDesk {
             user.session.disconnected();
             port.stats.refused_logins += 1;
         })?;
+        if let App::Echo(echo) = &mut user.app {
+            echo.forget();
+        }
         (user.cancel_at, user.behind) = (None, false);
         port.stats.logins += 1;
         Ok((Taken::Used(end), Some(index)))

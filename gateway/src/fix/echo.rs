@@ -20,6 +20,11 @@ impl Echo {
         Self { known: HashSet::with_capacity(known_max), known_max }
     }
 
+    /// A new connection begins: what came before it is forgotten.
+    pub(crate) fn forget(&mut self) {
+        self.known.clear();
+    }
+
     /// Sends back a new order or a security definition, its fields in the order of their tags. False for other messages.
     pub(crate) fn request(
         &mut self,

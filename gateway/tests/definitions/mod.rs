@@ -4,7 +4,7 @@
 //!
 //! In a file without SOH bytes `|` stands for SOH, so that people can read and write it.
 
-#![allow(dead_code, unreachable_pub, reason = "each test file uses its own part of this")]
+#![allow(dead_code, reason = "each test file uses its own part of this")]
 
 pub mod venue;
 
