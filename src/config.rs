@@ -1,6 +1,9 @@
 //! The configuration of a venue: a TOML file in, checked values out.
 
 mod fix;
+mod strategies;
+
+pub use strategies::{LatencyConfig, LockstepSettings};
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
@@ -10,12 +13,17 @@ use clap::ValueEnum;
 use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive;
 use serde::Deserialize;
+use spindle_accounts::{AccountsConfig, FeeSchedule};
 use spindle_engine::{Capacity, EngineConfig};
+use spindle_gateway::delay::SessionModels;
 use spindle_gateway::fix::FixConfig;
 use spindle_risk::Limits;
 use spindle_types::{AccountId, PriceUnit, Quantity, SessionId, Symbol};
 use thiserror::Error;
 
+use self::strategies::{
+    AccountingTable, FeesTable, LatencyTable, LockstepTable, SessionLatencyTable,
+};
 use crate::runner::Idle;
 
 /// Why a configuration is refused. The line names the file, the place and what would be right.
@@ -63,6 +71,11 @@ struct File {
     gateway: GatewayTable,
     fix: Option<fix::FixTable>,
     feed: Option<FeedTable>,
+    lockstep: Option<LockstepTable>,
+    #[serde(default)]
+    latency: LatencyTable,
+    #[serde(default)]
+    accounting: AccountingTable,
     #[serde(default, rename = "instrument")]
     instruments: Vec<InstrumentTable>,
     #[serde(default, rename = "account")]
@@ -215,6 +228,8 @@ struct AccountTable {
     order_value_max: Decimal,
     collar_percent: Decimal,
     open_orders_max: u32,
+    #[serde(default)]
+    fees: FeesTable,
 }
 
 #[derive(Debug, Deserialize)]
@@ -223,6 +238,8 @@ struct SessionTable {
     user: String,
     password: String,
     account: String,
+    #[serde(default)]
+    latency: SessionLatencyTable,
 }
 
 /// A checked configuration.
@@ -250,6 +267,12 @@ pub struct Config {
     pub accounts: Vec<AccountConfig>,
     /// Sessions, numbered from 0.
     pub sessions: Vec<SessionConfig>,
+    /// The delays of all sessions.
+    pub latency: LatencyConfig,
+    /// How much room the strategies' accounts have.
+    pub accounting: AccountsConfig,
+    /// A run in lockstep, where the file says how.
+    pub lockstep: Option<LockstepSettings>,
 }
 
 /// An outside feed.
@@ -284,6 +307,8 @@ pub struct AccountConfig {
     pub name: String,
     /// Its limits.
     pub limits: Limits,
+    /// What a share costs it.
+    pub fees: FeeSchedule,
 }
 
 /// An order-entry session.
@@ -297,6 +322,8 @@ pub struct SessionConfig {
     pub password: String,
     /// The account that it trades for.
     pub account: AccountId,
+    /// How long its requests and answers are under way.
+    pub latency: SessionModels,
 }
 
 impl Config {
@@ -350,7 +377,7 @@ impl Checker<'_> {
             return Err(self.wrong("the file", message));
         }
         let instruments = self.instruments(&file.instruments)?;
-        if instruments.is_empty() && file.feed.is_none() {
+        if instruments.is_empty() && file.feed.is_none() && file.lockstep.is_none() {
             let message = "nothing to trade; give at least one [[instrument]], or a [feed]";
             return Err(self.wrong("the file", message));
         }
@@ -358,6 +385,7 @@ impl Checker<'_> {
             let place = "[gateway] connections_max";
             return Err(self.wrong(place, "give a number from 1 to 1024"));
         }
+        let lockstep = file.lockstep.as_ref().map(|table| self.lockstep(table, &sessions));
         let feed = file.feed.as_ref().map(|feed| self.feed(feed)).transpose()?;
         let engine = self.engine(&file.engine, feed.is_some(), instruments.len())?;
         Ok(Config {
@@ -372,6 +400,9 @@ impl Checker<'_> {
             instruments,
             accounts,
             sessions,
+            latency: Self::latency(&file.latency),
+            accounting: self.accounting(&file.accounting)?,
+            lockstep: lockstep.transpose()?,
         })
     }
 
@@ -382,8 +413,8 @@ impl Checker<'_> {
         instruments: usize,
     ) -> Result<EngineConfig, ConfigError> {
         let bounds = [
-            ("orders_max", table.orders_max, 1 << 28),
-            ("levels_max", table.levels_max, 1 << 28),
+            ("orders_max", table.orders_max, 1 << 26),
+            ("levels_max", table.levels_max, 1 << 26),
             ("own_orders_max", table.own_orders_max, 1 << 24),
             ("instruments_max", table.instruments_max, (1 << 16) - 1),
         ];
@@ -492,7 +523,8 @@ impl Checker<'_> {
                 return Err(self.wrong(place("name"), "the name is there twice"));
             }
             let limits = self.limits(table, &place)?;
-            accounts.push(AccountConfig { id: AccountId(id), name: name.clone(), limits });
+            let fees = self.fees(&table.fees, &place)?;
+            accounts.push(AccountConfig { id: AccountId(id), name: name.clone(), limits, fees });
         }
         Ok(accounts)
     }
@@ -535,7 +567,9 @@ impl Checker<'_> {
                 let message = format!("no [[account]] is named '{}'", table.account);
                 self.wrong(place("account"), message)
             })?;
-            sessions.push(SessionConfig { id: SessionId(id), user, password, account: account.id });
+            let (id, account) = (SessionId(id), account.id);
+            let latency = self.session_latency(&table.latency, &place)?;
+            sessions.push(SessionConfig { id, user, password, account, latency });
         }
         Ok(sessions)
     }
@@ -601,6 +635,32 @@ account = "MAKER"
             ("\"secret\"", "\"with space\"", "maker, password: give 1 to 10 ASCII"),
             ("127.0.0.1:0", "localhost", "ouch_listen: 'localhost' is no address and port"),
             ("SPINDLE", "ELEVENCHARS", "[venue] name: give 1 to 10 ASCII"),
+            ("", "[lockstep]\ntape_listen = 'x'\n", "[lockstep] tape_listen: 'x' is no address"),
+            (
+                "",
+                "[lockstep]\ntape_listen = '127.0.0.1:0'\nsessions = ['x']\n",
+                "[lockstep] sessions: no [[session]] has the user 'x'",
+            ),
+            (
+                "open_orders_max = 10",
+                "open_orders_max = 10\nfees = { maker = '0.00000001' }",
+                "[[account]] MAKER, fees.maker: give an amount for each share",
+            ),
+            (
+                "account = \"MAKER\"",
+                "account = \"MAKER\"\nlatency = { entry = { model = 'log_normal', median_ns = 1, sigma = '9' } }",
+                "[[session]] maker, latency.entry: give sigma from",
+            ),
+            (
+                "account = \"MAKER\"",
+                "account = \"MAKER\"\nlatency = { entry = { model = 'file', path = 'none.txt' } }",
+                "[[session]] maker, latency.entry: none.txt: No such file",
+            ),
+            (
+                "account = \"MAKER\"",
+                "account = \"MAKER\"\nlatency = { entry = { model = 'uniform' } }",
+                "unknown variant `uniform`",
+            ),
         ];
         for (good, bad, expected) in cases {
             let text = GOOD.replacen(good, bad, 1);

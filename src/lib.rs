@@ -1,14 +1,18 @@
 //! The program's own part: command line, configuration and the wiring of threads. Everything that
 //! decides something lives in the crates of the workspace.
 
+pub mod accounting;
 mod commands;
 pub mod config;
 pub mod demo;
 mod exit;
 pub mod feed;
 pub mod health;
+pub mod lockstep;
 pub mod report;
 pub mod runner;
+pub mod shares;
+pub mod statement;
 pub mod tops;
 pub mod venue;
 

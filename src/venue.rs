@@ -5,9 +5,11 @@ use std::net::SocketAddr;
 use rtrb::{Consumer, RingBuffer};
 use spindle_engine::Engine;
 use spindle_engine::agent::{EngineAgent, TimeSource};
+use spindle_engine::delay::Delayed;
 use spindle_engine::latency::EngineLatency;
 use spindle_feed::quarantine::Band;
 use spindle_feed::top::TopReader;
+use spindle_gateway::delay::SessionDelays;
 use spindle_gateway::{
     Gateway, GatewayConfig, GatewayError, GatewayNotice, GatewayStats, ShutdownHandle, SystemClock,
     User,
@@ -16,6 +18,7 @@ use spindle_risk::Gate;
 use spindle_types::{EventTime, InstrumentId};
 use thiserror::Error;
 
+use crate::accounting::{RecordDesk, StrategyBooks};
 use crate::config::Config;
 use crate::feed::{AnyFeed, FeedError};
 
@@ -42,10 +45,16 @@ pub enum VenueError {
     Feed(#[from] FeedError),
 }
 
+/// The engine of a venue: its feed with it, and the strategies' accounts riding along.
+pub type VenueEngine = EngineAgent<AnyFeed, StrategyBooks>;
+
+/// Requests and answers that are under way at once, each, where they take time.
+const UNDER_WAY_MAX: usize = 65_536;
+
 /// The parts of a venue, each to be polled by a thread of the caller's choice.
 pub struct Venue {
     /// The engine with its feed.
-    pub engine: EngineAgent<AnyFeed>,
+    pub engine: VenueEngine,
     /// The gateway.
     pub gateway: Gateway,
     /// The best prices of every book, for any thread.
@@ -56,6 +65,8 @@ pub struct Venue {
     pub address: SocketAddr,
     /// Where FIX is served, if it is.
     pub fix_address: Option<SocketAddr>,
+    /// Asks for how the strategies stand.
+    pub records: RecordDesk,
     /// Ends the gateway.
     pub shutdown: ShutdownHandle,
     /// Bytes that the engine has taken, once.
@@ -70,17 +81,7 @@ impl Venue {
     pub fn build(config: &Config) -> Result<Self, VenueError> {
         let (commands_in, commands_out) = RingBuffer::new(COMMANDS_MAX);
         let (events_in, events_out) = RingBuffer::new(EVENTS_MAX);
-        let mut gate = Gate::new(config.accounts.len());
-        for account in &config.accounts {
-            // The limits were checked with the configuration.
-            let _ = gate.set_limits(account.id, account.limits);
-        }
-        let (mut engine, tops) = Engine::new(&config.engine, gate);
-        engine.warm_up();
-        let band = config.feed.as_ref().and_then(|feed| feed.quarantine_basis_points);
-        if let Some(width_basis_points) = band {
-            engine.watch(Band { width_basis_points, calm: CALM });
-        }
+        let (mut engine, tops) = engine(config);
         for (id, &symbol) in (1..=u16::MAX).zip(&config.instruments) {
             engine.add_instrument(InstrumentId(id), symbol);
         }
@@ -92,16 +93,41 @@ impl Venue {
         let (address, shutdown) = (gateway.local_address(), gateway.shutdown_handle());
         let fix_address = gateway.fix_address();
         let measure = config.measure;
-        let engine = EngineAgent::new(engine, feed, commands_out, events_in, time_source, measure);
+        let (books, records) = StrategyBooks::new(config);
+        let mut engine = EngineAgent::with_rider(
+            engine,
+            books,
+            feed,
+            commands_out,
+            events_in,
+            time_source,
+            measure,
+        );
+        if config.sessions.iter().any(|session| !session.latency.is_zero()) {
+            let sessions = config.sessions.iter().map(|session| (session.id, &session.latency));
+            let delays = SessionDelays::new(config.latency.seed, sessions);
+            let (ranks, scale) = (config.sessions.len(), config.latency.scale);
+            engine.delay(Delayed::new(Box::new(delays), ranks, UNDER_WAY_MAX, scale));
+        }
         let memory_bytes = config.engine.bytes();
-        Ok(Self { engine, gateway, tops, notices, address, fix_address, shutdown, memory_bytes })
+        Ok(Self {
+            engine,
+            gateway,
+            tops,
+            notices,
+            address,
+            fix_address,
+            records,
+            shutdown,
+            memory_bytes,
+        })
     }
 }
 
 /// What a venue has done and how long it took, when it is over.
 pub struct Outcome<'a> {
     /// The engine with its feed.
-    pub engine: &'a EngineAgent<AnyFeed>,
+    pub engine: &'a VenueEngine,
     /// The gateway's counters.
     pub gateway: &'a GatewayStats,
 }
@@ -113,7 +139,24 @@ impl Outcome<'_> {
     }
 }
 
-fn gateway_config(config: &Config) -> GatewayConfig {
+/// The engine of a configuration with its accounts, its memory touched.
+pub(crate) fn engine(config: &Config) -> (Engine, TopReader) {
+    let mut gate = Gate::new(config.accounts.len());
+    for account in &config.accounts {
+        // The limits were checked with the configuration.
+        let _ = gate.set_limits(account.id, account.limits);
+    }
+    let (mut engine, tops) = Engine::new(&config.engine, gate);
+    engine.warm_up();
+    let band = config.feed.as_ref().and_then(|feed| feed.quarantine_basis_points);
+    if let Some(width_basis_points) = band {
+        engine.watch(Band { width_basis_points, calm: CALM });
+    }
+    (engine, tops)
+}
+
+/// What the gateway of a configuration is told.
+pub(crate) fn gateway_config(config: &Config) -> GatewayConfig {
     let mut gateway = GatewayConfig::new(config.ouch_listen, &config.name);
     gateway.limits.connections_max = config.connections_max;
     gateway.stamps = config.measure;

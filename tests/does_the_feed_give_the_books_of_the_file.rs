@@ -35,7 +35,7 @@ fn day() -> Recording {
 
 fn tops(engine: &Engine) -> String {
     let mut tops = Vec::new();
-    write_tops(&mut tops, engine).expect("memory");
+    write_tops(&mut tops, std::slice::from_ref(engine)).expect("memory");
     String::from_utf8(tops).expect("text")
 }
 
@@ -43,12 +43,11 @@ fn from_file() -> String {
     let (mut engine, mut recording) = (engine(), day());
     while let Some(batch) = recording.next_batch().expect("an intact day") {
         let Batch::Itch(messages) = batch else { panic!("a day is ITCH") };
-        let first = Sequence(messages.sequence(0));
         engine.on_messages(
-            first,
             messages.len(),
+            |at| Sequence(messages.sequence(at)),
             |at| messages.in_place(at),
-            |_, decoded| {
+            |_, _, decoded| {
                 assert_eq!(decoded, Ok(()));
             },
         );

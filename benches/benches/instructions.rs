@@ -68,12 +68,11 @@ fn stream() {
 
 #[inline(never)]
 fn apply_stream(engine: &mut Engine, messages: &Messages<'_>) {
-    let first = Sequence(messages.sequence(0));
     engine.on_messages(
-        first,
         messages.len(),
+        |at| Sequence(messages.sequence(at)),
         |at| messages.in_place(at),
-        |_, decoded| {
+        |_, _, decoded| {
             assert_eq!(decoded, Ok(()));
         },
     );

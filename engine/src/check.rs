@@ -199,6 +199,9 @@ impl Engine {
         if !self.extras.dirty.is_empty() || self.time >= self.extras.next_expiry {
             return Err("an input was left half done".to_owned());
         }
+        if let Some(imbalance) = self.imbalance() {
+            return Err(imbalance.to_string());
+        }
         self.check_sets()?;
         for number in 0..self.books.instruments() {
             #[allow(clippy::cast_possible_truncation, reason = "at most 65,536 instruments")]
@@ -221,7 +224,9 @@ impl Engine {
         };
         let (taken, ledger) =
             (taken_of(Side::Buy) + taken_of(Side::Sell), self.divergence_of(instrument));
-        if ledger.displaced + ledger.void + taken != ledger.taken + ledger.met {
+        if ledger.displaced + ledger.void + taken != ledger.taken + ledger.met
+            || taken != self.standing_of(instrument)
+        {
             return Err(format!("{taken} taken shares stand, not as in {ledger:?}"));
         }
         let known = self.instruments.get(instrument);

@@ -39,17 +39,17 @@ struct Waiting<'a> {
 }
 
 impl Engine {
-    /// Applies `count` ITCH messages, the first of which has number `first`. For each number from 0
-    /// on, `message` gives the bytes from the message's first on as far as there are any, and how
+    /// Applies `count` ITCH messages. For each number from 0 on, `sequence` gives the message's number
+    /// in its stream, and `message` the bytes from its first on as far as there are any, and how
     /// many of them are the message; what lies behind is read and means nothing. After each
     /// message, `each` is told whether it could be decoded; one that could not is left out.
     #[inline]
     pub fn on_messages<'a>(
         &mut self,
-        first: Sequence,
         count: usize,
+        sequence: impl Fn(usize) -> Sequence,
         message: impl Fn(usize) -> (&'a [u8], usize),
-        mut each: impl FnMut(&mut Self, Result<(), DecodeError>),
+        mut each: impl FnMut(&mut Self, usize, Result<(), DecodeError>),
     ) {
         let nothing = Waiting { bytes: &[], length: 0, place: Place::default() };
         let mut ring = [[nothing; GROUP]; RING];
@@ -79,11 +79,10 @@ impl Engine {
                 }
             }
             if let Some(group) = behind(AHEAD) {
-                let first = Sequence(first.0 + (group * GROUP) as u64);
-                for (at, waiting) in (first.0..).zip(&ring[group % RING][..size(group)]) {
+                for (at, waiting) in (group * GROUP..).zip(&ring[group % RING][..size(group)]) {
                     let bytes = &waiting.bytes[..waiting.length.min(waiting.bytes.len())];
-                    let decoded = self.on_message(Sequence(at), bytes);
-                    each(self, decoded);
+                    let decoded = self.on_message(sequence(at), bytes);
+                    each(self, at, decoded);
                 }
             }
         }
@@ -169,7 +168,8 @@ impl Engine {
             Some(b'D') => {
                 if let Ok((delete, _)) = OrderDelete::ref_from_prefix(bytes) {
                     self.begin_message(EventTime(delete.header.time.get()), sequence);
-                    self.on_delete(OrderReference(delete.reference.get()));
+                    let named = InstrumentId(delete.header.locate.get());
+                    self.on_delete(named, OrderReference(delete.reference.get()));
                     self.finish();
                     return Ok(());
                 }
@@ -178,6 +178,7 @@ impl Engine {
                 if let Ok((replace, _)) = OrderReplace::ref_from_prefix(bytes) {
                     self.begin_message(EventTime(replace.header.time.get()), sequence);
                     self.on_replace(
+                        InstrumentId(replace.header.locate.get()),
                         OrderReference(replace.reference.get()),
                         OrderReference(replace.new_reference.get()),
                         Quantity(replace.shares.get()),
@@ -191,7 +192,9 @@ impl Engine {
                 if let Ok((executed, _)) = OrderExecuted::ref_from_prefix(bytes) {
                     self.begin_message(EventTime(executed.header.time.get()), sequence);
                     let reference = OrderReference(executed.reference.get());
-                    self.on_execute(reference, Quantity(executed.shares.get()), None, true);
+                    let named = InstrumentId(executed.header.locate.get());
+                    let quantity = Quantity(executed.shares.get());
+                    self.on_execute(named, reference, quantity, None, true);
                     self.finish();
                     return Ok(());
                 }
@@ -200,7 +203,8 @@ impl Engine {
                 if let Ok((cancel, _)) = OrderCancel::ref_from_prefix(bytes) {
                     self.begin_message(EventTime(cancel.header.time.get()), sequence);
                     let reference = OrderReference(cancel.reference.get());
-                    self.on_reduce(reference, Quantity(cancel.shares.get()));
+                    let named = InstrumentId(cancel.header.locate.get());
+                    self.on_reduce(named, reference, Quantity(cancel.shares.get()));
                     self.finish();
                     return Ok(());
                 }

@@ -7,7 +7,7 @@
 
 use spindle_types::{InstrumentId, OrderReference, Price, Quantity, Side};
 
-use crate::book::{BookError, Books, Capacity, OrderKey, Placement};
+use crate::book::{BookError, Books, Capacity, OrderKey, Place, Placement};
 
 /// Shares that changed hands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,18 +52,29 @@ impl Matcher {
         self.books.ask_for(true, reference.0, instrument, side, price);
     }
 
-    /// The same for an order that is cancelled, reduced or replaced soon.
+    /// The first of three looks at what will be done later, an order that is entered or, without a
+    /// placement, one that is cancelled, reduced or replaced. Its answer is for the next look.
     #[inline]
-    pub fn look_ahead_at(&self, reference: OrderReference) {
-        self.books.ask_for(false, reference.0, InstrumentId(0), Side::Buy, Price(0));
+    pub fn look(
+        &self,
+        reference: OrderReference,
+        instrument: InstrumentId,
+        enters: Option<(Side, Price)>,
+    ) -> Place {
+        let (side, price) = enters.unwrap_or((Side::Buy, Price(0)));
+        self.books.ask_for(enters.is_some(), reference.0, instrument, side, price)
     }
 
-    /// Looks a second time, when what the first look asked for has come: asks for the record of an
-    /// order that will be cancelled, reduced or replaced.
+    /// The second look, some orders later.
     #[inline]
-    pub fn look_again_at(&self, reference: OrderReference) {
-        let place = self.books.ask_for(false, reference.0, InstrumentId(0), Side::Buy, Price(0));
+    pub fn look_again(&self, place: Place) {
         self.books.ask_for_orders(place);
+    }
+
+    /// The third look, some orders after the second.
+    #[inline]
+    pub fn look_last(&self, place: Place) {
+        self.books.ask_for_more(place);
     }
 
     /// Enters an order: it trades with the other side as far as its price allows, and what is left
@@ -82,7 +93,12 @@ impl Matcher {
         on_trade: impl FnMut(Trade),
     ) -> Result<Quantity, BookError> {
         let key = OrderKey::market(reference).ok_or(BookError::Duplicate)?;
-        self.books.admit(key, placement.instrument)?;
+        let Placement { instrument, side, price, .. } = *placement;
+        if stays && !self.books.is_reached(instrument, side.opposite(), price) {
+            self.books.add(key, placement, None)?;
+            return Ok(placement.quantity);
+        }
+        self.books.admit(key, instrument)?;
         let open = self.trade(placement, on_trade);
         if open.0 > 0 && stays {
             self.books.add(key, &Placement { quantity: open, ..*placement }, None)?;

@@ -54,6 +54,7 @@ impl Engine {
         let decision = self.admit(to, enter, instrument, &known);
         probe.passed(Step::Risk);
         if let Err(refusal) = decision {
+            self.book_refused(instrument, refusal.reason, enter.quantity);
             return self.reject(to, refusal, enter.attributes);
         }
         let order = self.accept(to, enter, instrument, enter.limit);
@@ -89,6 +90,7 @@ impl Engine {
             .and_then(|()| self.admit_capacity());
         probe.passed(Step::Risk);
         if let Err(refusal) = decision {
+            self.book_refused(instrument, refusal.reason, enter.quantity);
             return self.reject(to, refusal, enter.attributes);
         }
         let order = self.accept(to, enter, instrument, terms.limit);
@@ -150,6 +152,7 @@ impl Engine {
         self.admit_state(known)?;
         Self::admit_size_and_limit(known, enter.quantity, enter.limit)?;
         self.admit_token(to)?;
+        self.admit_short_sale(instrument, known, enter.side, enter.limit)?;
         let request = Request {
             account: to.account,
             side: enter.side.book_side(),
@@ -244,6 +247,10 @@ impl Engine {
                 special.place = Place::Close;
                 self.lodge(incoming);
             }
+            _ if incoming.order.stay == Stay::AtOpen && phase == TradingPhase::Continuous => {
+                special.place = Place::Open;
+                self.lodge(incoming);
+            }
             _ if phase == TradingPhase::Continuous => self.arrive(incoming),
             _ => {
                 let limit = incoming.order.limit;
@@ -300,6 +307,7 @@ impl Engine {
             .and_then(|()| self.admit_market(original.instrument, &known, &mut terms));
         probe.passed(Step::Risk);
         if let Err(refusal) = decision {
+            self.book_refused(original.instrument, refusal.reason, Quantity(open));
             return self.reject(to, refusal, attributes);
         }
         let order = OwnOrder {

@@ -5,6 +5,7 @@ use std::io;
 use thiserror::Error;
 
 use crate::fix::session::Close;
+use crate::lockstep::WaitError;
 use crate::ouch::DecodeError;
 use crate::soup::codec::FrameError;
 use crate::soup::login::Refusal;
@@ -44,6 +45,9 @@ pub enum CloseCause {
     /// Bytes that are no packet.
     #[error("{0}")]
     Frame(FrameError),
+    /// In lockstep: a debug packet that is no wait.
+    #[error("{0}")]
+    Wait(WaitError),
     /// A packet that has no place here.
     #[error("packet type '{}' {}", char::from(*.packet_type), if *.logged_in {
         "does not come from a client"

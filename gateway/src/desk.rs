@@ -9,10 +9,13 @@ use spindle_types::{EventTime, SessionId};
 use crate::config::{ConfigError, GatewayConfig, Limits};
 use crate::fix::desk::FixDesk;
 use crate::fix::session::Now;
-use crate::notice::GatewayNotice;
+use crate::lockstep::Wait;
+use crate::notice::{GatewayNotice, UserName};
 use crate::ouch::desk::OuchDesk;
 use crate::port::Port;
 use crate::protocol::Sessions;
+use crate::soup::codec::{LoginRequest, SessionName};
+use crate::soup::stream::Stream;
 use crate::stats::GatewayStats;
 
 /// Whose session a number is.
@@ -188,5 +191,69 @@ impl Desk {
     pub fn prepare(&mut self) {
         self.ouch.prepare();
         self.fix.prepare();
+    }
+}
+
+/// What a run in lockstep asks. Only users of OUCH take part in one.
+impl Desk {
+    /// From now on debug packets say what a user waits for, and nothing more is taken from one who
+    /// waits.
+    pub(crate) fn lockstep(&mut self) {
+        self.ouch.lockstep();
+    }
+
+    /// Whether a user waits, in lockstep.
+    #[inline]
+    pub(crate) fn is_waiting(&self, user: usize) -> bool {
+        self.ouch.is_waiting(user)
+    }
+
+    /// What a user waits for.
+    pub(crate) fn wait_of(&self, user: usize) -> Option<Wait> {
+        self.ouch.wait_of(user)
+    }
+
+    /// A user's wait is over.
+    pub(crate) fn release(&mut self, user: usize) {
+        self.ouch.release(user);
+    }
+
+    /// The user with these credentials.
+    pub(crate) fn user_of(&self, request: &LoginRequest) -> Option<usize> {
+        self.ouch.user_of(request)
+    }
+
+    /// The user of a session.
+    #[inline]
+    pub(crate) fn user_of_session(&self, session: SessionId) -> Option<usize> {
+        match self.routes.get(session.index()) {
+            Some(Route::Ouch(index)) => Some(usize::from(*index)),
+            Some(Route::Fix(_) | Route::Nobody) | None => None,
+        }
+    }
+
+    /// Whether a user is logged in.
+    pub(crate) fn is_logged_in(&self, user: usize) -> bool {
+        self.ouch.is_logged_in(user)
+    }
+
+    /// Users.
+    pub(crate) const fn users(&self) -> usize {
+        self.ouch.users()
+    }
+
+    /// The name of a user.
+    pub(crate) fn user_name(&self, user: usize) -> UserName {
+        self.ouch.user_name(user)
+    }
+
+    /// The stream of a user.
+    #[inline]
+    pub(crate) fn stream(&self, user: usize) -> &Stream {
+        self.ouch.stream(user)
+    }
+
+    pub(crate) const fn session_name(&self) -> SessionName {
+        self.ouch.session_name()
     }
 }

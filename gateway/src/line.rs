@@ -163,6 +163,23 @@ impl Line {
         Ok(desk.limits().requests_max)
     }
 
+    /// The place of its user in the configuration of OUCH.
+    pub(crate) const fn user_index(&self) -> Option<usize> {
+        match &self.talk {
+            AnyTalk::Ouch(talk) => talk.user,
+            AnyTalk::Fix(_) => None,
+        }
+    }
+
+    /// Sends a debug packet; false, and nothing is sent, while other bytes wait, and over FIX, which
+    /// has no such thing.
+    pub(crate) fn say(&mut self, desk: &Desk, text: &[u8]) -> bool {
+        match &mut self.talk {
+            AnyTalk::Ouch(talk) => talk.say(desk, text),
+            AnyTalk::Fix(_) => false,
+        }
+    }
+
     /// What a login came to, once.
     pub const fn take_login_outcome(&mut self) -> Option<LoginOutcome> {
         match &mut self.talk {

@@ -93,6 +93,13 @@ impl UserName {
     }
 }
 
+impl UserName {
+    /// The six characters of a SoupBinTCP user, padded on the right.
+    pub(crate) fn of_soup(&self) -> &[u8] {
+        &self.0[..6]
+    }
+}
+
 impl fmt::Display for UserName {
     /// Without the padding; bytes that are no printable characters are escaped.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -46,6 +46,21 @@ impl Connection {
         self.line.has_user()
     }
 
+    /// The line behind the socket.
+    pub(crate) const fn line(&mut self) -> &mut Line {
+        &mut self.line
+    }
+
+    /// Whether everything that is to be sent has left, or nothing more can leave.
+    pub(crate) fn is_flushed(&self, desk: &Desk) -> bool {
+        self.state != State::Open || self.broken.is_some() || self.line.output(desk).is_empty()
+    }
+
+    /// Whether nothing more comes from it.
+    pub(crate) fn is_over(&self) -> bool {
+        self.state != State::Open || self.broken.is_some()
+    }
+
     pub(crate) fn is_closed(&self) -> bool {
         self.state == State::Closed
     }

@@ -13,10 +13,11 @@ mod twin;
 mod venue;
 
 pub use decimal::{Amount, Shares};
-pub use line::{Figure, Figures, Level, Line, Rejected};
+pub use line::{Figure, Figures, Level, Line, OfTape, Rejected};
 pub use op::{
-    Account, Book, Cancel, Cross, Id, Instrument, Kind, MassCancel, New, Op, Phase, PhaseChange,
-    PostOnly, Replace, SelfTrade, Side, State, Tape, TapeEvent, Tif, Time,
+    Account, Book, Cancel, Center, Cross, Day, Id, Instrument, Kind, MassCancel, New, Op, Phase,
+    PhaseChange, PostOnly, Replace, Restriction, Sale, SelfTrade, Side, State, Tape, TapeEvent,
+    Tif, Time,
 };
 pub use run::{RunError, run};
 pub use twin::Twin;

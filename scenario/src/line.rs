@@ -36,6 +36,9 @@ pub enum Line {
         price: Amount,
         /// Shares.
         quantity: u64,
+        /// The cross of the tape that it was in: it rests on an assumption.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        cross: Option<&'static str>,
     },
     /// Shares were taken off an order.
     Canceled {
@@ -83,6 +86,89 @@ pub enum Line {
         /// Price, shares and imbalance.
         #[serde(flatten)]
         figures: Figures,
+        /// What the tape says beside that, where it is the tape's cross.
+        #[serde(flatten)]
+        of_tape: Option<OfTape>,
+    },
+    /// The tape trades an instrument or no longer.
+    Status {
+        /// The instrument.
+        symbol: String,
+        /// `halted`, `paused`, `quotation` or `trading`.
+        state: &'static str,
+        /// Why, where the tape says.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        reason: Option<String>,
+    },
+    /// A market centre stops trading an instrument, or goes on.
+    OperationalHalt {
+        /// The instrument.
+        symbol: String,
+        /// `nasdaq`, `bx` or `psx`.
+        market: &'static str,
+        /// `halted` or `trading`.
+        state: &'static str,
+    },
+    /// The prices for the next reopening auction.
+    Collar {
+        /// The instrument.
+        symbol: String,
+        /// From which the others were counted.
+        price: Amount,
+        /// The highest.
+        upper: Amount,
+        /// The lowest.
+        lower: Amount,
+        /// How often the auction was put off.
+        extension: u32,
+    },
+    /// The price test of short sales.
+    ShortSale {
+        /// The instrument.
+        symbol: String,
+        /// `free`, `restricted_today` or `restriction_remains`.
+        restriction: &'static str,
+    },
+    /// An IPO's release for quotation.
+    Release {
+        /// The instrument.
+        symbol: String,
+        /// When, in seconds since midnight; none where it is put off.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        seconds: Option<u32>,
+        /// Its price; none where it is put off.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        price: Option<Amount>,
+    },
+    /// The levels of the market-wide circuit breaker.
+    BreakerLevels {
+        /// Index points.
+        levels: [Amount; 3],
+    },
+    /// A level of the market-wide circuit breaker is breached.
+    Breaker {
+        /// 1, 2 or 3.
+        level: u8,
+    },
+    /// The recorded day's next phase begins.
+    System {
+        /// Which.
+        phase: &'static str,
+    },
+    /// A book is not known to be the market's any more: all books where there is no symbol.
+    Stale {
+        /// The instrument.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        symbol: Option<String>,
+        /// Why.
+        cause: &'static str,
+    },
+    /// A market has become absurd or is sound again.
+    Quarantine {
+        /// The instrument.
+        symbol: String,
+        /// Whether it is absurd.
+        entered: bool,
     },
     /// The displayed book.
     Book {
@@ -181,6 +267,19 @@ pub struct Figures {
     /// On which side those are.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub side: Option<Side>,
+}
+
+/// What the tape says of its next cross, beside the figures.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct OfTape {
+    /// `opening`, `closing` or `halt`.
+    pub cross: &'static str,
+    /// The price by which shares and imbalance are counted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reference: Option<Amount>,
+    /// The price at which orders for the cross alone would clear.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub far: Option<Amount>,
 }
 
 /// A level of a book.

@@ -8,6 +8,10 @@ use serde_json::{Map, Value};
 
 use crate::decimal::{Amount, Shares};
 
+mod tape;
+
+pub use tape::{Center, Cross, Day, Restriction, State, Tape, TapeEvent};
+
 /// The number that the scenario gives an order.
 pub type Id = u64;
 
@@ -84,6 +88,9 @@ pub struct New {
     pub symbol: String,
     /// Buy or sell.
     pub side: Side,
+    /// How it sells; what is owned where nothing is given.
+    #[serde(default, skip_serializing_if = "Sale::is_long")]
+    pub sale: Sale,
     /// What kind of order it is.
     #[serde(rename = "type")]
     pub kind: Kind,
@@ -201,115 +208,6 @@ pub struct Book {
     pub depth: Option<usize>,
 }
 
-/// Something that the recorded market does: it is done as the tape says, and fills strategies'
-/// orders by the fill rules.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Tape {
-    /// Of which instrument.
-    pub symbol: String,
-    /// What happens.
-    pub event: TapeEvent,
-    /// The market's order.
-    #[serde(rename = "ref", default, skip_serializing_if = "Option::is_none")]
-    pub reference: Option<u64>,
-    /// The order that comes in its place.
-    #[serde(rename = "new_ref", default, skip_serializing_if = "Option::is_none")]
-    pub new_reference: Option<u64>,
-    /// Its side. Of a hidden order that traded it may be left out, for it changes nothing.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub side: Option<Side>,
-    /// Shares.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub quantity: Option<Shares>,
-    /// Its price, or that of the trade.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub price: Option<Amount>,
-    /// Whether an execution counts as a trade; it does where nothing is said.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub printable: Option<bool>,
-    /// Which cross.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub kind: Option<Cross>,
-    /// The trading state that begins.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub state: Option<State>,
-}
-
-/// What the recorded market can do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum TapeEvent {
-    /// An order enters at the back of its level.
-    Add,
-    /// An order is executed, at another price if one is given.
-    Execute,
-    /// Shares are taken off an order; it keeps its place.
-    Cancel,
-    /// An order goes.
-    Delete,
-    /// An order goes and another enters on its side.
-    Replace,
-    /// A trade with an order that was not displayed.
-    Trade,
-    /// The print of a cross.
-    Cross,
-    /// The instrument's trading state changes.
-    Status,
-}
-
-/// Crosses of the recorded market.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Cross {
-    /// The opening cross.
-    Opening,
-    /// The closing cross.
-    Closing,
-    /// The cross after a halt or a pause.
-    Halt,
-}
-
-/// Trading states of the recorded market.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum State {
-    /// It does not trade.
-    Halted,
-    /// It does not trade for a moment.
-    Paused,
-    /// Orders come and nothing trades.
-    Quotation,
-    /// It trades.
-    #[default]
-    Trading,
-}
-
-impl Tape {
-    /// The first field that its event needs and it does not have, or has and does not need; and
-    /// whether it has it.
-    fn misfit(&self) -> Option<(&'static str, bool)> {
-        use TapeEvent::{Add, Cancel, Cross, Delete, Execute, Replace, Status, Trade};
-        let event = self.event;
-        let reference = !matches!(event, Trade | Cross | Status);
-        let quantity = !matches!(event, Delete | Status);
-        let price = !matches!(event, Cancel | Delete | Status);
-        [
-            ("ref", self.reference.is_some(), reference, reference),
-            ("new_ref", self.new_reference.is_some(), event == Replace, event == Replace),
-            ("side", self.side.is_some(), matches!(event, Add | Trade), event == Add),
-            ("quantity", self.quantity.is_some(), quantity, quantity),
-            ("price", self.price.is_some(), price, price && event != Execute),
-            ("printable", self.printable.is_some(), event == Execute, false),
-            ("kind", self.kind.is_some(), event == Cross, event == Cross),
-            ("state", self.state.is_some(), event == Status, event == Status),
-        ]
-        .into_iter()
-        .find(|&(_, is_there, may, must)| (is_there && !may) || (!is_there && must))
-        .map(|(name, is_there, ..)| (name, is_there))
-    }
-}
-
 /// A side.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -328,6 +226,26 @@ impl Side {
             Self::Buy => Self::Sell,
             Self::Sell => Self::Buy,
         }
+    }
+}
+
+/// How an order sells.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Sale {
+    /// What is owned.
+    #[default]
+    Long,
+    /// What is not.
+    Short,
+    /// What is not, exempt from the price test.
+    ShortExempt,
+}
+
+impl Sale {
+    #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it")]
+    fn is_long(&self) -> bool {
+        *self == Self::Long
     }
 }
 

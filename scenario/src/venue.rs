@@ -8,9 +8,9 @@ use spindle_engine::command::{
     Modifiers, OrderKind, OrderSide, PostOnly, Priority, Replace, SelfTrade, SelfTradeMode,
     TimeInForce, TradingPhase,
 };
-use spindle_engine::event::{self, Event, Field, Liquidity, Outcome, RejectReason};
+use spindle_engine::event::{self, Basis, Event, Field, Liquidity, Outcome, RejectReason};
 use spindle_engine::{Capacity, Divergence, Engine, EngineConfig};
-use spindle_feed::event::{Cross, MarketAction, MarketEvent, TradingState};
+use spindle_feed::event::{Cross, MarketAction, MarketEvent};
 use spindle_risk::{Check, Gate, Limits};
 use spindle_types::{
     AccountId, EventTime, InstrumentId, MatchNumber, Notional, OrderReference, OrderToken, Price,
@@ -20,8 +20,10 @@ use spindle_types::{
 use crate::decimal::{Amount, Shares};
 use crate::edge::HIGHEST;
 use crate::line::{Figure, Figures, Level, Line, Rejected};
-use crate::op::{self, Id, Kind, Op, Phase, Side, TapeEvent, Tif};
+use crate::op::{self, Id, Kind, Op, Phase, Sale, Side, TapeEvent, Tif};
 use crate::{Matcher, edge};
+
+mod states;
 
 /// An account without limits.
 const UNLIMITED: Limits = Limits {
@@ -250,9 +252,11 @@ impl Venue {
         let enter = Enter {
             token,
             symbol: self.engine.instruments().get(instrument).symbol,
-            side: match op.side {
-                Side::Buy => OrderSide::Buy,
-                Side::Sell => OrderSide::Sell,
+            side: match (op.side, op.sale) {
+                (Side::Buy, _) => OrderSide::Buy,
+                (Side::Sell, Sale::Long) => OrderSide::Sell,
+                (Side::Sell, Sale::Short) => OrderSide::SellShort,
+                (Side::Sell, Sale::ShortExempt) => OrderSide::SellShortExempt,
             },
             quantity: shares_of(op.quantity),
             limit: op.price.map(price_of),
@@ -378,13 +382,24 @@ impl Venue {
             Phase::Closed => TradingPhase::Closed,
         };
         let reference = op.reference.map(price_of);
-        self.engine.on_phase_change(self.now, instrument, phase, reference);
-        Ok(())
+        let changed = self.engine.on_phase_change(self.now, instrument, phase, reference);
+        changed.map(|_| ()).map_err(|why| Rejected::because(why.name()))
     }
 
     fn tape(&mut self, op: &op::Tape) -> Result<(), Rejected> {
-        let instrument = self.find(&op.symbol)?;
+        let is_whole = op.event == TapeEvent::Loss && op.symbol.is_empty();
+        let instrument = match op.event.is_of_the_market() || is_whole {
+            true => InstrumentId(0),
+            false => self.find(&op.symbol)?,
+        };
         edge::tape(op)?;
+        if op.event == TapeEvent::Loss {
+            match is_whole {
+                true => self.engine.on_loss(),
+                false => self.engine.on_loss_at(instrument),
+            }
+            return Ok(());
+        }
         let known = |reference: Option<u64>| reference.and_then(|known| self.tape.get(&known));
         let old = known(op.reference).filter(|(at, _)| *at == instrument).copied();
         let comes = match op.event {
@@ -395,7 +410,7 @@ impl Venue {
         if known(comes).is_some() {
             return Err(Rejected::because("duplicate_ref"));
         }
-        if op.reference.is_some() && op.event != TapeEvent::Add && old.is_none() {
+        if op.event.names_an_order() && old.is_none() {
             return Err(Rejected::because("unknown_ref"));
         }
         // Beyond its capacity the engine gives the book up for the day.
@@ -430,24 +445,11 @@ impl Venue {
             // The side of the hidden order changes nothing.
             (TapeEvent::Trade, _) => MarketAction::Trade { quantity, price, match_number },
             (TapeEvent::Cross, _) => {
-                let kind = match op.kind {
-                    Some(op::Cross::Opening) => Cross::Opening,
-                    Some(op::Cross::Closing) => Cross::Closing,
-                    Some(op::Cross::Halt) => Cross::Halt,
-                    None => Cross::Other,
-                };
+                let kind = op.kind.map_or(Cross::Other, Into::into);
                 let quantity = quantity.0.into();
                 MarketAction::Cross { quantity, price, kind, match_number }
             }
-            (TapeEvent::Status, _) => {
-                let state = match op.state.unwrap_or_default() {
-                    op::State::Halted => TradingState::Halted,
-                    op::State::Paused => TradingState::Paused,
-                    op::State::Quotation => TradingState::QuotationOnly,
-                    op::State::Trading => TradingState::Trading,
-                };
-                MarketAction::Status { state }
-            }
+            _ => states::action(op, self.engine.instruments().get(instrument).symbol),
         };
         let left = old.map_or(0, |(_, left)| left);
         let stands = match op.event {
@@ -456,7 +458,7 @@ impl Venue {
             TapeEvent::Execute | TapeEvent::Cancel => {
                 Some((reference, left.saturating_sub(quantity.0)))
             }
-            TapeEvent::Delete | TapeEvent::Trade | TapeEvent::Cross | TapeEvent::Status => None,
+            _ => None,
         };
         self.tape.remove(&reference.0);
         if let Some((reference, shares)) = stands.filter(|(_, shares)| *shares > 0) {
@@ -501,15 +503,26 @@ impl Venue {
     fn line(&mut self, event: &Event, answer: &mut Vec<Line>) {
         let id = self.by_token.get(&event.token).copied().unwrap_or_default();
         let half = self.half.take();
-        if let Outcome::Executed { quantity, price, open, liquidity, match_number, tape } =
+        if let Outcome::Executed { quantity, price, open, liquidity, match_number, tape, basis } =
             event.outcome
         {
             let instrument = self.open.get(&id).map(|own| own.instrument);
             let symbol = self.symbol(instrument.unwrap_or_default());
             let (price, quantity) = (amount(price), quantity.0.into());
             let reference = tape.map(|tape| tape.0);
-            let trade =
-                |maker, taker| Line::Trade { symbol, maker, taker, reference, price, quantity };
+            let cross = match basis {
+                Basis::Cross(kind) => Some(kind.name()),
+                Basis::Queue | Basis::Hidden => None,
+            };
+            let trade = |maker, taker| Line::Trade {
+                symbol,
+                maker,
+                taker,
+                reference,
+                price,
+                quantity,
+                cross,
+            };
             match (half, liquidity) {
                 (Some((number, Line::Trade { maker, .. })), _) if number == match_number => {
                     answer.push(trade(maker, Some(id)));
@@ -546,12 +559,16 @@ impl Venue {
             Outcome::MassCanceled { orders } => Some(Line::MassCanceled { orders: orders.into() }),
             Outcome::Indicative { symbol, figures } => {
                 let figures = figures.into();
-                Some(Line::Imbalance { symbol: text(symbol), figures })
+                Some(Line::Imbalance { symbol: text(symbol), figures, of_tape: None })
             }
             Outcome::Auction { symbol, kind, figures } => {
                 let (auction, figures) = (kind.name(), figures.into());
                 Some(Line::Auction { symbol: text(symbol), auction, figures })
             }
+            Outcome::TapeImbalance { symbol, imbalance } => {
+                Some(states::imbalance(text(symbol), &imbalance))
+            }
+            Outcome::State { symbol, change } => Some(states::line(text(symbol), change)),
             Outcome::Rejected { reason, limit, observed, .. } => {
                 Some(Line::Rejected(rejected(reason, limit, observed)))
             }
@@ -649,6 +666,7 @@ fn rejected(reason: RejectReason, limit: u64, observed: u64) -> Rejected {
         RejectReason::DuplicateToken => Rejected::because("duplicate_id"),
         RejectReason::PriceOffTick
         | RejectReason::PostOnly
+        | RejectReason::ShortSale
         | RejectReason::Risk(Check::OrderValue | Check::Collar) => {
             Rejected::because(reason.name()).with(money(limit), money(observed))
         }
@@ -667,10 +685,16 @@ impl From<event::Figures> for Figures {
             price: figures.price.map(amount),
             quantity: figures.quantity,
             imbalance: figures.imbalance,
-            side: figures.side.map(|side| match side {
-                spindle_types::Side::Buy => Side::Buy,
-                spindle_types::Side::Sell => Side::Sell,
-            }),
+            side: figures.side.map(Into::into),
+        }
+    }
+}
+
+impl From<spindle_types::Side> for Side {
+    fn from(side: spindle_types::Side) -> Self {
+        match side {
+            spindle_types::Side::Buy => Self::Buy,
+            spindle_types::Side::Sell => Self::Sell,
         }
     }
 }

@@ -12,7 +12,7 @@
 mod common;
 
 use common::{Pair, price, report};
-use spindle_scenario::{Cancel, Id, Instrument, Kind, New, Op, Shares, Side, Size, Tif};
+use spindle_scenario::{Cancel, Id, Instrument, Kind, New, Op, Sale, Shares, Side, Size, Tif};
 
 const SIZE: Size = Size { instruments: 1, accounts: 2, orders: 16 };
 const LOW: i64 = 99_900;
@@ -26,6 +26,7 @@ fn order(side: Side, kind: Kind, units: Option<i64>, quantity: i64) -> New {
         session: None,
         symbol: "X".into(),
         side,
+        sale: Sale::Long,
         kind,
         price: units.map(price),
         quantity: Shares(quantity),

@@ -13,8 +13,9 @@ use common::{Pair, price, report};
 use rand_core::{Rng, SeedableRng};
 use rand_xoshiro::Xoshiro256PlusPlus;
 use spindle_scenario::{
-    Account, Cancel, Cross, Id, Instrument, Kind, Line, MassCancel, New, Op, Phase, PhaseChange,
-    PostOnly, Replace, SelfTrade, Shares, Side, State, Tape, TapeEvent, Tif, Time,
+    Account, Cancel, Center, Cross, Day, Id, Instrument, Kind, Line, MassCancel, New, Op, Phase,
+    PhaseChange, PostOnly, Replace, Restriction, Sale, SelfTrade, Shares, Side, State, Tape,
+    TapeEvent, Tif, Time,
 };
 
 /// Commands in one run; the next begins with an empty venue.
@@ -53,8 +54,12 @@ struct Generator {
     known: Vec<(Id, Option<i64>)>,
     /// References of the tape, the last ones.
     references: Vec<u64>,
-    /// The trading states that the tape gave.
-    states: [State; 2],
+    /// Whether the tape has stopped each instrument.
+    stopped: [bool; 2],
+    /// What the tape says next of its state.
+    next_state: Option<Tape>,
+    /// Whether the tape's day is over.
+    is_over: bool,
 }
 
 impl Generator {
@@ -91,7 +96,9 @@ impl Generator {
             phases,
             known: Vec::new(),
             references: vec![1],
-            states: [State::Trading; 2],
+            stopped: [false; 2],
+            next_state: None,
+            is_over: false,
         }
     }
 
@@ -120,6 +127,11 @@ impl Generator {
         for _ in 0..3 {
             ops.push(self.account());
         }
+        if self.taste.tape > 0 && self.percent(70) {
+            // At-open orders wait for the tape's opening.
+            let phase = Some(Day::StartOfSystemHours);
+            ops.push(Op::Tape(Tape { phase, ..Tape::of("", TapeEvent::System) }));
+        }
         ops
     }
 
@@ -146,8 +158,21 @@ impl Generator {
         if self.phases.iter().any(takes_none) && self.percent(10) {
             return self.phase();
         }
+        if let Some(next) = self.next_state.take() {
+            return Op::Tape(next);
+        }
         if self.below(1_000) < self.taste.tape {
-            return self.tape();
+            let mut tape = self.tape();
+            if let Op::Tape(tape) = &mut tape
+                && matches!(tape.event, TapeEvent::Execute | TapeEvent::Cancel)
+                && let Some(left) = tape.reference.and_then(|at| pair.twin.left_on_the_tape(at))
+                && let Some(quantity) = &mut tape.quantity
+                && self.below(1_000) > 4
+            {
+                // More than an order has makes its book stale for good.
+                quantity.0 = quantity.0.min(i64::try_from(left).expect("small"));
+            }
+            return tape;
         }
         let at = self.below(1_000);
         if at < 3 {
@@ -175,11 +200,13 @@ impl Generator {
     }
 
     fn tape(&mut self) -> Op {
-        use TapeEvent::{Add, Cancel, Cross as Crosses, Delete, Execute, Replace, Status, Trade};
-        let rare = if self.percent(50) { Crosses } else { Status };
-        let stopped = self.states.iter().position(|state| *state != State::Trading);
-        let event = if self.percent(if stopped.is_some() { 20 } else { 4 }) {
-            rare
+        use TapeEvent::{Add, Cancel, Cross as Crosses, Delete, Execute, Replace, Trade};
+        let stopped = self.stopped.iter().position(|stopped| *stopped);
+        if self.percent(if stopped.is_some() || self.is_over { 15 } else { 3 }) {
+            return Op::Tape(self.state(stopped));
+        }
+        let event = if self.percent(4) {
+            Crosses
         } else if self.references.len() > self.taste.crowd {
             self.one(&[Execute, Delete])
         } else {
@@ -187,7 +214,7 @@ impl Generator {
         };
         let old = self.one(&self.references.clone());
         let fresh = if self.percent(3) { old } else { self.below(1 << 40) + 1 };
-        let named = !matches!(event, Trade | Crosses | Status);
+        let named = !matches!(event, Trade | Crosses);
         let reference = named.then_some(if event == Add { fresh } else { old });
         let new_reference = (event == Replace).then_some(fresh);
         if matches!(event, Add | Replace) {
@@ -201,40 +228,128 @@ impl Generator {
         }
         let sided = event == Add || event == Trade && self.percent(50);
         let side = sided.then(|| self.one(&[Side::Buy, Side::Sell]));
-        let sized = !matches!(event, Delete | Status);
+        let sized = event != Delete;
         let empty = event == Crosses && self.percent(10);
         let quantity = sized.then(|| if empty { Shares(0) } else { self.quantity() });
         let priced = match event {
             Add | Replace | Trade | Crosses => true,
             Execute => self.percent(20),
-            Cancel | Delete | Status => false,
+            _ => false,
         };
         let price = priced.then(|| price(self.price()));
         let printable = (event == Execute && self.percent(20)).then(|| self.percent(30));
         let kind = self.one(&[Cross::Opening, Cross::Closing, Cross::Halt]);
         let kind = (event == Crosses).then_some(kind);
-        let mut at = usize::from(self.percent(20));
-        let state = (event == Status).then(|| match stopped {
-            Some(stopped) if self.percent(80) => {
-                at = stopped;
-                State::Trading
+        let symbol = SYMBOLS[usize::from(self.percent(20))];
+        let all = Tape::of(symbol, event);
+        Op::Tape(Tape { reference, new_reference, side, quantity, price, printable, kind, ..all })
+    }
+
+    /// The tape says something of its state; what is `stopped` mostly goes on.
+    fn state(&mut self, stopped: Option<usize>) -> Tape {
+        use TapeEvent::{
+            Breaker, BreakerLevels, Collar, Imbalance, OperationalHalt, Release, ShortSale, Status,
+            System,
+        };
+        if self.is_over && self.percent(70) {
+            self.is_over = false;
+            return Tape { phase: Some(Day::StartOfMessages), ..Tape::of("", System) };
+        }
+        if let Some(at) = stopped.filter(|_| self.percent(70)) {
+            self.stopped[at] = false;
+            let state = Some(State::Trading);
+            let [halt, status] = [OperationalHalt, Status]
+                .map(|event| Tape { state, ..Tape::of(SYMBOLS[at], event) });
+            self.next_state = Some(halt);
+            return status;
+        }
+        let at = usize::from(self.percent(30));
+        if self.percent(1) {
+            let symbol = self.one(&["", "X", "Y", "Z"]);
+            return Tape::of(symbol, TapeEvent::Loss);
+        }
+        let event = self.one(&[
+            Status,
+            Status,
+            Status,
+            OperationalHalt,
+            OperationalHalt,
+            Collar,
+            Collar,
+            ShortSale,
+            ShortSale,
+            Release,
+            Breaker,
+            BreakerLevels,
+            System,
+            Imbalance,
+            Imbalance,
+        ]);
+        let of_the_market = matches!(event, Breaker | BreakerLevels | System);
+        let mut all = Tape::of(if of_the_market { "" } else { SYMBOLS[at] }, event);
+        match event {
+            Status => {
+                let state =
+                    self.one(&[State::Halted, State::Paused, State::Quotation, State::Trading]);
+                self.stopped[at] |= state != State::Trading;
+                all.state = Some(state);
+                all.reason = self.one(&[None, Some("LUDP"), Some("T1")]).map(String::from);
             }
-            _ => self.one(&[State::Halted, State::Paused, State::Quotation, State::Trading]),
-        });
-        self.states[at] = state.unwrap_or(self.states[at]);
-        let symbol = SYMBOLS[at].into();
-        Op::Tape(Tape {
-            symbol,
-            event,
-            reference,
-            new_reference,
-            side,
-            quantity,
-            price,
-            printable,
-            kind,
-            state,
-        })
+            OperationalHalt => {
+                all.state = Some(self.one(&[State::Halted, State::Trading, State::Paused]));
+                all.market = self.one(&[None, None, Some(Center::Nasdaq), Some(Center::Bx)]);
+                self.stopped[at] |= all.state == Some(State::Halted);
+            }
+            Collar => {
+                let (one, other) = (self.price(), self.price());
+                all.price = Some(price(self.price()));
+                // Seldom upside down.
+                let (least, most) =
+                    if self.percent(5) { (one, other) } else { (one.min(other), one.max(other)) };
+                (all.lower, all.upper) = (Some(price(least)), Some(price(most)));
+            }
+            ShortSale => {
+                all.restriction = Some(self.one(&[
+                    Restriction::Free,
+                    Restriction::RestrictedToday,
+                    Restriction::RestrictionRemains,
+                ]));
+            }
+            Release => {
+                all.seconds = self.one(&[None, Some(36_000)]);
+                all.price = all.seconds.map(|_| price(self.price()));
+            }
+            // The third ends the day for good.
+            Breaker => all.level = Some(if self.percent(1) { 3 } else { self.one(&[1, 2, 0]) }),
+            BreakerLevels => {
+                all.levels = Some([700, 600, 500].map(|points| price(points * 10_000)))
+            }
+            System => {
+                // A day that is over begins again.
+                all.phase = Some(if self.is_over || self.percent(90) {
+                    self.one(&[
+                        Day::StartOfMessages,
+                        Day::StartOfSystemHours,
+                        Day::StartOfMarketHours,
+                        Day::EndOfMarketHours,
+                    ])
+                } else {
+                    self.one(&[Day::EndOfSystemHours, Day::EndOfMessages])
+                });
+                self.is_over =
+                    matches!(all.phase, Some(Day::EndOfSystemHours | Day::EndOfMessages));
+            }
+            _ => {
+                all.quantity = Some(self.quantity());
+                all.imbalance = Some(self.one(&[Shares(0), Shares(5), Shares(40)]));
+                all.side = self.one(&[None, Some(Side::Buy), Some(Side::Sell)]);
+                all.kind = Some(self.one(&[Cross::Opening, Cross::Closing, Cross::Halt]));
+                let near = self.price();
+                all.near = self.percent(70).then(|| price(near));
+                all.price = self.percent(70).then(|| price(near));
+            }
+        }
+        all
     }
 
     /// An open order, seldom another.
@@ -405,12 +520,20 @@ impl Generator {
         let post_only = modified && (kind == Kind::Limit && stays || self.percent(2));
         let post_only = post_only && self.percent(30);
         let minimum = !is_plain && !post_only && enters && tif != Tif::Fok && self.percent(20);
+        let side = self.one(&[Side::Buy, Side::Sell]);
+        let sells = side == Side::Sell || self.percent(1);
+        let sale = match self.below(10) {
+            0..3 if sells => Sale::Short,
+            3 if sells => Sale::ShortExempt,
+            _ => Sale::Long,
+        };
         Op::New(New {
             id,
             account: self.one(&ACCOUNTS).into(),
             session,
             symbol: self.one(&["X", "X", "X", "X", "Y", "Y"]).into(),
-            side: self.one(&[Side::Buy, Side::Sell]),
+            side,
+            sale,
             kind,
             price: limit.map(price),
             quantity,
@@ -473,6 +596,9 @@ struct Seen {
     triggered: u64,
     auctions: u64,
     imbalances: u64,
+    in_crosses: u64,
+    tape_imbalances: u64,
+    states: u64,
     reasons: std::collections::BTreeMap<&'static str, u64>,
 }
 
@@ -485,6 +611,7 @@ impl Seen {
                     self.rejected += 1;
                     *self.reasons.entry(why.reason).or_default() += 1;
                 }
+                Line::Trade { cross: Some(_), .. } => self.in_crosses += 1,
                 Line::Trade { maker, taker, reference, .. } => {
                     self.trades += 1;
                     self.tape_trades += u64::from(reference.is_some());
@@ -498,7 +625,17 @@ impl Seen {
                 Line::Replaced { .. } => self.replaced += 1,
                 Line::Triggered { .. } => self.triggered += 1,
                 Line::Auction { .. } => self.auctions += 1,
+                Line::Imbalance { of_tape: Some(_), .. } => self.tape_imbalances += 1,
                 Line::Imbalance { .. } => self.imbalances += 1,
+                Line::Status { .. }
+                | Line::OperationalHalt { .. }
+                | Line::Collar { .. }
+                | Line::ShortSale { .. }
+                | Line::Release { .. }
+                | Line::Breaker { .. }
+                | Line::BreakerLevels { .. }
+                | Line::Stale { .. }
+                | Line::System { .. } => self.states += 1,
                 _ => {}
             }
         }
@@ -526,6 +663,9 @@ fn every_line_and_the_whole_book_are_the_same() {
             ("triggered", seen.triggered),
             ("auctions", seen.auctions),
             ("imbalances", seen.imbalances),
+            ("states", seen.states),
+            ("trades in crosses of the tape", 10 * seen.in_crosses),
+            ("imbalances of the tape", 20 * seen.tape_imbalances),
         ] {
             assert!(count > commands / 1_000, "only {count} {name}: this compares too little");
         }

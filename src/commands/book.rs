@@ -4,24 +4,26 @@ use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use clap::Args;
 use rtrb::RingBuffer;
 use serde::Serialize;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use spindle_engine::agent::{EngineAgent, TimeSource};
-use spindle_engine::{Capacity, Counters, Engine, EngineConfig};
+use spindle_engine::{Capacity, Engine, EngineConfig};
 use spindle_feed::stream::{Counters as StreamCounters, LineCounters};
-use spindle_replay::recording::{Batch, Messages, OpenOptions, Recording};
+use spindle_replay::recording::{OpenOptions, Recording, RecordingError};
 use spindle_risk::Gate;
-use spindle_types::{Agent, Sequence, Side};
+use spindle_types::{Agent, Side};
 
 use crate::config::{FeedConfig, FeedLine, JoinAt, ReceivePath};
 use crate::exit::Exit;
 use crate::feed::AnyFeed;
 use crate::health::FeedWatch;
 use crate::runner::Stop;
+use crate::shares::Shares;
 use crate::tops::write_tops;
 
 /// Build all books from a recording or a live feed, check them, time it.
@@ -52,12 +54,17 @@ pub(crate) struct Book {
     /// Of a live feed: how packets are received.
     #[arg(long, value_enum, default_value = "recvmmsg")]
     receive: ReceivePath,
+    /// Of a recording: threads, each with its share of the instruments; by default one for each core,
+    /// at most 8. A live feed has one.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
+    threads: Option<u16>,
 }
 
 /// What building the books showed.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Default, Serialize)]
 pub(crate) struct BookReport {
     pub(crate) messages: u64,
+    pub(crate) threads: usize,
     pub(crate) elapsed_ns: u64,
     pub(crate) ns_per_message: f64,
     pub(crate) instruments: usize,
@@ -78,12 +85,12 @@ pub(crate) struct BookReport {
 impl Book {
     /// Runs the command.
     pub(crate) fn run(self) -> Result<(), Exit> {
-        let (report, engine) = match self.source.strip_prefix("udp://") {
+        let (report, engines) = match self.source.strip_prefix("udp://") {
             Some(lines) => self.follow_feed(lines)?,
             None => self.follow_file()?,
         };
         if let Some(path) = &self.tops {
-            write_tops_to(path, &engine)
+            write_tops_to(path, &engines)
                 .map_err(|error| Exit::failed(format!("{}: {error}", path.display())))?;
         }
         print(&report, self.json).map_err(Exit::failed)?;
@@ -96,24 +103,29 @@ impl Book {
         Ok(())
     }
 
-    fn follow_file(&self) -> Result<(BookReport, Engine), Exit> {
+    fn follow_file(&self) -> Result<(BookReport, Vec<Engine>), Exit> {
         let name = &self.source;
         let options = OpenOptions { groups: self.group.clone() };
         let mut recording = Recording::open_with(name, &options)
             .map_err(|error| Exit::usage(format!("{name}: {error}")))?;
         // The size of a compressed file says little of what is in it.
         let size = recording.size().filter(|_| recording.compression().is_empty());
-        let config = engine_config(self.orders, size);
-        let mut builder = Builder::new(&config);
-        builder.build(&mut recording).map_err(|error| Exit::failed(format!("{name}: {error}")))?;
+        let threads = self.threads.map_or_else(threads, usize::from);
+        let config = share_of(engine_config(self.orders, size), threads);
+        let mut shares = Shares::new(&config, threads);
+        let elapsed_ns = build(&mut shares, &mut recording)
+            .map_err(|error| Exit::failed(format!("{name}: {error}")))?;
         for note in recording.notes() {
             eprintln!("{name}: {note}");
         }
-        Ok((builder.report(config.bytes()), builder.engine))
+        let (messages, undecodable) = (shares.messages(), shares.undecodable());
+        let engines = shares.into_engines();
+        let timed = Timed { messages, elapsed_ns, undecodable, memory_bytes: config.bytes() };
+        Ok((timed.report(&engines), engines))
     }
 
     /// Follows a live feed until its session ends.
-    fn follow_feed(&self, lines: &str) -> Result<(BookReport, Engine), Exit> {
+    fn follow_feed(&self, lines: &str) -> Result<(BookReport, Vec<Engine>), Exit> {
         let feed_config = self.feed_config(lines)?;
         let lines = &feed_config.lines;
         let config = engine_config(self.orders, None);
@@ -154,14 +166,11 @@ impl Book {
             watch.look(started.elapsed() + FeedWatch::PAUSE, |line| eprintln!("feed: {line}"));
         }
         let gaps = agent.feed().stream_counters().map(|counters| Gaps::of(counters, lines.len()));
-        let engine = agent.into_engine();
-        let builder = Builder {
-            engine,
-            elapsed_ns,
-            undecodable: counters.unknown_types + counters.short_messages,
-        };
-        let report = BookReport { gaps, ..builder.report(config.bytes()) };
-        Ok((report, builder.engine))
+        let engines = vec![agent.into_engine()];
+        let undecodable = counters.unknown_types + counters.short_messages;
+        let messages = engines[0].counters().market_messages + undecodable;
+        let timed = Timed { messages, elapsed_ns, undecodable, memory_bytes: config.bytes() };
+        Ok((BookReport { gaps, ..timed.report(&engines) }, engines))
     }
 
     fn feed_config(&self, lines: &str) -> Result<FeedConfig, Exit> {
@@ -287,96 +296,87 @@ fn engine_config(orders: Option<usize>, size: Option<u64>) -> EngineConfig {
     EngineConfig { capacity, own_orders: 0, first_number: EngineConfig::BESIDE_A_FEED }
 }
 
-/// The books of a recording, as they are built.
-struct Builder {
-    engine: Engine,
+/// Threads that books are built on where nobody says how many.
+fn threads() -> usize {
+    thread::available_parallelism().map_or(1, |cores| cores.get().min(8))
+}
+
+/// The capacity of each engine where several share the instruments: up to twice the part that it
+/// would have if all shares were alike, which they are not.
+fn share_of(config: EngineConfig, threads: usize) -> EngineConfig {
+    let Capacity { orders, .. } = config.capacity;
+    let orders = (2 * orders).div_ceil(threads).min(orders);
+    EngineConfig { capacity: Capacity { orders, levels: orders, ..config.capacity }, ..config }
+}
+
+/// Applies the whole recording and gives how many nanoseconds that took. Only applying is timed,
+/// reading is not.
+fn build(shares: &mut Shares, recording: &mut Recording) -> Result<u64, RecordingError> {
+    let mut elapsed = Duration::ZERO;
+    while let Some(batch) = recording.next_batch()? {
+        let start = Instant::now();
+        shares.apply(&batch);
+        elapsed += start.elapsed();
+    }
+    Ok(u64::try_from(elapsed.as_nanos()).unwrap_or(u64::MAX))
+}
+
+/// What building the books took.
+struct Timed {
+    messages: u64,
     elapsed_ns: u64,
     undecodable: u64,
+    /// Of each engine.
+    memory_bytes: usize,
 }
 
-impl Builder {
-    fn new(config: &EngineConfig) -> Self {
-        let (mut engine, _tops) = Engine::new(config, Gate::new(0));
-        engine.warm_up();
-        Self { engine, elapsed_ns: 0, undecodable: 0 }
-    }
-
-    /// Applies the whole recording. Only applying is timed, reading is not.
-    fn build(&mut self, recording: &mut Recording) -> Result<(), Box<dyn std::error::Error>> {
-        while let Some(batch) = recording.next_batch()? {
-            let start = Instant::now();
-            match batch {
-                Batch::Itch(messages) => self.apply(&messages),
-                Batch::Events(events) => {
-                    for (sequence, event) in (events.first_sequence..).zip(events.events) {
-                        self.engine.on_market(event, Sequence(sequence));
-                    }
-                }
-            }
-            self.elapsed_ns += u64::try_from(start.elapsed().as_nanos())?;
-        }
-        Ok(())
-    }
-
-    fn apply(&mut self, messages: &Messages<'_>) {
-        let first = Sequence(messages.sequence(0));
-        let undecodable = &mut self.undecodable;
-        self.engine.on_messages(
-            first,
-            messages.len(),
-            |at| messages.in_place(at),
-            |_, decoded| {
-                *undecodable += u64::from(decoded.is_err());
-            },
-        );
-    }
-
+impl Timed {
     #[allow(clippy::cast_precision_loss, reason = "a figure for people, three digits of it")]
-    fn report(&self, memory_bytes: usize) -> BookReport {
-        let books = self.engine.books();
-        let (mut crossed, mut locked) = (0, 0);
-        for (instrument, _) in self.engine.instruments().iter() {
+    fn report(&self, engines: &[Engine]) -> BookReport {
+        let mut report = BookReport {
+            messages: self.messages,
+            threads: engines.len(),
+            elapsed_ns: self.elapsed_ns,
+            ns_per_message: self.elapsed_ns as f64 / self.messages.max(1) as f64,
+            undecodable_messages: self.undecodable,
+            memory_bytes: self.memory_bytes * engines.len(),
+            ..BookReport::default()
+        };
+        for engine in engines {
+            report.add(engine);
+        }
+        report
+    }
+}
+
+impl BookReport {
+    /// Adds what an engine has of the books.
+    fn add(&mut self, engine: &Engine) {
+        let books = engine.books();
+        for (instrument, _) in engine.instruments().iter() {
             let price = |side| books.best(instrument, side).map(|best| best.price);
             if let (Some(bid), Some(ask)) = (price(Side::Buy), price(Side::Sell)) {
-                crossed += usize::from(bid > ask);
-                locked += usize::from(bid == ask);
+                self.crossed_books += usize::from(bid > ask);
+                self.locked_books += usize::from(bid == ask);
             }
         }
-        let Counters {
-            market_messages,
-            unknown_references,
-            duplicate_references,
-            excess_reductions,
-            beyond_capacity,
-            ..
-        } = *self.engine.counters();
-        let messages = market_messages + self.undecodable;
-        BookReport {
-            messages,
-            elapsed_ns: self.elapsed_ns,
-            ns_per_message: self.elapsed_ns as f64 / messages.max(1) as f64,
-            instruments: self.engine.instruments().known(),
-            live_orders: books.live_orders(),
-            levels: books.live_levels(),
-            unknown_references,
-            duplicate_references,
-            excess_reductions,
-            beyond_capacity,
-            undecodable_messages: self.undecodable,
-            crossed_books: crossed,
-            locked_books: locked,
-            memory_bytes,
-            gaps: None,
-        }
+        let counters = engine.counters();
+        self.instruments += engine.instruments().known();
+        self.live_orders += books.live_orders();
+        self.levels += books.live_levels();
+        self.unknown_references += counters.unknown_references;
+        self.duplicate_references += counters.duplicate_references;
+        self.excess_reductions += counters.excess_reductions;
+        self.beyond_capacity += counters.beyond_capacity;
     }
 }
 
-fn write_tops_to(path: &Path, engine: &Engine) -> io::Result<()> {
+fn write_tops_to(path: &Path, engines: &[Engine]) -> io::Result<()> {
     if path == Path::new("-") {
-        return write_tops(&mut io::stdout().lock(), engine);
+        return write_tops(&mut io::stdout().lock(), engines);
     }
     let mut out = BufWriter::new(File::create(path)?);
-    write_tops(&mut out, engine)?;
+    write_tops(&mut out, engines)?;
     out.flush()
 }
 
@@ -389,6 +389,7 @@ fn print(report: &BookReport, json: bool) -> io::Result<()> {
     let BookReport { messages, ns_per_message, instruments, live_orders, levels, .. } = report;
     writeln!(out, "messages             {messages}")?;
     writeln!(out, "time a message       {ns_per_message:.1} ns")?;
+    writeln!(out, "threads              {}", report.threads)?;
     writeln!(out, "instruments          {instruments}")?;
     writeln!(out, "live orders          {live_orders}")?;
     writeln!(out, "levels               {levels}")?;

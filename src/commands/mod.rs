@@ -17,5 +17,5 @@ pub(crate) use generate::Generate;
 pub(crate) use inspect::Inspect;
 pub(crate) use match_file::Match;
 pub(crate) use record::Record;
-pub(crate) use replay::Replay;
+pub(crate) use replay::{Replay, time_of_day};
 pub(crate) use run::Run;

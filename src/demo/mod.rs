@@ -9,9 +9,11 @@ use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use spindle_accounts::{AccountsConfig, FeeSchedule};
 use spindle_engine::{Capacity, EngineConfig};
 use spindle_feed::itch::Message;
 use spindle_gateway::client::Login;
+use spindle_gateway::delay::SessionModels;
 use spindle_replay::generate::{GenerateConfig, GenerateError, GeneratedDay, Generator};
 use spindle_replay::publish::{
     Outgoing, OutgoingConfig, PublishError, PublishStats, Publisher, Speed, Target,
@@ -22,12 +24,11 @@ use spindle_types::{AccountId, Agent, InstrumentId, Notional, Quantity, SessionI
 use thiserror::Error;
 
 use crate::config::{
-    AccountConfig, Config, FeedConfig, FeedLine, JoinAt, ReceivePath, SessionConfig, ThreadsTable,
+    AccountConfig, Config, FeedConfig, FeedLine, JoinAt, LatencyConfig, ReceivePath, SessionConfig,
+    ThreadsTable,
 };
-use crate::feed::AnyFeed;
 use crate::runner::{Layout, Place, Stop, run as run_agents, spawn};
-use crate::venue::{Venue, VenueError};
-use spindle_engine::agent::EngineAgent;
+use crate::venue::{Venue, VenueEngine, VenueError};
 use spindle_gateway::{Gateway, GatewayStats};
 use strategies::{Breaker, Decide, Quoter, Strategy, Taker};
 use trader::Trader;
@@ -96,7 +97,7 @@ pub enum DemoError {
 /// What a demo showed.
 pub struct DemoOutcome {
     /// The engine, its feed and its latencies.
-    pub engine: EngineAgent<AnyFeed>,
+    pub engine: VenueEngine,
     /// The gateway's counters and latencies.
     pub gateway: GatewayStats,
     /// Name, instrument and count of each strategy.
@@ -173,6 +174,7 @@ fn config(options: &DemoOptions) -> Config {
             id: AccountId(id),
             name: name.to_owned(),
             limits,
+            fees: FeeSchedule::default(),
         })
         .collect();
     let sessions = ids.zip(USERS).map(|(id, user)| SessionConfig {
@@ -180,6 +182,7 @@ fn config(options: &DemoOptions) -> Config {
         user: user.to_owned(),
         password: PASSWORD.to_owned(),
         account: AccountId(id),
+        latency: SessionModels::default(),
     });
     let capacity = Capacity {
         instruments: usize::from(options.symbols) + 1,
@@ -209,6 +212,9 @@ fn config(options: &DemoOptions) -> Config {
         instruments: Vec::new(),
         accounts,
         sessions: sessions.collect(),
+        latency: LatencyConfig { seed: 1, scale: true },
+        accounting: AccountsConfig::default(),
+        lockstep: None,
     }
 }
 
@@ -291,7 +297,7 @@ impl Agent for Shared {
 
 /// A demo under way.
 struct Running {
-    engine: thread::JoinHandle<EngineAgent<AnyFeed>>,
+    engine: thread::JoinHandle<VenueEngine>,
     gateway: thread::JoinHandle<Shared>,
     clients: Option<thread::JoinHandle<Clients>>,
     stop_engine: Stop,
@@ -362,7 +368,7 @@ impl Running {
 
     /// Ends gateway, clients and engine, in that order, so that every request is answered.
     #[allow(clippy::type_complexity, reason = "used once")]
-    fn finish(self) -> Result<(EngineAgent<AnyFeed>, GatewayStats, Vec<Strategy>), DemoError> {
+    fn finish(self) -> Result<(VenueEngine, GatewayStats, Vec<Strategy>), DemoError> {
         let panicked = |_| DemoError::Thread("a thread panicked; see the lines above".to_owned());
         self.shutdown.request();
         let mut shared = self.gateway.join().map_err(panicked)?;

@@ -3,9 +3,9 @@
 use spindle_types::{InstrumentId, Price, Quantity, Side};
 use thiserror::Error;
 
-use super::ladder::{Arena, Entry, Ladder, entry, level_of, rank};
+use super::ladder::{Arena, Entry, Ladder, entry, level_of, price_of, rank};
 use super::levels::{Level, LevelIndex, Levels, NO_LEVEL};
-use super::orders::{NONE, NoVacancy, Order, OrderKey, OrderTable, Slot};
+use super::orders::{LIVE_MAX, NONE, NoVacancy, Order, OrderKey, OrderTable, Slot};
 use spindle_feed::memory::table;
 use spindle_feed::prefetch::prefetch;
 
@@ -22,12 +22,9 @@ pub struct Capacity {
     pub levels: usize,
 }
 
-/// Most orders or levels: what 32-bit handles reach with a table four times as large.
-const LIVE_MAX: usize = 1 << 28;
-
 impl Capacity {
     /// Capacities within what the books can address: at least 16 of each, at most 65,536
-    /// instruments and 2^28 orders and levels.
+    /// instruments and 2^26 orders and levels.
     #[must_use]
     pub fn clamped(self) -> Self {
         Self {
@@ -125,6 +122,9 @@ struct Book {
     /// The level of the last entry of each ladder, kept here because almost every message asks for
     /// it.
     best: [LevelIndex; 2],
+    /// The price of that level, for orders that come and mostly do not reach it; 0 where there is
+    /// none.
+    best_price: [u32; 2],
     ladders: [Ladder; 2],
     /// Strategies' orders that stand on each side.
     own: [u32; 2],
@@ -133,7 +133,8 @@ struct Book {
 const _: () = assert!(size_of::<Book>() == 64);
 
 impl Book {
-    const EMPTY: Self = Self { best: [NO_LEVEL; 2], ladders: [Ladder::EMPTY; 2], own: [0; 2] };
+    const EMPTY: Self =
+        Self { best: [NO_LEVEL; 2], best_price: [0; 2], ladders: [Ladder::EMPTY; 2], own: [0; 2] };
 }
 
 /// The books of all instruments.
@@ -266,10 +267,20 @@ impl Books {
         side: Side,
         limit: Price,
     ) -> Option<(Slot, Price)> {
-        let best = self.books[instrument.index()].best[side.index()];
-        let level = self.levels.known(best);
-        let price = Price(level.price());
-        (best != NO_LEVEL && limit.reaches(side.opposite(), price)).then_some((level.head, price))
+        let book = &self.books[instrument.index()];
+        let best = book.best[side.index()];
+        let price = Price(book.best_price[side.index()]);
+        let reached = best != NO_LEVEL && limit.reaches(side.opposite(), price);
+        reached.then(|| (self.levels.known(best).head, price))
+    }
+
+    /// Whether an order of the other side with this limit reaches the best price of a side.
+    #[inline]
+    pub fn is_reached(&self, instrument: InstrumentId, side: Side, limit: Price) -> bool {
+        self.books.get(instrument.index()).is_some_and(|book| {
+            let price = Price(book.best_price[side.index()]);
+            book.best[side.index()] != NO_LEVEL && limit.reaches(side.opposite(), price)
+        })
     }
 
     /// How many strategies' orders stand on a side.
@@ -545,7 +556,7 @@ impl Books {
         let side = side as u8 & u8::from(comes);
         let comes = u32::from(comes);
         #[allow(clippy::cast_possible_truncation, reason = "an index has fewer than 2^32 entries")]
-        let entry = entry as u32 & comes.wrapping_sub(1);
+        let entry = entry as u32;
         let level = level & 0_u32.wrapping_sub(comes);
         self.levels.prefetch(level);
         Place { entry, level, instrument, side }
@@ -620,6 +631,7 @@ impl Books {
         }
         if at + 1 == ladder.len() {
             book.best[side.index()] = level;
+            book.best_price[side.index()] = price.0;
         }
         Ok(level)
     }
@@ -633,7 +645,9 @@ impl Books {
         if let Ok(at) = self.arena.find(ladder, rank(side, level.price())) {
             self.arena.remove(ladder, at);
         }
-        book.best[side.index()] = self.arena.best(ladder).map_or(NO_LEVEL, level_of);
+        let best = self.arena.best(ladder);
+        book.best[side.index()] = best.map_or(NO_LEVEL, level_of);
+        book.best_price[side.index()] = best.map_or(0, |entry| price_of(side, entry));
         self.levels.free(index);
     }
 }

@@ -39,6 +39,12 @@ pub(super) const fn level_of(entry: Entry) -> LevelIndex {
     entry as u32
 }
 
+/// The price of an entry of this side.
+#[inline]
+pub(super) const fn price_of(side: Side, entry: Entry) -> u32 {
+    rank(side, rank_of(entry))
+}
+
 #[inline]
 const fn rank_of(entry: Entry) -> u32 {
     (entry >> 32) as u32

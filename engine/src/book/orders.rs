@@ -3,9 +3,9 @@
 //! The records, 32 bytes each, lie in a slab: the one that became free last is the next to be used,
 //! so that they stay few and warm. What finds them is an open-addressed index of 4 bytes for each
 //! slot, probed linearly. Numbers of a market grow, so neighbours in time are neighbours in the
-//! index. A deleted entry becomes a tombstone only while the entry after it is in use, and
-//! tombstones at the end of a run are freed again, so that at the load the capacity allows (at most
-//! one in four) runs stay short whatever comes and goes.
+//! index. Each entry counts the keys that looked for a place there and had to go on; a search ends
+//! where none did. So an entry that is left is free at once, and what has come and gone leaves
+//! nothing behind that a search would have to pass.
 
 use spindle_feed::memory::table;
 use spindle_feed::prefetch::prefetch;
@@ -19,8 +19,16 @@ pub type Slot = u32;
 pub(super) const NONE: Slot = 0;
 
 const EMPTY: u64 = 0;
-/// In the index: an entry that was used, before one that is.
-const TOMBSTONE: Slot = u32::MAX;
+/// In an entry of the index, below `PASSED`: the slot.
+const SLOT: u32 = PASSED - 1;
+/// In an entry of the index, from here up: how many live keys passed it on the way to their place,
+/// at most 31, where it stays.
+const PASSED: u32 = 1 << 27;
+/// An entry that no more keys are counted at.
+const PASSED_BY_MANY: u32 = u32::MAX - SLOT;
+
+/// Most orders: what the slot in an entry of the index reaches.
+pub(super) const LIVE_MAX: usize = 1 << 26;
 const OWN: u64 = 1 << 63;
 
 /// What an order is found by: the market's reference, or a session and its token.
@@ -45,6 +53,12 @@ impl OrderKey {
     pub const fn reference(self) -> Option<OrderReference> {
         if self.0 & OWN == 0 { Some(OrderReference(self.0)) } else { None }
     }
+}
+
+/// A number that lies far from those of its neighbours.
+#[inline]
+const fn scattered(part: u64) -> u64 {
+    part.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32
 }
 
 /// One order in the books.
@@ -200,32 +214,30 @@ impl OrderTable {
         self.live == self.live_max
     }
 
-    /// Where in the index the search for a key begins. A market's references stay together by 512,
-    /// so that neighbours in time are neighbours in memory; the blocks are spread. Kept together
-    /// throughout, live keys could lie in one long run, and a key that falls into the middle of it,
-    /// when references come round again, would walk to its end. Tokens of a session stay together
-    /// by sixteen only: it is another session that would walk.
+    /// Where in the index the search for a key begins. References of a market stay together, so that
+    /// neighbours in time are neighbours in memory; tokens of a session do so by sixteen.
     #[inline]
     #[allow(clippy::cast_possible_truncation, reason = "the low bits are what is wanted")]
     pub(super) fn home(&self, key: u64) -> usize {
-        let spread = |part: u64| part.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
         let home = match key & OWN {
-            0 => spread(key >> 9) << 9 | key & 511,
-            _ => spread(key >> 4) << 4 | key & 15,
+            0 => key,
+            _ => scattered(key >> 4) << 4 | key & 15,
         };
         (home as usize & self.mask) + 1
+    }
+
+    /// Where the search goes on if the home is another key's: anywhere. From there it walks. Whoever
+    /// walked on from home would walk to the end of all that stands together there.
+    #[inline]
+    #[allow(clippy::cast_possible_truncation, reason = "the low bits are what is wanted")]
+    fn second(&self, key: u64) -> usize {
+        (scattered(key) as usize & self.mask) + 1
     }
 
     /// The entry behind `at`; the first one behind the last.
     #[inline]
     fn behind(&self, at: usize) -> usize {
         (at & self.mask) + 1
-    }
-
-    /// The entry before `at`; the last one before the first.
-    #[inline]
-    fn before(&self, at: usize) -> usize {
-        (at.wrapping_sub(2) & self.mask) + 1
     }
 
     /// Asks for an entry of the index.
@@ -244,33 +256,34 @@ impl OrderTable {
     /// ahead.
     #[inline]
     pub(super) fn likely_slot(&self, home: usize) -> Slot {
-        let slot = self.entry(home);
-        if slot == TOMBSTONE { NONE } else { slot }
+        self.entry(home) & SLOT
     }
 
     #[inline(always)]
     pub(super) fn find(&self, key: OrderKey) -> Option<Slot> {
-        let slot = self.entry(self.home(key.0));
+        let entry = self.entry(self.home(key.0));
         // The record of no order has no key.
-        if slot != TOMBSTONE && self.known(slot).key == key.0 {
-            return Some(slot);
+        if self.known(entry & SLOT).key == key.0 {
+            return Some(entry & SLOT);
         }
-        self.find_searching(key)
+        if entry < PASSED { None } else { self.find_beyond(key) }
     }
 
+    /// Goes on with a search that did not end at its home.
     #[inline(never)]
-    fn find_searching(&self, key: OrderKey) -> Option<Slot> {
-        let mut at = self.home(key.0);
-        loop {
-            let slot = self.entry(at);
-            if slot == NONE {
-                return None;
+    fn find_beyond(&self, key: OrderKey) -> Option<Slot> {
+        let mut at = self.second(key.0);
+        for _ in 0..=self.mask {
+            let entry = self.entry(at);
+            if self.known(entry & SLOT).key == key.0 {
+                return Some(entry & SLOT);
             }
-            if slot != TOMBSTONE && self.known(slot).key == key.0 {
-                return Some(slot);
+            if entry < PASSED {
+                return None;
             }
             at = self.behind(at);
         }
+        None
     }
 
     /// Whether one more order may enter, and under this key.
@@ -327,32 +340,30 @@ impl OrderTable {
     /// Puts a slot into the index.
     fn enter(&mut self, key: u64, slot: Slot) {
         let mut at = self.home(key);
-        while !matches!(self.entry(at), NONE | TOMBSTONE) {
-            at = self.behind(at);
+        let mut next = self.second(key);
+        while self.entry(at) & SLOT != NONE {
+            let entry = self.entry_mut(at);
+            if *entry < PASSED_BY_MANY {
+                *entry += PASSED;
+            }
+            (at, next) = (next, self.behind(next));
         }
-        *self.entry_mut(at) = slot;
+        *self.entry_mut(at) |= slot;
     }
 
     /// Takes a slot out of the index, wherever it is.
     #[inline(never)]
     fn leave(&mut self, key: u64, slot: Slot) {
         let mut at = self.home(key);
-        while self.entry(at) != slot {
-            at = self.behind(at);
-        }
-        if self.entry(self.behind(at)) != NONE {
-            *self.entry_mut(at) = TOMBSTONE;
-            return;
-        }
-        *self.entry_mut(at) = NONE;
-        // Tombstones just before an empty entry hold no run together any more.
-        loop {
-            at = self.before(at);
-            if self.entry(at) != TOMBSTONE {
-                return;
+        let mut next = self.second(key);
+        while self.entry(at) & SLOT != slot {
+            let entry = self.entry_mut(at);
+            if *entry < PASSED_BY_MANY {
+                *entry -= PASSED;
             }
-            *self.entry_mut(at) = NONE;
+            (at, next) = (next, self.behind(next));
         }
+        *self.entry_mut(at) &= !SLOT;
     }
 
     /// Gives an order another key, which no order has. Its slot stays.
@@ -369,10 +380,8 @@ impl OrderTable {
     pub(super) fn vacate(&mut self, slot: Slot) {
         let key = self.known(slot).key;
         let home = self.home(key);
-        let around =
-            self.entry(self.behind(home)) | u32::from(self.entry(self.before(home)) == TOMBSTONE);
-        if self.entry(home) == slot && around == NONE {
-            *self.entry_mut(home) = NONE;
+        if self.entry(home) & SLOT == slot {
+            *self.entry_mut(home) &= !SLOT;
         } else {
             self.leave(key, slot);
         }
@@ -383,12 +392,12 @@ impl OrderTable {
         self.live = self.live.wrapping_sub(1);
     }
 
-    /// An entry that `home`, `behind` or `before` gave.
+    /// An entry that `home` or `behind` gave.
     #[inline]
     #[allow(unsafe_code, reason = "measured: see docs/measuring.md")]
     fn entry(&self, at: usize) -> Slot {
         debug_assert!(at < self.index.len(), "an entry of this index");
-        // SAFETY: those three give numbers from 1 to the number of entries and `looking ahead`
+        // SAFETY: those two give numbers from 1 to the number of entries and `looking ahead`
         // passes 0 besides; the slice has one more than entries and never changes its length.
         unsafe { *self.index.get_unchecked(at) }
     }
@@ -474,7 +483,7 @@ mod tests {
                 table.insert(order);
             }
         }
-        let runs = table.index.split(|&slot| slot == NONE).map(<[Slot]>::len);
+        let runs = table.index.split(|&entry| entry < PASSED).map(<[Slot]>::len);
         let longest = runs.max().unwrap_or(0);
         assert!(longest < 500, "a run of {longest} entries");
     }
@@ -515,7 +524,7 @@ mod tests {
             for slot in twin.into_values() {
                 table.vacate(slot);
             }
-            prop_assert!(table.index.iter().all(|&slot| slot == NONE), "tombstones stay behind");
+            prop_assert!(table.index.iter().all(|&entry| entry == NONE), "counts stay behind");
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Which orders the engine takes.
 
-use spindle_feed::event::TradingState;
+use spindle_feed::event::{Phase, TradingState};
 use spindle_risk::{Reject, Request};
 use spindle_types::{AccountId, InstrumentId, Price, Quantity, Side};
 
@@ -91,6 +91,9 @@ impl Engine {
         if known.trading != TradingState::Trading || known.phase == TradingPhase::Halted {
             return Err(RejectReason::Halted.into());
         }
+        if known.operationally_halted {
+            return Err(RejectReason::OperationalHalt.into());
+        }
         Ok(())
     }
 
@@ -155,7 +158,10 @@ impl Engine {
             TimeInForce::GoodTillDate(time) if time <= self.time => {
                 return Err(refusal(RejectReason::InvalidExpiry, self.time.0, time.0));
             }
-            TimeInForce::AtOpen if known.phase != TradingPhase::PreOpen => {
+            TimeInForce::AtOpen if !self.takes_at_open(known) => {
+                return Err(RejectReason::WrongPhase.into());
+            }
+            TimeInForce::AtClose if known.crosses.closing => {
                 return Err(RejectReason::WrongPhase.into());
             }
             TimeInForce::ImmediateOrCancel | TimeInForce::FillOrKill if collects => {
@@ -167,6 +173,17 @@ impl Engine {
             return Err(RejectReason::NotInAuction.into());
         }
         Ok(())
+    }
+
+    /// Whether there is an opening to come: the venue's own auction, or the tape's cross.
+    fn takes_at_open(&self, known: &Instrument) -> bool {
+        match known.phase {
+            TradingPhase::PreOpen => true,
+            TradingPhase::Continuous => {
+                !known.crosses.opening && self.phase.is_some_and(Phase::is_before_the_open)
+            }
+            _ => false,
+        }
     }
 
     /// Checks what depends on the market, and the risk gate, and settles limit and stop price: a
@@ -188,6 +205,9 @@ impl Engine {
         if special.post_only && !terms.keeps_place && known.phase == TradingPhase::Continuous {
             terms.limit = self.slide(instrument, known, terms)?;
         }
+        if !terms.keeps_place {
+            self.admit_short_sale(instrument, known, terms.side, terms.limit)?;
+        }
         let special = &terms.special;
         let request = Request {
             account: terms.account,
@@ -207,6 +227,29 @@ impl Engine {
             }
         }
         Ok(())
+    }
+
+    /// Checks a short sale against the price test: while the instrument is restricted, its limit
+    /// must lie above the best bid. One without a limit could trade anywhere.
+    #[inline]
+    pub(crate) fn admit_short_sale(
+        &self,
+        instrument: InstrumentId,
+        known: &Instrument,
+        side: OrderSide,
+        limit: Option<Price>,
+    ) -> Result<(), Refusal> {
+        if side != OrderSide::SellShort || !known.short_sale_restricted() {
+            return Ok(());
+        }
+        let bid = self.books.best(instrument, Side::Buy).map_or(0, |best| best.price.0);
+        match limit {
+            Some(limit) if limit.0 > bid => Ok(()),
+            limit => {
+                let observed = limit.map_or(0, |limit| limit.0.into());
+                Err(refusal(RejectReason::ShortSale, bid.into(), observed))
+            }
+        }
     }
 
     /// The limit of a post-only order that stands without trading.

@@ -1,6 +1,5 @@
 //! The begin and the end of every input: what expires, and what a change leads to.
 
-use spindle_feed::event::TradingState;
 use spindle_types::{EventTime, InstrumentId, Price, Side};
 
 use super::pools::price_of;
@@ -97,7 +96,7 @@ impl Engine {
     pub(crate) fn trades(&self, instrument: InstrumentId) -> bool {
         let known = self.instruments.get(instrument);
         known.phase == TradingPhase::Continuous
-            && known.trading == TradingState::Trading
+            && known.tape_trades()
             && !known.stale
             && !known.quarantined
             && !self.gap_open

@@ -20,12 +20,13 @@ impl Engine {
         }
     }
 
-    /// A print of the market, which says nothing while the market is absurd.
+    /// A print of the market, whose price says nothing while the market is absurd.
     #[inline]
-    pub(crate) fn print_of_tape(&mut self, instrument: InstrumentId, price: Price) {
+    pub(crate) fn print_of_tape(&mut self, instrument: InstrumentId, price: Price, shares: u64) {
         let Some(known) = self.instruments.get_mut(instrument) else {
             return;
         };
+        known.volume += shares;
         if known.quarantined {
             return;
         }

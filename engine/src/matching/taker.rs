@@ -9,7 +9,8 @@ use super::{Incoming, Kind, Place};
 use crate::book::{OrderKey, Slot};
 use crate::command::{SelfTrade, SelfTradeMode};
 use crate::engine::{Address, Engine};
-use crate::event::{CancelReason, Liquidity, Outcome};
+use crate::event::{Basis, CancelReason, Liquidity, Outcome};
+use crate::ledger::Booking;
 use crate::own::{OwnOrder, Stay};
 
 /// One side of a trade.
@@ -21,6 +22,7 @@ pub(crate) struct Execution {
     pub(crate) liquidity: Liquidity,
     /// The market's order behind it.
     pub(crate) tape: Option<OrderReference>,
+    pub(crate) basis: Basis,
 }
 
 impl Execution {
@@ -66,12 +68,13 @@ impl Engine {
                         break;
                     }
                     let match_number = self.next_match();
-                    self.books.take(slot, quantity);
-                    self.ledger(instrument).taken += u64::from(quantity.0);
+                    self.take_from_tape(instrument, slot, quantity);
                     open.0 -= quantity.0;
                     order.executed.0 += quantity.0;
                     let (liquidity, tape) = (Liquidity::Removed, resting.key().reference());
-                    let execution = Execution { quantity, price, match_number, liquidity, tape };
+                    let basis = Basis::Queue;
+                    let execution =
+                        Execution { quantity, price, match_number, liquidity, tape, basis };
                     self.tell_executed(to, execution, open);
                     last = Some(price);
                 }
@@ -82,7 +85,8 @@ impl Engine {
             order.executed.0 += quantity.0;
             next = if passed { self.books.behind(slot) } else { None };
             let liquidity = Liquidity::Added;
-            let execution = Execution { quantity, price, match_number, liquidity, tape: None };
+            let (tape, basis) = (None, Basis::Queue);
+            let execution = Execution { quantity, price, match_number, liquidity, tape, basis };
             let refilled = self.fill_own(index, execution);
             if !passed {
                 next = self.books.first(instrument, side.opposite());
@@ -98,6 +102,14 @@ impl Engine {
         open
     }
 
+    /// A strategy takes shares of a market order.
+    #[inline]
+    pub(crate) fn take_from_tape(&mut self, instrument: InstrumentId, slot: Slot, by: Quantity) {
+        self.take_shares(instrument, slot, by);
+        self.book(instrument, Booking::Taken, by.0);
+        self.balance(instrument, Booking::Taken);
+    }
+
     /// Whether this input may cause one more execution against an order of the market.
     #[inline]
     pub(crate) fn may_take_from_tape(&mut self) -> bool {
@@ -109,10 +121,12 @@ impl Engine {
     /// Counts an execution and tells the session of its order, of which `open` shares are left.
     #[inline]
     pub(crate) fn tell_executed(&mut self, to: Address, execution: Execution, open: Quantity) {
-        let Execution { quantity, price, match_number, liquidity, tape } = execution;
+        let Execution { quantity, price, match_number, liquidity, tape, basis } = execution;
         self.counters.executions += 1;
         self.counters.executed_shares += u64::from(quantity.0);
-        self.emit(to, Outcome::Executed { quantity, price, open, liquidity, match_number, tape });
+        let outcome =
+            Outcome::Executed { quantity, price, open, liquidity, match_number, tape, basis };
+        self.emit(to, outcome);
     }
 
     /// Executes shares of a strategy's order that stands, of an iceberg at most those it shows, and
@@ -307,14 +321,14 @@ impl Engine {
             incoming.open -= quantity.0;
             incoming.order.executed.0 += quantity.0;
             let (liquidity, tape) = (Liquidity::Added, resting.key().reference());
-            let execution = Execution { quantity, price, match_number, liquidity, tape };
+            let basis = Basis::Queue;
+            let execution = Execution { quantity, price, match_number, liquidity, tape, basis };
             match own {
                 Some(index) => {
                     self.fill_own(index, execution);
                 }
                 None => {
-                    self.books.take(slot, quantity);
-                    self.ledger(instrument).taken += u64::from(quantity.0);
+                    self.take_from_tape(instrument, slot, quantity);
                 }
             }
             self.tell_executed(to, execution.of_taker(), Quantity(incoming.open));

@@ -10,7 +10,7 @@ use spindle_engine::command::{
     Modifiers, OrderKind, OrderSide, PostOnly, Priority, Replace, SelfTrade, SelfTradeMode,
     TimeInForce, TradingPhase,
 };
-use spindle_engine::event::{Event, Figures, Liquidity, Outcome, RejectReason};
+use spindle_engine::event::{Change, Event, Figures, Liquidity, Outcome, RejectReason};
 use spindle_engine::{Capacity, Engine, EngineConfig};
 use spindle_feed::event::{MarketAction, MarketEvent};
 use spindle_risk::{Gate, Limits};
@@ -275,7 +275,7 @@ impl Desk {
     }
 
     pub(crate) fn phase_near(&mut self, phase: TradingPhase, near: Option<u32>) -> Vec<String> {
-        self.engine.on_phase_change(EventTime(self.time), X, phase, near.map(Price));
+        let _ = self.engine.on_phase_change(EventTime(self.time), X, phase, near.map(Price));
         self.told()
     }
 
@@ -351,6 +351,13 @@ pub(crate) fn text(event: &Event) -> String {
         Outcome::Auction { kind, figures: f, .. } => {
             format!("{} auction {}", kind.name(), figures(&f))
         }
+        Outcome::TapeImbalance { imbalance, .. } => {
+            format!("tape: {} paired, {} left", imbalance.paired, imbalance.imbalance)
+        }
+        Outcome::State { change: Change::Trading { state, .. }, .. } => {
+            format!("tape: {}", state.name())
+        }
+        Outcome::State { change, .. } => format!("tape: {change:?}"),
         Outcome::CancelRejected => format!("{token} not canceled"),
         Outcome::ReplaceRejected { .. } => format!("{token} not replaced"),
     }

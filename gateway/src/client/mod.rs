@@ -22,13 +22,17 @@
 
 pub mod fix;
 
+mod lockstep;
 mod machine;
 mod order;
+mod tape_book;
 mod tcp;
 
 pub use fix::{FixClient, FixEvent, FixLogin, FixOrder};
+pub use lockstep::{LockstepClient, Step, StepError};
 pub use machine::{
     ClientEvent, ClientSession, ClientTiming, Disconnect, Login, LoginError, Resume,
 };
 pub use order::{NewOrder, Replacement};
+pub use tape_book::TapeBook;
 pub use tcp::{ClientError, OuchClient, SendError};

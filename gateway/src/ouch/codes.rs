@@ -24,7 +24,8 @@ pub mod option {
 pub const fn reject_code(reason: RejectReason, observed: u64) -> Option<u16> {
     Some(match reason {
         RejectReason::UnknownInstrument => 0x17,
-        RejectReason::Halted => 0x07,
+        RejectReason::Halted | RejectReason::OperationalHalt => 0x07,
+        RejectReason::ShortSale => 0x23,
         RejectReason::Stale | RejectReason::Quarantined => 0x01,
         RejectReason::Closed => 0x02,
         RejectReason::InvalidQuantity => 0x13,

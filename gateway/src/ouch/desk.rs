@@ -11,6 +11,7 @@ use super::inbound;
 use super::session::{Ignored, Reaction, Session, is_first_answer};
 use crate::close::CloseCause;
 use crate::config::CheckedUser;
+use crate::lockstep::Wait;
 use crate::notice::{GatewayNotice, UserName};
 use crate::port::Port;
 use crate::protocol::Sessions;
@@ -68,6 +69,8 @@ pub(crate) struct OuchDesk {
     users: Vec<User>,
     session_name: SessionName,
     ended: bool,
+    /// In lockstep, what each user waits for; `None` while it has its turn.
+    waits: Option<Box<[Option<Wait>]>>,
 }
 
 impl OuchDesk {
@@ -79,7 +82,7 @@ impl OuchDesk {
         port: &mut Port,
     ) -> Self {
         let users = users.iter().map(User::new).collect();
-        let mut desk = Self { users, session_name, ended: false };
+        let mut desk = Self { users, session_name, ended: false, waits: None };
         desk.tell_all(&Answer::start_of_day(time), port);
         desk
     }
@@ -87,6 +90,61 @@ impl OuchDesk {
     /// The name of a user.
     pub(crate) fn user_name(&self, user: usize) -> UserName {
         self.users[user].name()
+    }
+
+    /// From now on debug packets say what a user waits for, and nothing more is taken from one who
+    /// waits.
+    pub(crate) fn lockstep(&mut self) {
+        self.waits = Some(vec![None; self.users.len()].into_boxed_slice());
+    }
+
+    /// A user's debug packet. In lockstep it begins to wait with it.
+    pub(crate) fn debug(&mut self, user: usize, text: &[u8]) -> Result<(), CloseCause> {
+        if let Some(waits) = &mut self.waits {
+            waits[user] = Some(Wait::parse(text).map_err(CloseCause::Wait)?);
+        }
+        Ok(())
+    }
+
+    /// Whether a user waits, in lockstep.
+    #[inline]
+    pub(crate) fn is_waiting(&self, user: usize) -> bool {
+        self.waits.as_ref().is_some_and(|waits| waits[user].is_some())
+    }
+
+    /// What a user waits for.
+    pub(crate) fn wait_of(&self, user: usize) -> Option<Wait> {
+        self.waits.as_ref().and_then(|waits| waits[user])
+    }
+
+    /// A user's wait is over.
+    pub(crate) fn release(&mut self, user: usize) {
+        if let Some(waits) = &mut self.waits {
+            waits[user] = None;
+        }
+    }
+
+    /// The user with these credentials.
+    pub(crate) fn user_of(&self, request: &LoginRequest) -> Option<usize> {
+        let given = Credentials::new(request.username, request.password);
+        let mut found = None;
+        // Every user is compared, so that the time does not tell which names exist.
+        for (index, user) in self.users.iter().enumerate() {
+            if user.credentials.matches(&given) {
+                found = Some(index);
+            }
+        }
+        found
+    }
+
+    /// Whether a user is logged in.
+    pub(crate) fn is_logged_in(&self, user: usize) -> bool {
+        self.users[user].logged_in
+    }
+
+    /// Users.
+    pub(crate) const fn users(&self) -> usize {
+        self.users.len()
     }
 
     /// The stream of a user.
@@ -130,14 +188,7 @@ impl OuchDesk {
 
     /// The decision, and for a refusal whether waiting could change it.
     fn decide_login(&self, request: &LoginRequest) -> Result<(usize, u64), (Refusal, bool)> {
-        let given = Credentials::new(request.username, request.password);
-        // Every user is compared, so that the time does not tell which names exist.
-        let mut found = None;
-        for (index, user) in self.users.iter().enumerate() {
-            if user.credentials.matches(&given) {
-                found = Some(index);
-            }
-        }
+        let found = self.user_of(request);
         let index = found.ok_or((Refusal::NotAuthorized, false))?;
         let user = &self.users[index];
         let standing = Standing {

@@ -171,7 +171,9 @@ impl Session {
             | Outcome::Triggered
             | Outcome::MassCanceled { .. }
             | Outcome::Indicative { .. }
-            | Outcome::Auction { .. } => {}
+            | Outcome::Auction { .. }
+            | Outcome::TapeImbalance { .. }
+            | Outcome::State { .. } => {}
         }
         Answer::of(event)
     }
@@ -197,7 +199,9 @@ pub const fn is_first_answer(event: &Event) -> bool {
         Outcome::Executed { .. }
         | Outcome::Triggered
         | Outcome::Indicative { .. }
-        | Outcome::Auction { .. } => false,
+        | Outcome::Auction { .. }
+        | Outcome::TapeImbalance { .. }
+        | Outcome::State { .. } => false,
     }
 }
 

@@ -13,7 +13,7 @@ use crate::soup::stream::Stream;
 #[derive(Debug)]
 pub(crate) struct OuchTalk {
     link: Link,
-    user: Option<usize>,
+    pub(crate) user: Option<usize>,
     pub(crate) outcome: Option<LoginOutcome>,
 }
 
@@ -21,6 +21,11 @@ impl OuchTalk {
     /// A connection that has just been opened.
     pub(crate) fn new(timing: Timing, now: u64) -> Self {
         Self { link: Link::new(timing, now), user: None, outcome: None }
+    }
+
+    /// Sends a debug packet; false, and nothing is sent, while other bytes wait.
+    pub(crate) fn say(&mut self, desk: &Desk, text: &[u8]) -> bool {
+        self.link.say(stream(self.user, desk), text)
     }
 
     /// Whether the login is decided; otherwise it waits.
@@ -58,6 +63,9 @@ impl Talk for OuchTalk {
         if self.link.is_closing() {
             return Ok(Taken::Over);
         }
+        if self.user.is_some_and(|user| desk.ouch.is_waiting(user)) {
+            return Ok(Taken::Wait);
+        }
         let packet = split(bytes, desk.limits().packet_length_max);
         let Some((packet, length)) = packet.map_err(CloseCause::Frame)? else {
             return Ok(Taken::More(0));
@@ -73,6 +81,11 @@ impl Talk for OuchTalk {
             Inbound::Login(request) => {
                 if !self.login(desk, request, now) {
                     return Ok(Taken::Wait);
+                }
+            }
+            Inbound::Debug(text) => {
+                if let Some(user) = self.user {
+                    desk.ouch.debug(user, text)?;
                 }
             }
             Inbound::Nothing => {}

@@ -51,6 +51,8 @@ pub enum Inbound<'a> {
     Login(&'a LoginRequest),
     /// A message of the layer above.
     Message(&'a [u8]),
+    /// A debug packet of who is logged in. It means nothing but in lockstep.
+    Debug(&'a [u8]),
     /// Nothing.
     Nothing,
 }
@@ -149,6 +151,7 @@ impl Link {
     pub fn receive<'a>(&mut self, packet: Packet<'a>, now: u64) -> Result<Inbound<'a>, CloseCause> {
         self.received = now;
         match (self.phase, packet) {
+            (Phase::Live, Packet::Debug(text)) => Ok(Inbound::Debug(text)),
             (Phase::Ending | Phase::Closing { .. }, _) | (_, Packet::Debug(_)) => {
                 Ok(Inbound::Nothing)
             }
@@ -179,6 +182,15 @@ impl Link {
     pub fn refuse(&mut self, refusal: Refusal, now: u64) {
         self.control.push(Packet::LoginRejected(refusal.code()));
         self.phase = Phase::Closing { cause: CloseCause::Refused(refusal), since: now };
+    }
+
+    /// Sends a debug packet of at most 48 bytes; false, and nothing is sent, while other bytes wait.
+    pub fn say(&mut self, stream: &Stream, text: &[u8]) -> bool {
+        let ready = self.is_live() && self.output(stream).is_empty() && text.len() <= 48;
+        if ready {
+            self.control.push(Packet::Debug(text));
+        }
+        ready
     }
 
     /// Ends the session: what is left of the stream goes out, then the end of the session, and the

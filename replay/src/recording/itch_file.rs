@@ -6,7 +6,7 @@ use super::{Batch, Format, Messages, RecordingError, Source};
 
 /// Bytes read at once. Large enough that a call of the operating system is spread over thousands of
 /// messages, small enough that block and frames stay in a second-level cache.
-const BLOCK_LENGTH: usize = 256 * 1024;
+const BLOCK_LENGTH: usize = 512 * 1024;
 
 /// The longest record: prefix and 65,535 bytes.
 const RECORD_LENGTH_MAX: usize = 2 + u16::MAX as usize;

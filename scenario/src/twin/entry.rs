@@ -42,6 +42,7 @@ impl Twin {
             }
             limit => limit,
         };
+        self.check_short_sale(at, op.sale, limit)?;
         let slid = limit.filter(|_| limit != asked.limit).map(Amount::new);
         self.used.insert(op.id);
         self.tell(Line::Accepted { id: op.id, price: slid });
@@ -53,6 +54,7 @@ impl Twin {
             session: op.session.clone().unwrap_or_else(|| op.account.clone()),
             at,
             side: op.side,
+            sale: op.sale,
             kind: op.kind,
             limit,
             price: None,
@@ -82,9 +84,13 @@ impl Twin {
 
     /// Brings an order to where its kind has its place.
     pub(super) fn place(&mut self, id: Id) {
+        let at = self.order(id).at;
+        let phase = self.instruments[at].phase;
         let order = self.order(id);
         if order.tif == Tif::AtClose {
             order.place = Place::AtClose;
+        } else if order.tif == Tif::AtOpen && phase == Phase::Continuous {
+            order.place = Place::AtOpen;
         } else if order.is_peg() {
             order.place = Place::PegOutside;
         } else if matches!(order.kind, Kind::Stop | Kind::StopLimit | Kind::TrailingStop) {
@@ -227,6 +233,7 @@ impl Twin {
             reference,
             price: Amount::new(price),
             quantity,
+            cross: None,
         });
         for order in [maker, taker].into_iter().flatten() {
             if order.is_tape {

@@ -55,6 +55,7 @@ impl Twin {
         if let Some(limit) = new.limit.filter(|_| new.post_only) {
             new.limit = Some(self.post_only_limit(&old.account, old.at, old.side, limit)?);
         }
+        self.check_short_sale(old.at, old.sale, new.limit)?;
         let asked = op.price.map(|price| price.units);
         let slid = new.limit.filter(|_| new.limit != asked).map(Amount::new);
         self.used.insert(op.new_id);

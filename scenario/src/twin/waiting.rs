@@ -100,7 +100,7 @@ impl Twin {
 
     /// Where a peg should stand; `None` is outside.
     fn peg_price(&self, order: &Order) -> Option<i64> {
-        if !self.instruments[order.at].trades() {
+        if !self.trades(order.at) {
             return None;
         }
         let reference = |side| {

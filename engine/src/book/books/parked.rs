@@ -97,6 +97,11 @@ impl Books {
                 if entries.last().copied().map_or(NO_LEVEL, level_of) != best {
                     return Err(format!("{}: the best is not the last of the ladder", place()));
                 }
+                if best != NO_LEVEL
+                    && self.levels.get(best).price() != book.best_price[side.index()]
+                {
+                    return Err(format!("{}: the best has another price", place()));
+                }
                 let mut own = 0;
                 let mut better = None;
                 for &entry in entries.iter().rev() {

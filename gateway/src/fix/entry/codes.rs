@@ -21,7 +21,9 @@ const fn facts(reason: RejectReason) -> (u64, u64, Unit) {
     use Unit::{Money, Number};
     match reason {
         RejectReason::UnknownInstrument => (1, 1, Number),
-        RejectReason::Halted | RejectReason::Closed => (2, 2, Number),
+        RejectReason::Halted | RejectReason::OperationalHalt | RejectReason::Closed => {
+            (2, 2, Number)
+        }
         RejectReason::DuplicateToken => (6, 6, Number),
         RejectReason::Risk(check) => match check {
             Check::Account => (0, 15, Number),
@@ -39,7 +41,7 @@ const fn facts(reason: RejectReason) -> (u64, u64, Unit) {
         | RejectReason::NoReferencePrice
         | RejectReason::NotInAuction
         | RejectReason::WrongPhase => (0, 11, Number),
-        RejectReason::PostOnly => (0, 11, Money),
+        RejectReason::PostOnly | RejectReason::ShortSale => (0, 11, Money),
         RejectReason::InvalidPrice | RejectReason::PriceOffTick => (0, 99, Money),
         RejectReason::Stale
         | RejectReason::Quarantined

@@ -77,7 +77,10 @@ impl Reports<'_> {
             }
             Outcome::CancelRejected => self.not_found(event, pending),
             Outcome::ReplaceRejected { .. } => self.not_found(event, pending),
-            Outcome::Indicative { .. } | Outcome::Auction { .. } => {}
+            Outcome::Indicative { .. }
+            | Outcome::Auction { .. }
+            | Outcome::TapeImbalance { .. }
+            | Outcome::State { .. } => {}
         }
     }
 
