@@ -317,7 +317,7 @@ impl Strategies {
             tries += 1;
             self.tokens += 1;
             let instrument = instruments[usize::from(self.next) % instruments.len()];
-            let side = if self.tokens % 2 == 0 { Side::Buy } else { Side::Sell };
+            let side = if self.tokens.is_multiple_of(2) { Side::Buy } else { Side::Sell };
             self.next = self.next.wrapping_add(u16::from(side == Side::Buy));
             let symbol = engine.instruments().get(instrument).symbol;
             let Some(best) = engine.books().best(instrument, side) else { continue };
