@@ -70,6 +70,8 @@ pub struct Venue {
     pub notices: Consumer<GatewayNotice>,
     /// Where OUCH is served.
     pub address: SocketAddr,
+    /// Where FIX is served, if it is.
+    pub fix_address: Option<SocketAddr>,
     /// Asks for how the strategies stand.
     pub records: RecordDesk,
     /// Where the operator of the risk gate acts.
@@ -101,6 +103,7 @@ impl Venue {
         let time_source = if config.feed.is_some() { TimeSource::Tape } else { wall_clock() };
         let notices = gateway.notices(NOTICES_MAX);
         let (address, shutdown) = (gateway.local_address(), gateway.shutdown_handle());
+        let fix_address = gateway.fix_address();
         let measure = config.measure;
         let (books, records) = StrategyBooks::new(config);
         let mut engine = EngineAgent::with_rider(
@@ -120,7 +123,18 @@ impl Venue {
         }
         engine.open_risk_port(port);
         let memory_bytes = config.engine.bytes() + config.risk.gate.bytes();
-        Ok(Self { engine, gateway, tops, notices, address, records, risk, shutdown, memory_bytes })
+        Ok(Self {
+            engine,
+            gateway,
+            tops,
+            notices,
+            address,
+            fix_address,
+            records,
+            risk,
+            shutdown,
+            memory_bytes,
+        })
     }
 }
 
@@ -174,6 +188,7 @@ pub(crate) fn gateway_config(config: &Config) -> GatewayConfig {
     let mut gateway = GatewayConfig::new(config.ouch_listen, &config.name);
     gateway.limits.connections_max = config.connections_max;
     gateway.stamps = config.measure;
+    gateway.fix.clone_from(&config.fix);
     gateway.users = config
         .sessions
         .iter()

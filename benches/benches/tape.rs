@@ -3,8 +3,8 @@
 //! run, in turns of a batch each. `cargo bench -p spindle-benches --bench tape -- FILE`; without a
 //! file a day is made up.
 //!
-//! The books alone are decoding, looking ahead, the books and the tops of book: what remains of the
-//! engine when no order of a strategy can come. Each batch is taken by all three before the next, in an
+//! The books alone are decoding, looking ahead, the books, the tops of book, and the count of what
+//! came and of what was unknown: what remains of the engine when no order of a strategy can come. Each batch is taken by all three before the next, in an
 //! order that changes, so that a slow moment of the machine meets all alike; the figures are the
 //! ratios of one batch, and of those the median and the middle half.
 
@@ -21,10 +21,10 @@ use spindle_feed::itch::{
 use spindle_feed::top::{TopWriter, top_table};
 use spindle_replay::generate::{GenerateConfig, GeneratedDay};
 use spindle_replay::recording::{Batch, Recording};
-use spindle_risk::{Gate, Limits};
+use spindle_risk::{Gate, Limits, Target};
 use spindle_types::{
-    AccountId, EventTime, InstrumentId, Notional, OrderReference, OrderToken, Price, Quantity,
-    Sequence, SessionId, Side,
+    AccountId, EventTime, InstrumentId, OrderReference, OrderToken, Price, Quantity, Sequence,
+    SessionId, Side,
 };
 use zerocopy::FromBytes;
 
@@ -43,6 +43,14 @@ const CAPACITY: Capacity = Capacity { instruments: 1 << 14, orders: 2_000_000, l
 struct Plain {
     books: Books,
     tops: TopWriter,
+    /// The number and the time of the message that is carried out.
+    sequence: Sequence,
+    time: EventTime,
+    messages: u64,
+    unknown: u64,
+    refused: u64,
+    /// Instruments of which anything is known, a bit each.
+    known: Vec<u64>,
 }
 
 const GROUP: usize = 8;
@@ -53,7 +61,16 @@ impl Plain {
     fn new() -> Self {
         let mut books = Books::new(CAPACITY);
         books.warm_up();
-        Self { books, tops: top_table(CAPACITY.instruments).0 }
+        Self {
+            books,
+            tops: top_table(CAPACITY.instruments).0,
+            sequence: Sequence(0),
+            time: EventTime(0),
+            messages: 0,
+            unknown: 0,
+            refused: 0,
+            known: vec![0; CAPACITY.instruments / 64],
+        }
     }
 
     /// As `Engine::on_messages`, message by message and look by look.
@@ -119,87 +136,124 @@ impl Plain {
     }
 
     #[inline]
-    fn publish(&mut self, instrument: InstrumentId, side: Side, at: Sequence, time: EventTime) {
+    fn publish(&mut self, instrument: InstrumentId, side: Side) {
         let best = self.books.best(instrument, side);
         let (price, size) = best.map_or((Price(0), 0), |best| (best.price, best.quantity));
-        self.tops.write_side(instrument, side, price, size, at, time);
+        self.tops.write_side(instrument, side, price, size, self.sequence, self.time);
+    }
+
+    #[inline]
+    fn begin(&mut self, sequence: Sequence, time: u64) {
+        (self.sequence, self.time) = (sequence, EventTime(time));
+        self.messages += 1;
     }
 
     #[inline(always)]
     fn on_message(&mut self, sequence: Sequence, bytes: &[u8]) {
-        let (reference, by, time) = match bytes.first() {
+        match bytes.first() {
             Some(b'A' | b'F') => {
                 let Ok((add, _)) = AddOrder::ref_from_prefix(bytes) else { return };
+                self.begin(sequence, add.header.time.get());
                 let placement = Placement {
                     instrument: InstrumentId(add.header.locate.get()),
                     side: if add.side == b'B' { Side::Buy } else { Side::Sell },
                     quantity: Quantity(add.shares.get()),
                     price: Price(add.price.get()),
                 };
-                let time = EventTime(add.header.time.get());
-                return self.add(add.reference.get(), &placement, sequence, time);
+                self.add(add.reference.get(), &placement);
             }
             Some(b'D') => {
                 let Ok((delete, _)) = OrderDelete::ref_from_prefix(bytes) else { return };
-                (delete.reference.get(), u32::MAX, delete.header.time)
+                self.begin(sequence, delete.header.time.get());
+                if let Some(slot) = self.find(delete.reference.get()) {
+                    self.remove(slot);
+                }
             }
             Some(b'E') => {
                 let Ok((executed, _)) = OrderExecuted::ref_from_prefix(bytes) else { return };
-                (executed.reference.get(), executed.shares.get(), executed.header.time)
+                self.begin(sequence, executed.header.time.get());
+                self.reduce(executed.reference.get(), executed.shares.get());
             }
             Some(b'C') => {
                 let Ok((executed, _)) = OrderExecutedWithPrice::ref_from_prefix(bytes) else {
                     return;
                 };
-                (executed.reference.get(), executed.shares.get(), executed.header.time)
+                self.begin(sequence, executed.header.time.get());
+                self.reduce(executed.reference.get(), executed.shares.get());
             }
             Some(b'X') => {
                 let Ok((cancel, _)) = OrderCancel::ref_from_prefix(bytes) else { return };
-                (cancel.reference.get(), cancel.shares.get(), cancel.header.time)
+                self.begin(sequence, cancel.header.time.get());
+                self.reduce(cancel.reference.get(), cancel.shares.get());
             }
             Some(b'U') => {
                 let Ok((replace, _)) = OrderReplace::ref_from_prefix(bytes) else { return };
-                let Some(slot) = self.find(replace.reference.get()) else { return };
-                let order = self.books.order(slot);
-                let placement = Placement {
-                    instrument: order.instrument(),
-                    side: order.side(),
-                    quantity: Quantity(replace.shares.get()),
-                    price: Price(replace.price.get()),
-                };
-                let time = EventTime(replace.header.time.get());
-                if self.books.remove(slot) {
-                    self.publish(placement.instrument, placement.side, sequence, time);
-                }
-                return self.add(replace.new_reference.get(), &placement, sequence, time);
+                self.begin(sequence, replace.header.time.get());
+                self.replace(replace);
             }
-            _ => return,
-        };
-        let Some(slot) = self.find(reference) else { return };
+            _ => self.messages += 1,
+        }
+    }
+
+    #[inline]
+    fn find(&mut self, reference: u64) -> Option<u32> {
+        let found =
+            OrderKey::market(OrderReference(reference)).and_then(|key| self.books.find(key));
+        self.unknown += u64::from(found.is_none());
+        found
+    }
+
+    #[inline(always)]
+    fn add(&mut self, reference: u64, placement: &Placement) {
+        let Some(key) = OrderKey::market(OrderReference(reference)) else { return };
+        match self.books.add(key, placement, None) {
+            Ok(placed) => {
+                let instrument = placement.instrument;
+                if placed.new_level {
+                    self.known[instrument.index() / 64] |= 1 << (instrument.index() % 64);
+                }
+                if placed.best_changed {
+                    self.publish(instrument, placement.side);
+                }
+            }
+            Err(_) => self.refused += 1,
+        }
+    }
+
+    #[inline(always)]
+    fn remove(&mut self, slot: u32) {
         let order = self.books.order(slot);
         let (instrument, side) = (order.instrument(), order.side());
-        let changed = match by >= order.quantity() {
-            true => self.books.remove(slot),
-            false => self.books.reduce(slot, Quantity(by)),
+        if self.books.remove(slot) {
+            self.publish(instrument, side);
+        }
+    }
+
+    #[inline(never)]
+    fn reduce(&mut self, reference: u64, by: u32) {
+        let Some(slot) = self.find(reference) else { return };
+        let order = self.books.order(slot);
+        if by >= order.quantity() {
+            return self.remove(slot);
+        }
+        let (instrument, side) = (order.instrument(), order.side());
+        if self.books.reduce(slot, Quantity(by)) {
+            self.publish(instrument, side);
+        }
+    }
+
+    #[inline(never)]
+    fn replace(&mut self, replace: &OrderReplace) {
+        let Some(slot) = self.find(replace.reference.get()) else { return };
+        let order = self.books.order(slot);
+        let placement = Placement {
+            instrument: order.instrument(),
+            side: order.side(),
+            quantity: Quantity(replace.shares.get()),
+            price: Price(replace.price.get()),
         };
-        if changed {
-            self.publish(instrument, side, sequence, EventTime(time.get()));
-        }
-    }
-
-    #[inline]
-    fn find(&self, reference: u64) -> Option<u32> {
-        OrderKey::market(OrderReference(reference)).and_then(|key| self.books.find(key))
-    }
-
-    #[inline]
-    fn add(&mut self, reference: u64, placement: &Placement, at: Sequence, time: EventTime) {
-        let Some(key) = OrderKey::market(OrderReference(reference)) else { return };
-        if let Ok(placed) = self.books.add(key, placement, None)
-            && placed.best_changed
-        {
-            self.publish(placement.instrument, placement.side, at, time);
-        }
+        self.remove(slot);
+        self.add(replace.new_reference.get(), &placement);
     }
 }
 
@@ -228,24 +282,15 @@ fn apply(engine: &mut Engine, turn: &Turn) {
         turn.ends.len(),
         |at| turn.sequence(at),
         |at| turn.in_place(at),
-        |engine, _, _| {
-            if !engine.outbox().is_empty() {
-                engine.clear_outbox();
-            }
-        },
+        |_, _, _| {},
     );
 }
 
 fn engine() -> Engine {
-    let limits = Limits {
-        order_size_max: Quantity(u32::MAX),
-        order_value_max: Notional(u64::MAX),
-        collar_basis_points: u32::MAX,
-        open_orders_max: u32::MAX,
-    };
+    let limits = Limits::NONE;
     let mut gate = Gate::new(usize::from(STRATEGIES));
     for account in 0..STRATEGIES {
-        gate.set_limits(AccountId(account), limits).expect("limits that are not 0");
+        gate.set_limits(Target::Account(AccountId(account)), limits).expect("limits");
     }
     let config = EngineConfig {
         capacity: CAPACITY,
@@ -272,7 +317,7 @@ impl Strategies {
             tries += 1;
             self.tokens += 1;
             let instrument = instruments[usize::from(self.next) % instruments.len()];
-            let side = if self.tokens % 2 == 0 { Side::Buy } else { Side::Sell };
+            let side = if self.tokens.is_multiple_of(2) { Side::Buy } else { Side::Sell };
             self.next = self.next.wrapping_add(u16::from(side == Side::Buy));
             let symbol = engine.instruments().get(instrument).symbol;
             let Some(best) = engine.books().best(instrument, side) else { continue };
@@ -380,6 +425,8 @@ fn main() -> ExitCode {
                 _ => apply(&mut met, &turn),
             }
             took[which] = start.elapsed().as_secs_f64();
+            alone.clear_outbox();
+            met.clear_outbox();
         }
         turns += 1;
         if turns > WARM && turn.ends.len() >= TURN {
@@ -393,6 +440,11 @@ fn main() -> ExitCode {
         turn = Turn { first: turn.first + turn.ends.len() as u64, ..Turn::default() };
     }
     assert_eq!(plain.books.live_orders(), alone.books().live_orders(), "the same books");
+    let counters = alone.counters();
+    assert_eq!(
+        (plain.messages, plain.unknown, plain.refused),
+        (counters.market_messages, counters.unknown_references, counters.duplicate_references),
+    );
     if rules.is_empty() {
         eprintln!("the day is shorter than {} messages", (WARM + 1) * TURN);
         return ExitCode::FAILURE;

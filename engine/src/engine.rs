@@ -307,7 +307,7 @@ impl Engine {
     /// market adds to a level or takes from it. The other side and the state stay as they are.
     #[inline(always)]
     pub(crate) fn publish_side(&mut self, instrument: InstrumentId, side: Side) {
-        if self.books.any_taken() | self.quarantine.is_some() {
+        if self.books.any_taken(instrument) || self.quarantine.is_some() {
             // The state may change with the price, or which level is the best that can be traded
             // against, on both sides.
             return self.publish(instrument);

@@ -12,7 +12,7 @@ use spindle_engine::delay::{Delayed, Delays};
 use spindle_engine::event::{Event, Outcome};
 use spindle_engine::{Capacity, Engine, EngineConfig};
 use spindle_feed::itch::{AddOrder, Header, StockDirectory};
-use spindle_risk::{Gate, Limits};
+use spindle_risk::{Gate, Key, Limits, Target};
 use spindle_types::{
     AccountId, Agent, EventTime, Notional, OrderToken, Price, Quantity, ReceiveTime, Sequence,
     SessionId, Symbol,
@@ -88,14 +88,9 @@ struct Venue {
 }
 
 fn venue(feed: Feed, scales: bool, capacity: usize) -> Venue {
-    let limits = Limits {
-        order_size_max: Quantity(1_000),
-        order_value_max: Notional(1_000_000_000),
-        collar_basis_points: 10_000,
-        open_orders_max: 100,
-    };
+    let limits = Limits::NONE.with(Key::OpenOrdersMax, 100);
     let mut gate = Gate::new(1);
-    gate.set_limits(AccountId(0), limits).expect("limits");
+    gate.set_limits(Target::Account(AccountId(0)), limits).expect("limits");
     let capacity_of_books = Capacity { instruments: 4, orders: 100, levels: 100 };
     let first_number = EngineConfig::BESIDE_A_FEED;
     let config = EngineConfig { capacity: capacity_of_books, own_orders: 100, first_number };

@@ -355,8 +355,8 @@ impl<S: TapeSource, R: Rider> Lockstep<S, R> {
                 }
                 self.sessions.give_turn(user, turn)?;
                 self.outcome.turns += 1;
-                let name = self.sessions.user_name(user).0;
-                let hash = hashed(self.outcome.checksum, &name);
+                let name = self.sessions.user_name(user);
+                let hash = hashed(self.outcome.checksum, name.of_soup());
                 self.outcome.checksum = hashed(hash, turn.text().as_bytes());
             }
         }
