@@ -21,10 +21,10 @@ use spindle_feed::itch::{
 use spindle_feed::top::{TopWriter, top_table};
 use spindle_replay::generate::{GenerateConfig, GeneratedDay};
 use spindle_replay::recording::{Batch, Recording};
-use spindle_risk::{Gate, Limits};
+use spindle_risk::{Gate, Limits, Target};
 use spindle_types::{
-    AccountId, EventTime, InstrumentId, Notional, OrderReference, OrderToken, Price, Quantity,
-    Sequence, SessionId, Side,
+    AccountId, EventTime, InstrumentId, OrderReference, OrderToken, Price, Quantity, Sequence,
+    SessionId, Side,
 };
 use zerocopy::FromBytes;
 
@@ -291,15 +291,10 @@ fn apply(engine: &mut Engine, turn: &Turn) {
 }
 
 fn engine() -> Engine {
-    let limits = Limits {
-        order_size_max: Quantity(u32::MAX),
-        order_value_max: Notional(u64::MAX),
-        collar_basis_points: u32::MAX,
-        open_orders_max: u32::MAX,
-    };
+    let limits = Limits::NONE;
     let mut gate = Gate::new(usize::from(STRATEGIES));
     for account in 0..STRATEGIES {
-        gate.set_limits(AccountId(account), limits).expect("limits that are not 0");
+        gate.set_limits(Target::Account(AccountId(account)), limits).expect("limits");
     }
     let config = EngineConfig {
         capacity: CAPACITY,
@@ -326,7 +321,7 @@ impl Strategies {
             tries += 1;
             self.tokens += 1;
             let instrument = instruments[usize::from(self.next) % instruments.len()];
-            let side = if self.tokens % 2 == 0 { Side::Buy } else { Side::Sell };
+            let side = if self.tokens.is_multiple_of(2) { Side::Buy } else { Side::Sell };
             self.next = self.next.wrapping_add(u16::from(side == Side::Buy));
             let symbol = engine.instruments().get(instrument).symbol;
             let Some(best) = engine.books().best(instrument, side) else { continue };

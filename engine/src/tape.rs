@@ -74,6 +74,9 @@ impl Engine {
     pub fn on_silence(&mut self, is_silent: bool) {
         self.feed_silent = is_silent;
         self.set_table_state();
+        if is_silent {
+            self.feed_failed();
+        }
     }
 
     fn set_table_state(&mut self) {
@@ -96,6 +99,7 @@ impl Engine {
         self.void_ledgers();
         self.books.clear();
         self.instruments.clear();
+        self.gate.new_day();
         self.extras.clear();
         self.forget_anchors();
         self.phase = None;
@@ -118,6 +122,7 @@ impl Engine {
         if is_news {
             self.announce(Symbol::BLANK, Change::Stale(StaleCause::Loss));
         }
+        self.feed_failed();
         self.finish();
     }
 
@@ -148,6 +153,7 @@ impl Engine {
     #[cold]
     fn learn(&mut self, instrument: InstrumentId, symbol: Symbol) {
         if self.instruments.learn(instrument, symbol) {
+            self.gate.learn(instrument, symbol);
             self.publish(instrument);
         }
     }

@@ -3,7 +3,7 @@
 use spindle_types::{InstrumentId, Price, Quantity, Side};
 use thiserror::Error;
 
-use super::ladder::{Arena, Entry, Ladder, entry, level_of, price_of, rank};
+use super::ladder::{Arena, Ladder, entry, level_of, price_of, rank};
 use super::levels::{Level, LevelIndex, Levels, NO_LEVEL};
 use super::orders::{LIVE_MAX, NONE, NoVacancy, Order, OrderKey, OrderTable, Slot};
 use spindle_feed::memory::table;
@@ -39,7 +39,7 @@ impl Capacity {
         let capacity = self.clamped();
         OrderTable::bytes(capacity.orders)
             + Levels::slots(capacity.levels) * size_of::<Level>()
-            + Arena::entries(capacity.levels, 2 * capacity.instruments) * size_of::<Entry>()
+            + Arena::bytes(capacity.levels, 2 * capacity.instruments)
             + capacity.instruments * (size_of::<Book>() + size_of::<u32>())
     }
 }
@@ -158,7 +158,7 @@ impl Books {
         Self {
             orders: OrderTable::new(capacity.orders),
             levels: Levels::new(capacity.levels),
-            arena: Arena::new(Arena::entries(capacity.levels, 2 * capacity.instruments)),
+            arena: Arena::new(capacity.levels, 2 * capacity.instruments),
             books: table(capacity.instruments, Book::EMPTY),
             taken_orders: 0,
             taken_of: vec![0; capacity.instruments].into(),
@@ -477,7 +477,7 @@ impl Books {
         side: Side,
     ) -> impl DoubleEndedIterator<Item = LevelView> + '_ {
         let ladder = &self.books[instrument.index()].ladders[side.index()];
-        self.arena.entries_of(ladder).iter().rev().map(|&entry| {
+        self.arena.entries_of(ladder).rev().map(|entry| {
             let level = self.levels.get(level_of(entry));
             LevelView { price: Price(level.price()), quantity: level.quantity, orders: level.count }
         })
@@ -499,8 +499,7 @@ impl Books {
         }
         let level = self.levels.get(order.level);
         let ladder = &self.books[level.instrument().index()].ladders[level.side().index()];
-        let at = self.arena.find(ladder, rank(level.side(), level.price())).ok()?;
-        let below = *self.arena.entries_of(ladder).get(at.checked_sub(1)?)?;
+        let below = self.arena.below(ladder, rank(level.side(), level.price()))?;
         Some(self.levels.get(level_of(below)).head)
     }
 
@@ -515,9 +514,8 @@ impl Books {
         let level = self
             .arena
             .entries_of(ladder)
-            .iter()
             .rev()
-            .map(|&entry| self.levels.get(level_of(entry)))
+            .map(|entry| self.levels.get(level_of(entry)))
             .take_while(|level| worst.reaches(side.opposite(), Price(level.price())))
             .find(|level| level.own > 0)?;
         let mut slot = level.head;
@@ -629,15 +627,15 @@ impl Books {
         price: Price,
     ) -> Result<LevelIndex, BookError> {
         let book = &mut self.books[instrument.index()];
-        let rank = rank(side, price.0);
+        let new = rank(side, price.0);
         let ladder = &mut book.ladders[side.index()];
-        let (Ok(at) | Err(at)) = self.arena.find(ladder, rank);
         let level = self.levels.allocate(instrument, side, price.0).ok_or(BookError::Levels)?;
-        if self.arena.insert(ladder, at, entry(rank, level)).is_err() {
+        if self.arena.insert(ladder, entry(new, level)).is_err() {
             self.levels.free(level);
             return Err(BookError::Levels);
         }
-        if at + 1 == ladder.len() {
+        let best = rank(side, book.best_price[side.index()]);
+        if book.best[side.index()] == NO_LEVEL || new > best {
             book.best[side.index()] = level;
             book.best_price[side.index()] = price.0;
         }
@@ -650,9 +648,7 @@ impl Books {
         let (instrument, side) = (level.instrument(), level.side());
         let book = &mut self.books[instrument.index()];
         let ladder = &mut book.ladders[side.index()];
-        if let Ok(at) = self.arena.find(ladder, rank(side, level.price())) {
-            self.arena.remove(ladder, at);
-        }
+        self.arena.remove(ladder, rank(side, level.price()));
         let best = self.arena.best(ladder);
         book.best[side.index()] = best.map_or(NO_LEVEL, level_of);
         book.best_price[side.index()] = best.map_or(0, |entry| price_of(side, entry));
