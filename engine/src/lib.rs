@@ -29,3 +29,7 @@ pub use instruments::{Instrument, Instruments};
 pub use ledger::{Booking, Divergence, DivergenceRow, Imbalance};
 pub use matcher::{Matcher, Trade};
 pub use risk::{RiskChange, RiskError, RiskFault};
+
+/// Whether the tape acts on strategies' orders. Left out, by a feature, for one purpose: to measure
+/// what the fill rules cost where no strategy has an order.
+const RULES: bool = !cfg!(feature = "without-fill-rules");

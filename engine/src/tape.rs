@@ -8,6 +8,7 @@ use spindle_types::{
     EventTime, InstrumentId, OrderReference, Price, Quantity, Sequence, Side, Symbol,
 };
 
+use crate::RULES;
 use crate::book::{BookError, OrderKey, Placement, Slot};
 use crate::command::TradingPhase;
 use crate::engine::Engine;
@@ -213,7 +214,8 @@ impl Engine {
             self.learn(instrument, symbol);
         }
         let opposite = side.opposite();
-        if taken > 0 || self.own.live() > 0 && self.may_meet(instrument, opposite, price) {
+        if RULES && (taken > 0 || self.own.live() > 0 && self.may_meet(instrument, opposite, price))
+        {
             // An absurd order must not fill anybody before it is seen to be one.
             self.watch_market(instrument);
             let taken = taken.min(quantity.0);
@@ -269,7 +271,7 @@ impl Engine {
         if printable {
             let order = self.books.order(slot);
             let (instrument, side) = (order.instrument(), order.side());
-            if self.own.live() > 0 && self.has_own(instrument, side) {
+            if RULES && self.own.live() > 0 && self.has_own(instrument, side) {
                 self.fill_ahead(instrument, side, slot, quantity);
             }
             let price = price.unwrap_or_else(|| self.books.price_of(slot));
@@ -328,7 +330,7 @@ impl Engine {
         if self.books.remove(slot) {
             self.publish_side(instrument, side);
         }
-        if taken > 0 {
+        if RULES && taken > 0 {
             // The rest goes with the order that comes, or with one that cannot.
             self.stands(instrument, taken, 0);
             self.book(instrument, Booking::Displaced, taken.saturating_sub(quantity.0));
@@ -348,7 +350,7 @@ impl Engine {
         }
         self.watch_trade(instrument, price);
         for side in [Side::Buy, Side::Sell] {
-            if self.own.live() > 0 && self.books.own_orders(instrument, side) > 0 {
+            if RULES && self.own.live() > 0 && self.books.own_orders(instrument, side) > 0 {
                 let told = self.counters.executed_shares;
                 let filled = self.fill_reached(instrument, side, price, quantity, None);
                 if filled.0 > 0 {
@@ -398,7 +400,7 @@ impl Engine {
         if self.books.reduce(slot, quantity) {
             self.publish_side(instrument, side);
         }
-        if taken > 0 {
+        if RULES && taken > 0 {
             let after = self.books.order(slot).taken();
             self.displace(instrument, taken.saturating_sub(left), taken, after);
         }
@@ -420,7 +422,7 @@ impl Engine {
         let order = self.books.order(slot);
         let (instrument, side) = (order.instrument(), order.side());
         let taken = order.taken();
-        if taken > 0 {
+        if RULES && taken > 0 {
             self.displace(instrument, taken, taken, 0);
         }
         if self.books.remove(slot) {

@@ -6,6 +6,7 @@ use thiserror::Error;
 use super::ladder::{Arena, Ladder, entry, level_of, price_of, rank};
 use super::levels::{Level, LevelIndex, Levels, NO_LEVEL};
 use super::orders::{LIVE_MAX, NONE, NoVacancy, Order, OrderKey, OrderTable, Slot};
+use crate::RULES;
 use spindle_feed::memory::table;
 use spindle_feed::prefetch::prefetch;
 
@@ -296,7 +297,7 @@ impl Books {
     /// Whether strategies have taken shares of a market order of this instrument that lives.
     #[inline]
     pub fn any_taken(&self, instrument: InstrumentId) -> bool {
-        self.taken_orders > 0 && self.taken_of[instrument.index()] > 0
+        RULES && self.taken_orders > 0 && self.taken_of[instrument.index()] > 0
     }
 
     /// Puts an order at the back of its level. `own` is the index in the table of own orders for a
@@ -378,7 +379,7 @@ impl Books {
         let (instrument, side) = (order.instrument(), order.side());
         let touched = self.touches_best(instrument, side, order.level);
         let mut available = order.quantity;
-        if order.extra != 0 || order.is_own() {
+        if RULES && (order.extra != 0 || order.is_own()) {
             available = order.available();
             self.forget_shares(&order);
         }

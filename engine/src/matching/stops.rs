@@ -5,6 +5,7 @@ use spindle_types::{InstrumentId, Price, Quantity, Side};
 
 use super::forest::Key;
 use super::{HIGHEST, Kind, Place, features};
+use crate::RULES;
 use crate::engine::Engine;
 use crate::event::{CancelReason, Outcome, RejectReason};
 
@@ -27,7 +28,9 @@ impl Engine {
         let Some(known) = self.instruments.get_mut(instrument) else {
             return;
         };
-        known.volume += shares;
+        if RULES {
+            known.volume += shares;
+        }
         if known.quarantined {
             return;
         }
