@@ -10,8 +10,8 @@ use spindle_feed::event::{MarketAction, MarketEvent};
 use spindle_feed::itch::{Message, to_event};
 use spindle_replay::generate::{GenerateConfig, GeneratedDay};
 use spindle_replay::recording::{Batch, Recording};
-use spindle_risk::{Gate, Limits};
-use spindle_types::{AccountId, Notional, OrderReference, Quantity, Sequence, Side};
+use spindle_risk::{Gate, Limits, Target};
+use spindle_types::{AccountId, OrderReference, Quantity, Sequence, Side};
 
 /// Messages between two looks at all books.
 const LOOK: u64 = 20_000;
@@ -129,14 +129,9 @@ fn text_of(engine: &Engine) -> String {
 
 /// An engine with accounts and room for their orders, of whom none sends any.
 fn engine() -> Engine {
-    let limits = Limits {
-        order_size_max: Quantity(u32::MAX),
-        order_value_max: Notional(u64::MAX),
-        collar_basis_points: u32::MAX,
-        open_orders_max: u32::MAX,
-    };
+    let limits = Limits::NONE;
     let mut gate = Gate::new(16);
-    gate.set_limits(AccountId(0), limits).expect("limits that are not 0");
+    gate.set_limits(Target::Account(AccountId(0)), limits).expect("limits that are not 0");
     let capacity = Capacity { instruments: 1 << 14, orders: 200_000, levels: 100_000 };
     let first_number = EngineConfig::BESIDE_A_FEED;
     Engine::new(&EngineConfig { capacity, own_orders: 1_000, first_number }, gate).0
