@@ -11,7 +11,7 @@ use spindle_feed::itch::{Message, to_event};
 use spindle_replay::generate::{GenerateConfig, GeneratedDay};
 use spindle_replay::recording::{Batch, Recording};
 use spindle_risk::{Gate, Limits, Target};
-use spindle_types::{AccountId, OrderReference, Quantity, Sequence, Side};
+use spindle_types::{AccountId, OrderReference, Sequence, Side};
 
 /// Messages between two looks at all books.
 const LOOK: u64 = 20_000;
