@@ -9,7 +9,7 @@ use spindle_engine::latency::EngineLatency;
 use spindle_engine::{Engine, RiskChange, RiskError};
 use spindle_feed::quarantine::Band;
 use spindle_feed::top::TopReader;
-use spindle_gateway::delay::SessionDelays;
+use spindle_gateway::delay::{SessionDelays, SessionModels};
 use spindle_gateway::{
     Gateway, GatewayConfig, GatewayError, GatewayNotice, GatewayStats, ShutdownHandle, SystemClock,
     User,
@@ -117,8 +117,12 @@ impl Venue {
         );
         if config.sessions.iter().any(|session| !session.latency.is_zero()) {
             let sessions = config.sessions.iter().map(|session| (session.id, &session.latency));
+            // What FIX sessions send is not delayed, but it keeps its place among what is.
+            let none = SessionModels::default();
+            let of_fix = config.fix.iter().flat_map(|fix| &fix.sessions);
+            let sessions = sessions.chain(of_fix.clone().map(|user| (user.session, &none)));
             let delays = SessionDelays::new(config.latency.seed, sessions);
-            let (ranks, scale) = (config.sessions.len(), config.latency.scale);
+            let (ranks, scale) = (config.sessions.len() + of_fix.count(), config.latency.scale);
             engine.delay(Delayed::new(Box::new(delays), ranks, UNDER_WAY_MAX, scale));
         }
         engine.open_risk_port(port);

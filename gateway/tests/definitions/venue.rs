@@ -26,13 +26,18 @@ const PATIENCE: u64 = 60 * SECOND;
 /// How far the clock goes on when nothing happens.
 const STEP: u64 = SECOND / 20;
 
-struct Connection {
+/// A connection from the outside.
+pub struct Connection {
     line: Line,
     /// What was sent and not yet read by the venue.
     input: Vec<u8>,
     /// What came from the venue and was not yet looked at.
     output: Vec<u8>,
     closed: bool,
+    /// While it is, nothing is read from the venue.
+    pub deaf: bool,
+    /// Why the venue closed it.
+    pub cause: Option<String>,
 }
 
 /// The venue.
@@ -47,6 +52,11 @@ impl Venue {
     /// A venue with these FIX sessions, the instruments AAPL and MSFT, and two accounts that may do nearly
     /// everything: orders of up to 10,000 shares, 100 of them at once.
     pub fn new(fix: FixConfig) -> Self {
+        Self::with_limits(fix, Limits::default())
+    }
+
+    /// The same with other capacities.
+    pub fn with_limits(fix: FixConfig, limits: Limits) -> Self {
         let (commands_in, commands_out) = RingBuffer::new(256);
         let (events_in, events_out) = RingBuffer::new(1_024);
         let mut gate = Gate::new(2);
@@ -69,7 +79,7 @@ impl Venue {
         let listen = SocketAddr::from(([127, 0, 0, 1], 0));
         let gateway = GatewayConfig {
             fix: Some(fix),
-            limits: Limits::default(),
+            limits,
             stamps: false,
             ..GatewayConfig::new(listen, "TEST")
         };
@@ -77,7 +87,8 @@ impl Venue {
         Self { desk, engine, connections: Vec::new(), now: SECOND }
     }
 
-    fn find(&mut self, id: usize) -> Result<&mut Connection, String> {
+    /// A connection by its number.
+    pub fn find(&mut self, id: usize) -> Result<&mut Connection, String> {
         let found = self.connections.iter_mut().find(|(each, _)| *each == id);
         found.map(|(_, connection)| connection).ok_or_else(|| format!("no connection {id}"))
     }
@@ -109,8 +120,15 @@ impl Venue {
 }
 
 impl Connection {
+    /// Bytes that were sent and not yet read by the venue.
+    pub fn waiting(&self) -> usize {
+        self.input.len()
+    }
+
     fn turn(&mut self, desk: &mut Desk, now: u64) {
-        self.flush(desk, now);
+        if !self.deaf {
+            self.flush(desk, now);
+        }
         let mut result = Ok(());
         if self.line.is_closing(desk) {
             self.input.clear();
@@ -129,7 +147,8 @@ impl Connection {
             }
         }
         let result = result.and_then(|()| self.line.tick(desk, now));
-        if result.is_err() {
+        if let Err(cause) = result {
+            self.cause = Some(cause.to_string());
             self.line.leave(desk);
             self.closed = true;
         }
@@ -151,7 +170,14 @@ impl Peer for Venue {
     fn connect(&mut self, id: usize) -> Result<(), String> {
         self.disconnect(id);
         let line = Line::fix(Timing::default(), &self.desk, self.now);
-        let connection = Connection { line, input: Vec::new(), output: Vec::new(), closed: false };
+        let connection = Connection {
+            line,
+            input: Vec::new(),
+            output: Vec::new(),
+            closed: false,
+            deaf: false,
+            cause: None,
+        };
         self.connections.push((id, connection));
         Ok(())
     }
