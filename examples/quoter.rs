@@ -8,9 +8,12 @@
 
 use std::error::Error;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use spindle_engine::command::OrderSide;
-use spindle_gateway::client::{LockstepClient, Login, NewOrder, Step, TapeBook};
+use spindle_gateway::client::{
+    ClientError, Disconnect, LockstepClient, Login, NewOrder, Step, TapeBook,
+};
 use spindle_gateway::lockstep::Wait;
 use spindle_gateway::ouch::outbound::Message;
 use spindle_types::{OrderToken, Price, Quantity, Symbol};
@@ -90,6 +93,23 @@ impl Quoter {
     }
 }
 
+/// Connects, and tries again for ten seconds while the venue is not there yet.
+fn connect(
+    ouch: SocketAddr,
+    tape: SocketAddr,
+    login: Login,
+) -> Result<LockstepClient, ClientError> {
+    for _ in 0..100 {
+        match LockstepClient::connect(ouch, Some(tape), login) {
+            Err(ClientError { cause: Disconnect::Connect(_), .. }) => {
+                std::thread::sleep(Duration::from_millis(100));
+            }
+            decided => return decided,
+        }
+    }
+    LockstepClient::connect(ouch, Some(tape), login)
+}
+
 fn main() -> Result<(), Box<dyn Error>> {
     let mut arguments = std::env::args().skip(1);
     let symbol: Symbol = arguments.next().ok_or("give the symbol to quote")?.parse()?;
@@ -98,7 +118,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     };
     let (ouch, tape) = (address("127.0.0.1:8401")?, address("127.0.0.1:8402")?);
     let login = Login::new("maker1", "quote")?;
-    let mut client = LockstepClient::connect(ouch, Some(tape), login)?;
+    let mut client = connect(ouch, tape, login)?;
     let (book, quotes) = (TapeBook::new(symbol), [None; 2]);
     let mut quoter = Quoter { symbol, book, quotes, position: 0, fills: 0, closed: false };
     let wait = Wait::message_of(&[symbol]);

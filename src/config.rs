@@ -649,7 +649,7 @@ account = "MAKER"
             ("\"10000.00\"", "\"-1\"", "line 11: order_value_max: it is negative"),
             ("\"10000.00\"", "\"ten\"", "line 11: order_value_max: give a decimal"),
             ("\"5\"", "\"5.123\"", "line 12: collar_percent: give at most two"),
-            ("\"AAA\"", "\"TOOLONGSYM\"", "number 1, symbol: 'TOOLONGSYM' is not a symbol"),
+            ("\"AAA\"", "\"TOOLONGSYM\"", "'TOOLONGSYM' is not a symbol"),
             ("account = \"MAKER\"", "account = \"X\"", "no [[account]] is named 'X'"),
             ("\"secret\"", "\"with space\"", "maker, password: give 1 to 10 ASCII"),
             ("127.0.0.1:0", "localhost", "ouch_listen: 'localhost' is no address and port"),
