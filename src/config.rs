@@ -1,5 +1,6 @@
 //! The configuration of a venue: a TOML file in, checked values out.
 
+mod fix;
 pub mod risk;
 mod strategies;
 
@@ -16,6 +17,7 @@ use serde::Deserialize;
 use spindle_accounts::{AccountsConfig, FeeSchedule};
 use spindle_engine::{Capacity, EngineConfig};
 use spindle_gateway::delay::SessionModels;
+use spindle_gateway::fix::FixConfig;
 use spindle_risk::Limits;
 use spindle_types::{AccountId, SessionId, Symbol};
 use thiserror::Error;
@@ -69,6 +71,7 @@ struct File {
     #[serde(default)]
     threads: ThreadsTable,
     gateway: GatewayTable,
+    fix: Option<fix::FixTable>,
     feed: Option<FeedTable>,
     lockstep: Option<LockstepTable>,
     #[serde(default)]
@@ -267,6 +270,8 @@ pub struct Config {
     pub ouch_listen: SocketAddr,
     /// Connections at once.
     pub connections_max: usize,
+    /// The FIX side, if there is one. Its sessions are numbered behind those of OUCH.
+    pub fix: Option<FixConfig>,
     /// The outside feed, if there is one.
     pub feed: Option<FeedConfig>,
     /// Instruments of a venue without a feed, numbered from 1.
@@ -384,6 +389,12 @@ impl Checker<'_> {
         let mut firms = Vec::new();
         let accounts = self.accounts(&file.accounts, &mut firms)?;
         let sessions = self.sessions(&file.sessions, &accounts)?;
+        let fix =
+            file.fix.as_ref().map(|fix| self.fix(fix, sessions.len(), &accounts)).transpose()?;
+        if sessions.is_empty() && fix.as_ref().is_none_or(|fix| fix.sessions.is_empty()) {
+            let message = "nobody could connect; give at least one [[session]] or [[fix.session]]";
+            return Err(self.wrong("the file", message));
+        }
         let (table, limits) = (file.risk, &file.limits);
         let risk = self.risk(table, limits, &file.instruments, &accounts, &sessions, firms)?;
         let instruments = self.instruments(&file.instruments)?;
@@ -405,6 +416,7 @@ impl Checker<'_> {
             threads: file.threads,
             ouch_listen: self.address(&file.gateway.ouch_listen, "[gateway] ouch_listen")?,
             connections_max: file.gateway.connections_max,
+            fix,
             feed,
             instruments,
             accounts,
@@ -559,10 +571,6 @@ impl Checker<'_> {
         tables: &[SessionTable],
         accounts: &[AccountConfig],
     ) -> Result<Vec<SessionConfig>, ConfigError> {
-        if tables.is_empty() {
-            let message = "nobody could connect; give at least one [[session]]";
-            return Err(self.wrong("the file", message));
-        }
         let mut sessions: Vec<SessionConfig> = Vec::new();
         for (id, table) in (0..=u16::MAX).zip(tables) {
             let place = |key: &str| format!("[[session]] {}, {key}", table.user);
@@ -748,6 +756,29 @@ account = "MAKER"
         let own = limits(Target::Account(AccountId(0)), Some("AAA"));
         assert_eq!(own[0].get(Key::PositionMax, 0), 7);
         assert_eq!(limits(Target::Session(SessionId(0)), None)[0].get(Key::MessageRateMax, 0), 5);
+    }
+
+    #[test]
+    fn fix_sessions_are_numbered_behind_the_others() {
+        let fix = "[fix]\nlisten = \"127.0.0.1:0\"\ncomp_id = \"SPINDLE\"\n[[fix.session]]\n\
+            comp_id = \"CLIENT\"\nversion = \"4.4\"\npassword = \"secret\"\naccount = \"MAKER\"\n\
+            cancel_on = \"loss\"\ngrace_ms = 20\n";
+        let config = Config::parse(&format!("{GOOD}{fix}"), "venue.toml").expect("a configuration");
+        let session = &config.fix.expect("a FIX side").sessions[0];
+        assert_eq!((session.session, session.grace_ns), (SessionId(1), 20_000_000));
+        let cases = [
+            ("\"4.4\"", "\"4.3\"", "unknown variant `4.3`"),
+            ("CLIENT", "A=B", "comp_id: give 1 to 32 visible ASCII characters"),
+            ("\"MAKER\"", "\"X\"", "CLIENT, account: no [[account]] is named 'X'"),
+            ("\"loss\"", "\"death\"", "unknown variant `death`"),
+        ];
+        for (good, bad, expected) in cases {
+            let complaint = complaint(&format!("{GOOD}{}", fix.replacen(good, bad, 1)));
+            assert!(complaint.contains(expected), "{complaint} does not contain {expected}");
+        }
+        let cut = GOOD.find("[[session]]").unwrap();
+        let only_fix = format!("{}{fix}", &GOOD[..cut]);
+        assert!(Config::parse(&only_fix, "venue.toml").is_ok(), "OUCH needs nobody then");
     }
 
     #[test]

@@ -98,6 +98,8 @@ pub fn build(config: &Config, name: &str, tape: Tape) -> Result<Ready, StartErro
     let mut config = config.clone();
     config.engine.first_number = EngineConfig::BESIDE_A_FEED;
     config.sessions = chosen(&config, settings);
+    // Strategies of a run in lockstep speak OUCH.
+    config.fix = None;
     let (books, records) = StrategyBooks::new(&config);
     let (mut engine, _) = engine(&config);
     limit(&mut engine, &config, &[])?;

@@ -9,7 +9,7 @@ use spindle_engine::latency::EngineLatency;
 use spindle_engine::{Engine, RiskChange, RiskError};
 use spindle_feed::quarantine::Band;
 use spindle_feed::top::TopReader;
-use spindle_gateway::delay::SessionDelays;
+use spindle_gateway::delay::{SessionDelays, SessionModels};
 use spindle_gateway::{
     Gateway, GatewayConfig, GatewayError, GatewayNotice, GatewayStats, ShutdownHandle, SystemClock,
     User,
@@ -70,6 +70,8 @@ pub struct Venue {
     pub notices: Consumer<GatewayNotice>,
     /// Where OUCH is served.
     pub address: SocketAddr,
+    /// Where FIX is served, if it is.
+    pub fix_address: Option<SocketAddr>,
     /// Asks for how the strategies stand.
     pub records: RecordDesk,
     /// Where the operator of the risk gate acts.
@@ -101,6 +103,7 @@ impl Venue {
         let time_source = if config.feed.is_some() { TimeSource::Tape } else { wall_clock() };
         let notices = gateway.notices(NOTICES_MAX);
         let (address, shutdown) = (gateway.local_address(), gateway.shutdown_handle());
+        let fix_address = gateway.fix_address();
         let measure = config.measure;
         let (books, records) = StrategyBooks::new(config);
         let mut engine = EngineAgent::with_rider(
@@ -114,13 +117,28 @@ impl Venue {
         );
         if config.sessions.iter().any(|session| !session.latency.is_zero()) {
             let sessions = config.sessions.iter().map(|session| (session.id, &session.latency));
+            // What FIX sessions send is not delayed, but it keeps its place among what is.
+            let none = SessionModels::default();
+            let of_fix = config.fix.iter().flat_map(|fix| &fix.sessions);
+            let sessions = sessions.chain(of_fix.clone().map(|user| (user.session, &none)));
             let delays = SessionDelays::new(config.latency.seed, sessions);
-            let (ranks, scale) = (config.sessions.len(), config.latency.scale);
+            let (ranks, scale) = (config.sessions.len() + of_fix.count(), config.latency.scale);
             engine.delay(Delayed::new(Box::new(delays), ranks, UNDER_WAY_MAX, scale));
         }
         engine.open_risk_port(port);
         let memory_bytes = config.engine.bytes() + config.risk.gate.bytes();
-        Ok(Self { engine, gateway, tops, notices, address, records, risk, shutdown, memory_bytes })
+        Ok(Self {
+            engine,
+            gateway,
+            tops,
+            notices,
+            address,
+            fix_address,
+            records,
+            risk,
+            shutdown,
+            memory_bytes,
+        })
     }
 }
 
@@ -174,6 +192,7 @@ pub(crate) fn gateway_config(config: &Config) -> GatewayConfig {
     let mut gateway = GatewayConfig::new(config.ouch_listen, &config.name);
     gateway.limits.connections_max = config.connections_max;
     gateway.stamps = config.measure;
+    gateway.fix.clone_from(&config.fix);
     gateway.users = config
         .sessions
         .iter()

@@ -2,30 +2,19 @@
 
 mod lockstep;
 
-use lockstep::{BOB, CONFIG, Ran, quoter, run, taker};
+use lockstep::{BOB, CONFIG, Ran, goog, goog_tape, quoter, run, taker};
+use spindle::lockstep::Tape;
 use spindle_replay::generate::{GenerateConfig, GeneratedDay};
 use spindle_replay::recording::Recording;
-use spindle_types::Symbol;
-
-/// The generated day's first instrument.
-fn symbol(config: GenerateConfig) -> Symbol {
-    use spindle_feed::itch::Message;
-    let mut day = spindle_replay::generate::Generator::new(config);
-    loop {
-        let bytes = day.next_message().expect("a directory");
-        if let Ok(Message::StockDirectory(directory)) = Message::decode(bytes) {
-            return Symbol(directory.stock);
-        }
-    }
-}
+use spindle_types::{EventTime, Symbol};
 
 fn quoter_and_taker(config: &str, seed: u64) -> Ran {
     let day = GenerateConfig::new(20_000, 2, seed).expect("a day");
-    let symbol = symbol(day);
-    let recording = Recording::new(GeneratedDay::new(day));
+    let symbol = lockstep::first_symbol(day);
+    let tape = Tape::new(Recording::new(GeneratedDay::new(day)));
     let ran = run(
         &format!("{config}{BOB}"),
-        recording,
+        tape,
         vec![("alice", "a", quoter(symbol)), ("bob", "b", taker(symbol, 60_000_000_000))],
     );
     assert!(ran.error.is_none(), "{:?}", ran.error);
@@ -45,4 +34,28 @@ fn ten_runs_tell_the_same() {
     }
     let other = quoter_and_taker(CONFIG, 4);
     assert!(other.journals != first.journals, "a comparison that cannot fail");
+}
+
+/// Of the real day the first minutes; all of it with SPINDLE_WHOLE_DAY set.
+#[test]
+fn ten_runs_of_a_real_day_tell_the_same() {
+    let Some(files) = goog() else { return };
+    let whole = std::env::var_os("SPINDLE_WHOLE_DAY").is_some();
+    let until = (!whole).then_some(EventTime::at(9, 34, 0));
+    let symbol: Symbol = "GOOG".parse().expect("a symbol");
+    let run = || {
+        let strategies =
+            vec![("alice", "a", quoter(symbol)), ("bob", "b", taker(symbol, 500_000_000))];
+        let ran = run(&format!("{CONFIG}{BOB}"), goog_tape(&files, until), strategies);
+        assert!(ran.error.is_none(), "{:?}", ran.error);
+        ran
+    };
+    let first = run();
+    println!("{:?} {:?}", first.outcome, first.engine.counters());
+    assert!(first.engine.counters().executions > 100);
+    for _ in 1..10 {
+        let again = run();
+        assert!(again.journals == first.journals, "a strategy saw something else");
+        assert_eq!(again.outcome, first.outcome);
+    }
 }

@@ -5,12 +5,14 @@ use std::collections::HashSet;
 use std::fs;
 use std::path::Path;
 
-/// Functions and file names of the Rust sources below a folder.
+/// Functions and file names of the Rust sources below a folder, and names of FIX definitions.
 fn collect(folder: &Path, names: &mut HashSet<String>) {
     for entry in fs::read_dir(folder).expect("a folder").flatten() {
         let path = entry.path();
         if path.is_dir() && !path.ends_with("target") {
             collect(&path, names);
+        } else if path.extension().is_some_and(|extension| extension == "def") {
+            names.extend(path.file_stem().map(|stem| stem.to_string_lossy().into_owned()));
         } else if path.extension().is_some_and(|extension| extension == "rs") {
             let text = fs::read_to_string(&path).expect("a source");
             let functions = text.split("fn ").skip(1).filter_map(|rest| rest.split('(').next());

@@ -263,6 +263,11 @@ impl<F: MarketFeed, R: Rider> EngineAgent<F, R> {
         &self.feed
     }
 
+    /// The feed, for whoever steps an agent by hand.
+    pub fn feed_mut(&mut self) -> &mut F {
+        &mut self.feed
+    }
+
     /// Where time went.
     pub fn latency(&self) -> &EngineLatency {
         &self.core.latency
@@ -289,6 +294,11 @@ impl<F: MarketFeed, R: Rider> EngineAgent<F, R> {
 impl<F: MarketFeed, R: Rider> Agent for EngineAgent<F, R> {
     fn name(&self) -> &str {
         "engine"
+    }
+
+    /// The books of shares do not balance: whoever owns the engine says so, and the run is over.
+    fn is_done(&self) -> bool {
+        self.core.engine.imbalance().is_some()
     }
 
     fn poll(&mut self) -> usize {

@@ -12,7 +12,7 @@ use spindle_types::{
 
 use crate::book::{Best, Books, Capacity};
 use crate::command::{AccountSettings, InstrumentSettings, TradingPhase};
-use crate::event::{Event, Outcome};
+use crate::event::{Change, Event, Outcome};
 use crate::instruments::Instruments;
 use crate::ledger::{Imbalance, Row};
 use crate::matching::{Extras, TAPE_FILLS_MAX};
@@ -60,16 +60,19 @@ impl EngineConfig {
 pub struct Counters {
     /// Market messages.
     pub market_messages: u64,
-    /// Market messages that name an order which the book does not have.
+    /// Market messages that name an order which the book does not have: that book is then stale.
     pub unknown_references: u64,
     /// Market messages that add an order under a reference that lives or that no venue gives, or
     /// without shares: that book is then stale.
     pub duplicate_references: u64,
-    /// Executions and cancels of more shares than the order had; it is taken out.
+    /// Executions and cancels of more shares than the order had; it is taken out, and that book is
+    /// then stale.
     pub excess_reductions: u64,
     /// Adds that found a table full, or an instrument number beyond the capacity: that book is then
     /// stale.
     pub beyond_capacity: u64,
+    /// Changes of state that found no room to be told.
+    pub untold: u64,
     /// Times that an instrument went into quarantine because its market was absurd.
     pub quarantines: u64,
     /// Commands of strategies.
@@ -95,7 +98,7 @@ pub struct Engine {
     pub(crate) gate: Gate,
     pub(crate) tops: TopWriter,
     pub(crate) outbox: Vec<Event>,
-    outbox_max: usize,
+    pub(crate) outbox_max: usize,
     pub(crate) counters: Counters,
     pub(crate) ledgers: Box<[Row]>,
     pub(crate) imbalance: Option<Imbalance>,
@@ -187,6 +190,7 @@ impl Engine {
     /// Makes an instrument known, for a venue without a feed. False where the number is 0 or
     /// beyond the capacity.
     pub fn add_instrument(&mut self, instrument: InstrumentId, symbol: Symbol) -> bool {
+        self.begin_book(instrument);
         let learnt = self.instruments.learn(instrument, symbol);
         if learnt {
             self.gate.learn(instrument, symbol);
@@ -303,7 +307,7 @@ impl Engine {
     /// market adds to a level or takes from it. The other side and the state stay as they are.
     #[inline(always)]
     pub(crate) fn publish_side(&mut self, instrument: InstrumentId, side: Side) {
-        if self.books.any_taken() | self.quarantine.is_some() {
+        if self.books.any_taken(instrument) || self.quarantine.is_some() {
             // The state may change with the price, or which level is the best that can be traded
             // against, on both sides.
             return self.publish(instrument);
@@ -319,7 +323,9 @@ impl Engine {
             && let Some(known) = self.instruments.get_mut(instrument)
         {
             known.quarantined = verdict != Verdict::Released;
-            self.counters.quarantines += u64::from(known.quarantined);
+            let entered = known.quarantined;
+            self.counters.quarantines += u64::from(entered);
+            self.announce_at(instrument, Change::Quarantine { entered });
         }
     }
 
@@ -353,8 +359,10 @@ impl Engine {
     pub(crate) fn forget_anchor(&mut self, instrument: InstrumentId) {
         if let Some(quarantine) = &mut self.quarantine {
             quarantine.reset(instrument, None);
-            if let Some(known) = self.instruments.get_mut(instrument) {
-                known.quarantined = false;
+            if let Some(known) = self.instruments.get_mut(instrument)
+                && std::mem::take(&mut known.quarantined)
+            {
+                self.announce_at(instrument, Change::Quarantine { entered: false });
             }
         }
     }

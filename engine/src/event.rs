@@ -1,7 +1,7 @@
 //! What the engine answers: the plain values that travel from it to a gateway.
 
 use spindle_feed::event::{Cross, Phase, TradingState};
-use spindle_feed::state::{Reason, StateChange};
+use spindle_feed::state::{Imbalance, Reason, StateChange};
 use spindle_risk::Check;
 use spindle_types::{
     AccountId, EventTime, MatchNumber, OrderReference, OrderToken, Price, Quantity, SessionId,
@@ -149,6 +149,14 @@ pub enum Outcome {
         /// Price, shares and what stays unmatched.
         figures: Figures,
     },
+    /// To everybody: what the tape says its next cross would give. Told where strategies' orders wait
+    /// for that cross.
+    TapeImbalance {
+        /// The instrument.
+        symbol: Symbol,
+        /// What it would give.
+        imbalance: Imbalance,
+    },
     /// To everybody: a state has changed, of an instrument or of the whole market.
     State {
         /// The instrument; blank where it is the whole market.
@@ -172,7 +180,13 @@ impl Outcome {
     /// Whether this is told to everybody: session, account and token of the event then mean nobody.
     #[inline]
     pub const fn is_public(&self) -> bool {
-        matches!(self, Self::Indicative { .. } | Self::Auction { .. } | Self::State { .. })
+        matches!(
+            self,
+            Self::Indicative { .. }
+                | Self::Auction { .. }
+                | Self::TapeImbalance { .. }
+                | Self::State { .. }
+        )
     }
 }
 
@@ -209,6 +223,44 @@ pub enum Change {
     Tape(StateChange),
     /// The phase of the tape's day.
     Day(Phase),
+    /// The book of an instrument, or of all where no symbol is told, is not known to be the
+    /// market's any more: orders are refused, and what stands is neither filled nor lost.
+    Stale(StaleCause),
+    /// The instrument's market has become absurd, or is sound again: see
+    /// [`Engine::watch`](crate::Engine::watch).
+    Quarantine {
+        /// Whether it is absurd.
+        entered: bool,
+    },
+}
+
+/// Why a book is not known to be the market's any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum StaleCause {
+    /// The tape did something with an order that it never showed.
+    UnknownOrder,
+    /// The tape took more shares off an order than it had shown of it: it had more than was seen.
+    Excess,
+    /// The tape added an order under a reference that lives or that no venue gives, or without
+    /// shares.
+    Duplicate,
+    /// A table of this venue is full.
+    Capacity,
+    /// Messages were lost.
+    Loss,
+}
+
+impl StaleCause {
+    /// The name in logs, tables and scenarios.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::UnknownOrder => "unknown_order",
+            Self::Excess => "excess",
+            Self::Duplicate => "duplicate",
+            Self::Capacity => "capacity",
+            Self::Loss => "loss",
+        }
+    }
 }
 
 /// The figures of an auction.

@@ -1,7 +1,7 @@
 //! The instruments of one engine: what is known of each, and how a symbol finds its own.
 
 use spindle_feed::event::TradingState;
-use spindle_feed::state::{InstrumentState, ShortSale};
+use spindle_feed::state::{Crosses, InstrumentState, ShortSale};
 use spindle_feed::top::TopState;
 use spindle_types::{InstrumentId, Price, Symbol};
 
@@ -24,6 +24,8 @@ pub struct Instrument {
     pub operationally_halted: bool,
     /// The price test of short sales.
     pub short_sale: ShortSale,
+    /// Which crosses it has had on the tape today.
+    pub crosses: Crosses,
     /// Its phase, as the venue has it.
     pub phase: TradingPhase,
     /// What it has beyond plain orders: bits of `matching::features`.
@@ -92,6 +94,13 @@ impl Instruments {
         self.by_symbol.fill(0);
         self.known = 0;
         self.known_bits.fill(0);
+    }
+
+    /// A new day begins: no instrument has had a cross yet.
+    pub(crate) fn forget_crosses(&mut self) {
+        for known in &mut self.instruments {
+            known.crosses = Crosses::default();
+        }
     }
 
     /// How many are known.

@@ -7,8 +7,7 @@ use spindle_types::{InstrumentId, Quantity, Symbol};
 
 use crate::book::Slot;
 use crate::engine::Engine;
-use crate::event::RejectReason;
-use crate::instruments::Instrument;
+use crate::event::{RejectReason, StaleCause};
 use crate::matching::HIGHEST;
 
 /// Shares by which the run has left the tape, of one instrument or summed over several.
@@ -172,8 +171,8 @@ pub struct DivergenceRow {
     pub symbol: Symbol,
     /// Its sums.
     pub sums: Divergence,
-    /// Whether its book is known not to be the market's any more.
-    pub stale: bool,
+    /// Why its book is not known to be the market's any more; `None` where it is.
+    pub stale: Option<StaleCause>,
 }
 
 /// What is kept for an instrument.
@@ -182,6 +181,8 @@ pub(crate) struct Row {
     sums: Divergence,
     /// Shares that strategies have of market orders that stand, counted as the books change.
     standing: u64,
+    /// Why its book is stale.
+    pub(crate) stale: Option<StaleCause>,
 }
 
 impl Engine {
@@ -201,13 +202,22 @@ impl Engine {
         sums
     }
 
-    /// The instruments in which the run has left the tape, by number. Nothing is allocated.
+    /// The instruments in which the run has left the tape, or whose book is not the market's any
+    /// more, by number. Nothing is allocated.
     pub fn divergence_report(&self) -> impl Iterator<Item = DivergenceRow> + '_ {
         (0..=u16::MAX).map(InstrumentId).take(self.ledgers.len()).filter_map(|instrument| {
             let sums = self.divergence_of(instrument);
-            let Instrument { symbol, stale, .. } = self.instruments.get(instrument);
-            (!sums.is_zero()).then_some(DivergenceRow { instrument, symbol, sums, stale })
+            let (symbol, stale) =
+                (self.instruments.get(instrument).symbol, self.stale_cause(instrument));
+            let is_told =
+                !sums.is_zero() || stale.is_some() && self.instruments.is_known(instrument);
+            is_told.then_some(DivergenceRow { instrument, symbol, sums, stale })
         })
+    }
+
+    /// Why the book of an instrument is not known to be the market's any more; `None` where it is.
+    pub fn stale_cause(&self, instrument: InstrumentId) -> Option<StaleCause> {
+        self.ledgers.get(instrument.index()).and_then(|row| row.stale)
     }
 
     /// Where the books of shares did not balance first, if they ever did not. It stays: whoever owns
@@ -220,7 +230,12 @@ impl Engine {
     /// Books shares.
     #[inline]
     pub(crate) fn book(&mut self, instrument: InstrumentId, booking: Booking, shares: u32) {
-        let shares = u64::from(shares);
+        self.book_shares(instrument, booking, shares.into());
+    }
+
+    /// As [`Engine::book`], for more shares than one order can have.
+    #[inline]
+    pub(crate) fn book_shares(&mut self, instrument: InstrumentId, booking: Booking, shares: u64) {
         let sums = &mut self.ledgers[instrument.index()].sums;
         match booking {
             Booking::Taken => sums.taken += shares,
@@ -251,7 +266,7 @@ impl Engine {
     /// tape did not dispose of, must still be theirs.
     #[inline]
     pub(crate) fn balance(&mut self, instrument: InstrumentId, booking: Booking) {
-        let Row { sums, standing } = self.ledgers[instrument.index()];
+        let Row { sums, standing, .. } = self.ledgers[instrument.index()];
         if sums.taken + sums.met != sums.displaced + sums.void + standing {
             self.out_of_balance(instrument, booking, sums.standing(), standing);
         }
@@ -263,12 +278,12 @@ impl Engine {
         &mut self,
         instrument: InstrumentId,
         booking: Booking,
-        shares: u32,
+        shares: u64,
         before: u64,
     ) {
         let found = self.counters.executed_shares - before;
-        if found != u64::from(shares) {
-            self.out_of_balance(instrument, booking, shares.into(), found);
+        if found != shares {
+            self.out_of_balance(instrument, booking, shares, found);
         }
     }
 
@@ -325,6 +340,7 @@ impl Engine {
         for (at, row) in self.ledgers.iter_mut().enumerate() {
             row.sums.void += row.standing;
             row.standing = 0;
+            row.stale = None;
             #[allow(clippy::cast_possible_truncation, reason = "at most 65,536 instruments")]
             let instrument = InstrumentId(at as u16);
             row.sums.volume += self.instruments.get(instrument).volume;

@@ -296,6 +296,10 @@ impl Engine {
                 special.place = Place::Close;
                 self.lodge(incoming);
             }
+            _ if incoming.order.stay == Stay::AtOpen && phase == TradingPhase::Continuous => {
+                special.place = Place::Open;
+                self.lodge(incoming);
+            }
             _ if phase == TradingPhase::Continuous => self.arrive(incoming),
             _ => {
                 let limit = incoming.order.limit.get();

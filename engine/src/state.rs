@@ -34,8 +34,14 @@ impl Engine {
     /// is wanted of it.
     #[cold]
     pub(crate) fn announce(&mut self, symbol: Symbol, change: Change) {
-        if self.gate.accounts() > 0 {
+        if self.gate.accounts() == 0 {
+            return;
+        }
+        // A loss comes beside the inputs for which room is asked.
+        if self.outbox.len() < self.outbox_max {
             self.emit(Address::NOBODY, Outcome::State { symbol, change });
+        } else {
+            self.counters.untold += 1;
         }
     }
 
@@ -159,10 +165,9 @@ impl Engine {
         }
         match phase {
             Phase::EndOfSystemHours | Phase::EndOfMessages => self.close_the_day(),
-            Phase::StartOfMessages
-            | Phase::StartOfSystemHours
-            | Phase::StartOfMarketHours
-            | Phase::EndOfMarketHours => {}
+            Phase::StartOfMessages => self.instruments.forget_crosses(),
+            Phase::EndOfMarketHours => self.no_more_openings(),
+            Phase::StartOfSystemHours | Phase::StartOfMarketHours => {}
         }
     }
 

@@ -11,7 +11,7 @@ use spindle_types::{
 use crate::book::{BookError, OrderKey, Placement, Slot};
 use crate::command::TradingPhase;
 use crate::engine::Engine;
-use crate::event::{Basis, CancelReason, Liquidity};
+use crate::event::{Basis, CancelReason, Change, Liquidity, StaleCause};
 use crate::ledger::Booking;
 use crate::matching::Execution;
 
@@ -26,15 +26,17 @@ impl Engine {
                 self.on_add(reference, &placement, symbol, 0);
             }
             MarketAction::Execute { reference, quantity, .. } => {
-                self.on_execute(reference, quantity, None, true);
+                self.on_execute(instrument, reference, quantity, None, true);
             }
             MarketAction::ExecuteAt { reference, quantity, price, printable, .. } => {
-                self.on_execute(reference, quantity, Some(price), printable);
+                self.on_execute(instrument, reference, quantity, Some(price), printable);
             }
-            MarketAction::Reduce { reference, quantity } => self.on_reduce(reference, quantity),
-            MarketAction::Delete { reference } => self.on_delete(reference),
+            MarketAction::Reduce { reference, quantity } => {
+                self.on_reduce(instrument, reference, quantity);
+            }
+            MarketAction::Delete { reference } => self.on_delete(instrument, reference),
             MarketAction::Replace { reference, new_reference, quantity, price } => {
-                self.on_replace(reference, new_reference, quantity, price);
+                self.on_replace(instrument, reference, new_reference, quantity, price);
             }
             MarketAction::Trade { quantity, price, .. } => {
                 self.on_trade(instrument, quantity, price);
@@ -43,14 +45,11 @@ impl Engine {
             MarketAction::Status { state, reason } => self.on_status(instrument, state, reason),
             MarketAction::State(change) => self.on_state(instrument, change),
             MarketAction::Phase { phase } => self.on_phase(phase),
-            MarketAction::Cross { quantity, price, .. } => {
-                if quantity > 0 {
-                    self.print_of_tape(instrument, price, quantity);
-                    // While orders are collected, the last print is what a price shall be near.
-                    self.touch(instrument);
-                }
+            MarketAction::Cross { quantity, price, kind, .. } => {
+                self.on_cross(instrument, quantity, price, kind);
             }
-            MarketAction::Imbalance(_) | MarketAction::Other => {}
+            MarketAction::Imbalance(imbalance) => self.on_imbalance(instrument, imbalance),
+            MarketAction::Other => {}
         }
         self.finish();
     }
@@ -113,23 +112,42 @@ impl Engine {
     /// session's first word of its instrument is its directory message, before which no order of
     /// it can have been; all are in a new session.
     pub fn on_loss(&mut self) {
+        let mut is_news = false;
         for number in 0..self.books.instruments() {
             #[allow(clippy::cast_possible_truncation, reason = "at most 65,536 instruments")]
-            self.mark_stale(InstrumentId(number as u16));
+            let instrument = InstrumentId(number as u16);
+            is_news |= self.keep_stale(instrument, StaleCause::Loss)
+                && self.instruments.is_known(instrument);
+        }
+        if is_news {
+            self.announce(Symbol::BLANK, Change::Stale(StaleCause::Loss));
         }
         self.feed_failed();
+        self.finish();
+    }
+
+    /// Messages were lost that concern this instrument alone.
+    pub fn on_loss_at(&mut self, instrument: InstrumentId) {
+        self.mark_stale(instrument, StaleCause::Loss);
+        self.finish();
     }
 
     /// The day's directory names every instrument before its first order: the book of one that
     /// nothing was heard of before is empty for certain, whatever was lost.
     #[cold]
     fn on_directory(&mut self, instrument: InstrumentId, symbol: Symbol) {
+        self.begin_book(instrument);
+        self.learn(instrument, symbol);
+    }
+
+    /// The first word of an instrument: whatever was lost before, its book is empty.
+    pub(crate) fn begin_book(&mut self, instrument: InstrumentId) {
         if let Some(known) = self.instruments.get_mut(instrument)
             && !known.known
         {
             known.stale = false;
+            self.ledgers[instrument.index()].stale = None;
         }
-        self.learn(instrument, symbol);
     }
 
     #[cold]
@@ -140,11 +158,27 @@ impl Engine {
         }
     }
 
-    fn mark_stale(&mut self, instrument: InstrumentId) {
-        if let Some(known) = self.instruments.get_mut(instrument) {
-            known.stale = true;
-            self.tops.set_state(instrument, self.top_state(instrument));
+    /// The book of an instrument is not known to be the market's any more. The first cause is told
+    /// and stays.
+    #[cold]
+    fn mark_stale(&mut self, instrument: InstrumentId, cause: StaleCause) {
+        if self.keep_stale(instrument, cause) {
+            self.announce_at(instrument, Change::Stale(cause));
         }
+    }
+
+    /// Keeps that a book is stale, and why; whether that is news.
+    fn keep_stale(&mut self, instrument: InstrumentId, cause: StaleCause) -> bool {
+        let Some(known) = self.instruments.get_mut(instrument) else {
+            return false;
+        };
+        if std::mem::replace(&mut known.stale, true) {
+            return false;
+        }
+        self.ledgers[instrument.index()].stale = Some(cause);
+        self.tops.set_state(instrument, self.top_state(instrument));
+        self.tape_changed(instrument);
+        true
     }
 
     /// Rule 3: the order would have met strategies' orders that it reaches; they are filled first,
@@ -179,7 +213,7 @@ impl Engine {
             self.learn(instrument, symbol);
         }
         let opposite = side.opposite();
-        if taken > 0 || self.own.live() > 0 && self.has_own(instrument, opposite) {
+        if taken > 0 || self.own.live() > 0 && self.may_meet(instrument, opposite, price) {
             // An absurd order must not fill anybody before it is seen to be one.
             self.watch_market(instrument);
             let taken = taken.min(quantity.0);
@@ -188,7 +222,7 @@ impl Engine {
             let met = self.fill_reached(instrument, opposite, price, quantity, Some(reference));
             self.book(instrument, Booking::Met, met.0);
             self.take_shares(instrument, placed.slot, Quantity(taken + met.0));
-            self.balance_fills(instrument, Booking::Met, met.0, told);
+            self.balance_fills(instrument, Booking::Met, met.0.into(), told);
             self.balance(instrument, Booking::Met);
             if placed.best_changed || met.0 + taken > 0 {
                 self.publish(instrument);
@@ -204,13 +238,17 @@ impl Engine {
         if !self.instruments.is_known(instrument) {
             self.learn(instrument, symbol);
         }
-        match error {
-            BookError::Duplicate => self.counters.duplicate_references += 1,
+        let cause = match error {
+            BookError::Duplicate => {
+                self.counters.duplicate_references += 1;
+                StaleCause::Duplicate
+            }
             BookError::Instrument | BookError::Orders | BookError::Levels => {
                 self.counters.beyond_capacity += 1;
+                StaleCause::Capacity
             }
-        }
-        self.mark_stale(instrument);
+        };
+        self.mark_stale(instrument, cause);
     }
 
     /// Rule 4: strategies' orders that stand in front of the executed order are filled first, up to
@@ -219,12 +257,13 @@ impl Engine {
     #[inline(never)]
     pub(crate) fn on_execute(
         &mut self,
+        named: InstrumentId,
         reference: OrderReference,
         quantity: Quantity,
         price: Option<Price>,
         printable: bool,
     ) {
-        let Some(slot) = self.market_order(reference) else {
+        let Some(slot) = self.market_order(named, reference) else {
             return;
         };
         if printable {
@@ -239,6 +278,14 @@ impl Engine {
         self.reduce(slot, quantity);
     }
 
+    /// Whether an order of the market at this price may meet strategies' orders on a side.
+    #[inline]
+    fn may_meet(&self, instrument: InstrumentId, side: Side, price: Price) -> bool {
+        self.first_hidden(instrument, side).is_some()
+            || self.books.own_orders(instrument, side) > 0
+                && self.books.is_reached(instrument, side, price)
+    }
+
     /// Whether strategies' orders stand on a side.
     #[inline]
     fn has_own(&self, instrument: InstrumentId, side: Side) -> bool {
@@ -246,15 +293,20 @@ impl Engine {
     }
 
     #[inline(never)]
-    pub(crate) fn on_reduce(&mut self, reference: OrderReference, quantity: Quantity) {
-        if let Some(slot) = self.market_order(reference) {
+    pub(crate) fn on_reduce(
+        &mut self,
+        named: InstrumentId,
+        reference: OrderReference,
+        quantity: Quantity,
+    ) {
+        if let Some(slot) = self.market_order(named, reference) {
             self.reduce(slot, quantity);
         }
     }
 
     #[inline]
-    pub(crate) fn on_delete(&mut self, reference: OrderReference) {
-        if let Some(slot) = self.market_order(reference) {
+    pub(crate) fn on_delete(&mut self, named: InstrumentId, reference: OrderReference) {
+        if let Some(slot) = self.market_order(named, reference) {
             self.remove(slot);
         }
     }
@@ -262,12 +314,13 @@ impl Engine {
     #[inline(never)]
     pub(crate) fn on_replace(
         &mut self,
+        named: InstrumentId,
         reference: OrderReference,
         new_reference: OrderReference,
         quantity: Quantity,
         price: Price,
     ) {
-        let Some(slot) = self.market_order(reference) else {
+        let Some(slot) = self.market_order(named, reference) else {
             return;
         };
         let order = self.books.order(slot);
@@ -295,12 +348,12 @@ impl Engine {
         }
         self.watch_trade(instrument, price);
         for side in [Side::Buy, Side::Sell] {
-            if self.books.own_orders(instrument, side) > 0 {
+            if self.own.live() > 0 && self.books.own_orders(instrument, side) > 0 {
                 let told = self.counters.executed_shares;
                 let filled = self.fill_reached(instrument, side, price, quantity, None);
                 if filled.0 > 0 {
                     self.book(instrument, Booking::Hidden, filled.0);
-                    self.balance_fills(instrument, Booking::Hidden, filled.0, told);
+                    self.balance_fills(instrument, Booking::Hidden, filled.0.into(), told);
                     self.publish(instrument);
                 }
             }
@@ -309,14 +362,21 @@ impl Engine {
         self.touch(instrument);
     }
 
-    /// The order of the market with this reference; counts what is unknown.
+    /// The order of the market with this reference. One that is unknown is counted, and the book of
+    /// the instrument that the message names had an order that was never seen.
     #[inline]
-    fn market_order(&mut self, reference: OrderReference) -> Option<Slot> {
+    fn market_order(&mut self, named: InstrumentId, reference: OrderReference) -> Option<Slot> {
         let slot = OrderKey::market(reference).and_then(|key| self.books.find(key));
         if slot.is_none() {
-            self.counters.unknown_references += 1;
+            self.on_unknown_order(named);
         }
         slot
+    }
+
+    #[cold]
+    fn on_unknown_order(&mut self, named: InstrumentId) {
+        self.counters.unknown_references += 1;
+        self.mark_stale(named, StaleCause::UnknownOrder);
     }
 
     /// Takes shares off a market order as the tape says.
@@ -324,10 +384,14 @@ impl Engine {
     fn reduce(&mut self, slot: Slot, quantity: Quantity) {
         let order = self.books.order(slot);
         if quantity.0 >= order.quantity() {
-            if quantity.0 > order.quantity() {
+            let excess = quantity.0 > order.quantity();
+            let instrument = order.instrument();
+            self.remove(slot);
+            if excess {
                 self.counters.excess_reductions += 1;
+                self.mark_stale(instrument, StaleCause::Excess);
             }
-            return self.remove(slot);
+            return;
         }
         let (instrument, side) = (order.instrument(), order.side());
         let (taken, left) = (order.taken(), order.quantity() - quantity.0);
@@ -392,7 +456,8 @@ impl Engine {
             return Quantity::ZERO;
         }
         while left.0 > 0
-            && let Some((index, own)) = self.first_own(instrument, side, because_of.is_some())
+            && let Some((index, own)) =
+                self.first_own(instrument, side, price, because_of.is_some())
             && price.reaches(side.opposite(), own)
         {
             left.0 -= self.fill_from_tape(index, own, left, because_of).0;
@@ -416,7 +481,7 @@ impl Engine {
         let price = self.books.price_of(executed);
         let because_of = self.books.order(executed).key().reference();
         while left.0 > 0
-            && let Some((index, own)) = self.first_own(instrument, side, true)
+            && let Some((index, own)) = self.first_own(instrument, side, price, true)
         {
             let slot = self.own.get(index).slot;
             let is_ahead = match self.books.is_parked(slot) {
@@ -431,20 +496,21 @@ impl Engine {
         if left != quantity {
             let filled = quantity.0 - left.0;
             self.book(instrument, Booking::Ahead, filled);
-            self.balance_fills(instrument, Booking::Ahead, filled, told);
+            self.balance_fills(instrument, Booking::Ahead, filled.into(), told);
             self.publish(instrument);
         }
     }
 
     /// The first strategy's order of a side and its price, hidden ones behind displayed ones at the
-    /// same price, or left out.
+    /// same price, or left out. Displayed ones beyond the worst price are not looked for.
     fn first_own(
         &self,
         instrument: InstrumentId,
         side: Side,
+        worst: Price,
         with_hidden: bool,
     ) -> Option<(u32, Price)> {
-        let shown = self.books.first_own(instrument, side).and_then(|slot| {
+        let shown = self.books.first_own(instrument, side, worst).and_then(|slot| {
             self.books.order(slot).own_index().map(|index| (index, self.books.price_of(slot)))
         });
         let hidden = if with_hidden { self.first_hidden(instrument, side) } else { None };

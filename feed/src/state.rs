@@ -199,8 +199,6 @@ pub struct InstrumentState {
     pub collar: Option<Collar>,
     /// When it is released for quotation, if it is an IPO.
     pub release: Option<Release>,
-    /// Which crosses it has had today.
-    pub crosses: Crosses,
 }
 
 /// Which crosses an instrument has had.

@@ -15,7 +15,7 @@ mod twin;
 mod venue;
 
 pub use decimal::{Amount, Shares};
-pub use line::{Figure, Figures, Level, Line, OwnerName, Rejected};
+pub use line::{Figure, Figures, Level, Line, OfTape, OwnerName, Rejected};
 pub use op::{
     Account, Book, Cancel, Center, Cross, Day, Id, Instrument, Kind, MassCancel, New, Op, Phase,
     PhaseChange, PostOnly, Replace, Restriction, Sale, SelfTrade, Side, State, Tape, TapeEvent,

@@ -87,6 +87,9 @@ pub enum Line {
         price: Amount,
         /// Shares.
         quantity: u64,
+        /// The cross of the tape that it was in: it rests on an assumption.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        cross: Option<&'static str>,
     },
     /// Shares were taken off an order.
     Canceled {
@@ -134,6 +137,9 @@ pub enum Line {
         /// Price, shares and imbalance.
         #[serde(flatten)]
         figures: Figures,
+        /// What the tape says beside that, where it is the tape's cross.
+        #[serde(flatten)]
+        of_tape: Option<OfTape>,
     },
     /// The tape trades an instrument or no longer.
     Status {
@@ -199,6 +205,21 @@ pub enum Line {
     System {
         /// Which.
         phase: &'static str,
+    },
+    /// A book is not known to be the market's any more: all books where there is no symbol.
+    Stale {
+        /// The instrument.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        symbol: Option<String>,
+        /// Why.
+        cause: &'static str,
+    },
+    /// A market has become absurd or is sound again.
+    Quarantine {
+        /// The instrument.
+        symbol: String,
+        /// Whether it is absurd.
+        entered: bool,
     },
     /// The displayed book.
     Book {
@@ -332,6 +353,19 @@ pub struct Figures {
     /// On which side those are.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub side: Option<Side>,
+}
+
+/// What the tape says of its next cross, beside the figures.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct OfTape {
+    /// `opening`, `closing` or `halt`.
+    pub cross: &'static str,
+    /// The price by which shares and imbalance are counted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reference: Option<Amount>,
+    /// The price at which orders for the cross alone would clear.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub far: Option<Amount>,
 }
 
 /// A level of a book.

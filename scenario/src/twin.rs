@@ -3,6 +3,7 @@
 
 mod auction;
 mod check;
+mod cross;
 mod entry;
 mod replace;
 mod risk;
@@ -57,6 +58,11 @@ struct Instrument {
     /// Reference, highest and lowest price and extension of the next reopening auction.
     collar: Option<(i64, i64, i64, u32)>,
     restriction: Restriction,
+    /// Whether something of it was lost.
+    stale: bool,
+    /// Whether the tape's opening and closing cross have been.
+    opened: bool,
+    closed: bool,
     /// Seconds and price of its release, once one was told; none in it where it is put off.
     release: Option<Option<(u32, i64)>>,
     /// The last print.
@@ -102,6 +108,8 @@ enum Place {
     PegOutside,
     /// An at-close order that waits for its auction.
     AtClose,
+    /// An at-open order that waits for the tape's opening cross.
+    AtOpen,
 }
 
 #[derive(Clone, Debug)]
@@ -217,6 +225,11 @@ impl Twin {
         self.instrument(symbol).is_some_and(|at| self.instruments[at].tape_trades())
     }
 
+    /// Shares that an order of the market has left.
+    pub fn left_on_the_tape(&self, reference: Id) -> Option<u64> {
+        self.tape.iter().find(|order| order.id == reference).map(|order| order.open)
+    }
+
     /// Whether the recorded day is over.
     pub fn is_over(&self) -> bool {
         self.day_is_over()
@@ -242,7 +255,7 @@ impl Twin {
 
     /// Whether an instrument trades continuously now.
     fn trades(&self, at: usize) -> bool {
-        self.instruments[at].trades() && !self.day_is_over()
+        self.instruments[at].trades() && !self.instruments[at].stale && !self.day_is_over()
     }
 
     fn find(&self, id: Id) -> Option<&Order> {
@@ -340,7 +353,7 @@ impl Twin {
             if figures != instrument.told {
                 let symbol = instrument.symbol.clone();
                 self.instruments[at].told = figures;
-                self.tell(Line::Imbalance { symbol, figures });
+                self.tell(Line::Imbalance { symbol, figures, of_tape: None });
             }
         }
     }
@@ -394,6 +407,9 @@ impl Twin {
             halted_at: Vec::new(),
             collar: None,
             restriction: Restriction::Free,
+            stale: false,
+            opened: false,
+            closed: false,
             release: None,
             last: None,
             elected: Vec::new(),

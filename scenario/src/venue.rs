@@ -8,7 +8,7 @@ use spindle_engine::command::{
     Modifiers, OrderKind, OrderSide, PostOnly, Priority, Replace, SelfTrade, SelfTradeMode,
     TimeInForce, TradingPhase,
 };
-use spindle_engine::event::{self, Event, Field, Liquidity, Outcome, RejectReason};
+use spindle_engine::event::{self, Basis, Event, Field, Liquidity, Outcome, RejectReason};
 use spindle_engine::{Capacity, Divergence, Engine, EngineConfig};
 use spindle_feed::event::{Cross, MarketAction, MarketEvent};
 use spindle_risk::{Gate, GateConfig, Measure};
@@ -411,11 +411,19 @@ impl Venue {
     }
 
     fn tape(&mut self, op: &op::Tape) -> Result<(), Rejected> {
-        let instrument = match op.event.is_of_the_market() {
+        let is_whole = op.event == TapeEvent::Loss && op.symbol.is_empty();
+        let instrument = match op.event.is_of_the_market() || is_whole {
             true => InstrumentId(0),
             false => self.find(&op.symbol)?,
         };
         edge::tape(op)?;
+        if op.event == TapeEvent::Loss {
+            match is_whole {
+                true => self.engine.on_loss(),
+                false => self.engine.on_loss_at(instrument),
+            }
+            return Ok(());
+        }
         let known = |reference: Option<u64>| reference.and_then(|known| self.tape.get(&known));
         let old = known(op.reference).filter(|(at, _)| *at == instrument).copied();
         let comes = match op.event {
@@ -520,15 +528,26 @@ impl Venue {
     fn line(&mut self, event: &Event, answer: &mut Vec<Line>) {
         let id = self.by_token.get(&event.token).copied().unwrap_or_default();
         let half = self.half.take();
-        if let Outcome::Executed { quantity, price, open, liquidity, match_number, tape, .. } =
+        if let Outcome::Executed { quantity, price, open, liquidity, match_number, tape, basis } =
             event.outcome
         {
             let instrument = self.open.get(&id).map(|own| own.instrument);
             let symbol = self.symbol(instrument.unwrap_or_default());
             let (price, quantity) = (amount(price), quantity.0.into());
             let reference = tape.map(|tape| tape.0);
-            let trade =
-                |maker, taker| Line::Trade { symbol, maker, taker, reference, price, quantity };
+            let cross = match basis {
+                Basis::Cross(kind) => Some(kind.name()),
+                Basis::Queue | Basis::Hidden => None,
+            };
+            let trade = |maker, taker| Line::Trade {
+                symbol,
+                maker,
+                taker,
+                reference,
+                price,
+                quantity,
+                cross,
+            };
             match (half, liquidity) {
                 (Some((number, Line::Trade { maker, .. })), _) if number == match_number => {
                     answer.push(trade(maker, Some(id)));
@@ -565,11 +584,14 @@ impl Venue {
             Outcome::MassCanceled { orders } => Some(Line::MassCanceled { orders: orders.into() }),
             Outcome::Indicative { symbol, figures } => {
                 let figures = figures.into();
-                Some(Line::Imbalance { symbol: text(symbol), figures })
+                Some(Line::Imbalance { symbol: text(symbol), figures, of_tape: None })
             }
             Outcome::Auction { symbol, kind, figures } => {
                 let (auction, figures) = (kind.name(), figures.into());
                 Some(Line::Auction { symbol: text(symbol), auction, figures })
+            }
+            Outcome::TapeImbalance { symbol, imbalance } => {
+                Some(states::imbalance(text(symbol), &imbalance))
             }
             Outcome::State { symbol, change } => Some(states::line(text(symbol), change)),
             Outcome::Rejected { reason, limit, observed, .. } => {
@@ -694,10 +716,16 @@ impl From<event::Figures> for Figures {
             price: figures.price.map(amount),
             quantity: figures.quantity,
             imbalance: figures.imbalance,
-            side: figures.side.map(|side| match side {
-                spindle_types::Side::Buy => Side::Buy,
-                spindle_types::Side::Sell => Side::Sell,
-            }),
+            side: figures.side.map(Into::into),
+        }
+    }
+}
+
+impl From<spindle_types::Side> for Side {
+    fn from(side: spindle_types::Side) -> Self {
+        match side {
+            spindle_types::Side::Buy => Self::Buy,
+            spindle_types::Side::Sell => Self::Sell,
         }
     }
 }

@@ -133,6 +133,11 @@ impl Generator {
         for _ in 0..3 {
             ops.push(self.account());
         }
+        if self.taste.tape > 0 && self.percent(70) {
+            // At-open orders wait for the tape's opening.
+            let phase = Some(Day::StartOfSystemHours);
+            ops.push(Op::Tape(Tape { phase, ..Tape::of("", TapeEvent::System) }));
+        }
         ops
     }
 
@@ -164,7 +169,17 @@ impl Generator {
             return Op::Tape(next);
         }
         if self.below(1_000) < self.taste.tape {
-            return self.tape();
+            let mut tape = self.tape();
+            if let Op::Tape(tape) = &mut tape
+                && matches!(tape.event, TapeEvent::Execute | TapeEvent::Cancel)
+                && let Some(left) = tape.reference.and_then(|at| pair.twin.left_on_the_tape(at))
+                && let Some(quantity) = &mut tape.quantity
+                && self.below(1_000) > 4
+            {
+                // More than an order has makes its book stale for good.
+                quantity.0 = quantity.0.min(i64::try_from(left).expect("small"));
+            }
+            return tape;
         }
         if self.below(1_000) < self.taste.risk {
             return self.risk();
@@ -259,6 +274,10 @@ impl Generator {
             return status;
         }
         let at = usize::from(self.percent(30));
+        if self.percent(1) {
+            let symbol = self.one(&["", "X", "Y", "Z"]);
+            return Tape::of(symbol, TapeEvent::Loss);
+        }
         let event = self.one(&[
             Status,
             Status,
@@ -677,6 +696,8 @@ struct Seen {
     triggered: u64,
     auctions: u64,
     imbalances: u64,
+    in_crosses: u64,
+    tape_imbalances: u64,
     states: u64,
     reasons: std::collections::BTreeMap<&'static str, u64>,
 }
@@ -690,6 +711,7 @@ impl Seen {
                     self.rejected += 1;
                     *self.reasons.entry(why.reason).or_default() += 1;
                 }
+                Line::Trade { cross: Some(_), .. } => self.in_crosses += 1,
                 Line::Trade { maker, taker, reference, .. } => {
                     self.trades += 1;
                     self.tape_trades += u64::from(reference.is_some());
@@ -703,6 +725,7 @@ impl Seen {
                 Line::Replaced { .. } => self.replaced += 1,
                 Line::Triggered { .. } => self.triggered += 1,
                 Line::Auction { .. } => self.auctions += 1,
+                Line::Imbalance { of_tape: Some(_), .. } => self.tape_imbalances += 1,
                 Line::Imbalance { .. } => self.imbalances += 1,
                 Line::Status { .. }
                 | Line::OperationalHalt { .. }
@@ -711,6 +734,7 @@ impl Seen {
                 | Line::Release { .. }
                 | Line::Breaker { .. }
                 | Line::BreakerLevels { .. }
+                | Line::Stale { .. }
                 | Line::System { .. } => self.states += 1,
                 _ => {}
             }
@@ -740,6 +764,8 @@ fn every_line_and_the_whole_book_are_the_same() {
             ("auctions", seen.auctions),
             ("imbalances", seen.imbalances),
             ("states", seen.states),
+            ("trades in crosses of the tape", 10 * seen.in_crosses),
+            ("imbalances of the tape", 20 * seen.tape_imbalances),
         ] {
             assert!(count > commands / 1_000, "only {count} {name}: this compares too little");
         }

@@ -110,6 +110,10 @@ impl Run {
         }
         eprintln!("memory of the engine: {} MiB", venue.memory_bytes >> 20);
         eprintln!("ouch: listening on {}", venue.address);
+        if let (Some(fix), Some(address)) = (&config.fix, venue.fix_address) {
+            let (sessions, mebibytes) = (fix.sessions.len(), fix.bytes() >> 20);
+            eprintln!("fix: listening on {address}; {sessions} sessions, at most {mebibytes} MiB");
+        }
         let mut venue = venue;
         venue.risk.read_again_from(self.config.clone());
         let port = match &config.risk.control {
@@ -282,6 +286,9 @@ fn serve(
     let outcome = Outcome { engine: &engine, gateway: gateway.stats() };
     println!("{}", summary(&outcome));
     println!("{}", latency_table(&outcome, None));
+    if let Some(imbalance) = engine.engine().imbalance() {
+        return Err(Exit::failed(imbalance));
+    }
     let record = engine.rider().last_record(engine.engine());
     if !record.accounts.accounts.is_empty() {
         reports.tell(&record, None)?;

@@ -202,6 +202,7 @@ fn config(options: &DemoOptions) -> Config {
         threads: ThreadsTable::default(),
         ouch_listen: loopback(0),
         connections_max: 16,
+        fix: None,
         feed: Some(FeedConfig {
             lines: vec![line],
             receive: options.receive,

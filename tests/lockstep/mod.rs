@@ -3,8 +3,13 @@
 
 #![allow(dead_code, unreachable_pub, reason = "each test file uses its own part of this")]
 
+use std::ffi::OsStr;
+use std::io::{BufRead, BufReader, Read};
 use std::net::SocketAddr;
-use std::sync::atomic::AtomicBool;
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStderr, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use spindle::accounting::RunRecord;
@@ -12,10 +17,12 @@ use spindle::config::Config;
 use spindle::lockstep::{Tape, build};
 use spindle_engine::Engine;
 use spindle_engine::command::OrderSide;
+use spindle_feed::itch;
 use spindle_gateway::client::{LockstepClient, Login, NewOrder, Step, TapeBook};
 use spindle_gateway::lockstep::{LockstepError, Outcome, Wait};
 use spindle_gateway::ouch::outbound::Message;
-use spindle_replay::recording::Recording;
+use spindle_replay::generate::{GenerateConfig, Generator};
+use spindle_replay::recording::OpenOptions;
 use spindle_types::{EventTime, OrderToken, Price, Quantity, Symbol};
 
 /// A venue for two strategies on free ports; more may be put behind it.
@@ -76,24 +83,82 @@ pub struct Ran {
     pub error: Option<LockstepError>,
 }
 
+/// Ends the run when a strategy panics, so that a test fails and does not wait.
+struct StopOnPanic(Arc<AtomicBool>);
+
+impl Drop for StopOnPanic {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            self.0.store(true, Ordering::Relaxed);
+        }
+    }
+}
+
+/// A strategy that connects by itself, to order entry and the tape.
+pub type Raw = Box<dyn FnOnce(SocketAddr, SocketAddr) -> Journal + Send>;
+
 /// Runs a recording with a strategy for each user, in this process, over real sockets.
-pub fn run(config: &str, recording: Recording, strategies: Vec<(&str, &str, Trade)>) -> Ran {
+pub fn run(config: &str, tape: Tape, strategies: Vec<(&str, &str, Trade)>) -> Ran {
+    let with_login = |(user, password, trade): (&str, &str, Trade)| {
+        let login = Login::new(user, password).expect("a login");
+        Box::new(move |ouch, tape| trade(connect(ouch, tape, login))) as Raw
+    };
+    run_raw(config, tape, strategies.into_iter().map(with_login).collect())
+}
+
+/// Runs a recording with strategies that connect by themselves.
+pub fn run_raw(config: &str, tape: Tape, strategies: Vec<Raw>) -> Ran {
     let config = Config::parse(config, "test.toml").expect("a configuration");
-    let ready = build(&config, "test.toml", Tape::new(recording)).expect("a run");
+    let ready = build(&config, "test.toml", tape).expect("a run");
     let mut run = ready.run;
     let (ouch, tape) = run.addresses().expect("addresses");
+    let stop = Arc::new(AtomicBool::new(false));
     let threads: Vec<_> = strategies
         .into_iter()
-        .map(|(user, password, trade)| {
-            let login = Login::new(user, password).expect("a login");
-            thread::spawn(move || trade(connect(ouch, tape, login)))
+        .map(|strategy| {
+            let stop = StopOnPanic(Arc::clone(&stop));
+            thread::spawn(move || {
+                let _stop = stop;
+                strategy(ouch, tape)
+            })
         })
         .collect();
-    let error = run.run(&AtomicBool::new(false)).err();
+    let error = run.run(&stop).err();
     let (engine, books, _, outcome) = run.into_parts();
     let record = books.last_record(&engine);
     let journals = threads.into_iter().map(|thread| thread.join().expect("a journal")).collect();
     Ran { outcome, record, engine, journals, error }
+}
+
+/// A generated day's first instrument.
+pub fn first_symbol(config: GenerateConfig) -> Symbol {
+    let mut day = Generator::new(config);
+    loop {
+        let bytes = day.next_message().expect("a directory");
+        if let Ok(itch::Message::StockDirectory(directory)) = itch::Message::decode(bytes) {
+            return Symbol(directory.stock);
+        }
+    }
+}
+
+/// The two files of a real day, if they are there.
+pub fn goog() -> Option<[PathBuf; 2]> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data/lobster");
+    let file = |name| folder.join(format!("GOOG_2012-06-21_34200000_57600000_{name}_10.csv.gz"));
+    let files = ["message", "orderbook"].map(file);
+    match files.iter().find(|file| !file.exists()) {
+        None => Some(files),
+        Some(missing) => {
+            println!("skipped: {} is not there", missing.display());
+            None
+        }
+    }
+}
+
+/// That day as a tape, up to a time.
+pub fn goog_tape(files: &[PathBuf; 2], until: Option<EventTime>) -> Tape {
+    let options = OpenOptions::default();
+    Tape::open(&files[0], Some(&files[1]), &options, until).expect("a recording")
 }
 
 pub fn connect(ouch: SocketAddr, tape: SocketAddr, login: Login) -> LockstepClient {
@@ -201,4 +266,62 @@ pub fn taker(symbol: Symbol, every: u64) -> Trade {
             }
         }
     })
+}
+
+/// The program as a process of its own, killed when a test gives it up.
+pub struct Process {
+    process: Child,
+    log: BufReader<ChildStderr>,
+    pub ouch: SocketAddr,
+    pub tape: SocketAddr,
+}
+
+impl Process {
+    /// Starts a run in lockstep and waits until it says where it listens; its log where it ends before.
+    #[allow(clippy::zombie_processes, reason = "whoever takes it waits for it, or kills it")]
+    pub fn start(program: &Path, arguments: &[&OsStr]) -> Result<Self, (Option<i32>, String)> {
+        let mut process = Command::new(program)
+            .arg("run")
+            .args(arguments)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the program runs");
+        let mut log = BufReader::new(process.stderr.take().expect("a pipe"));
+        let (mut ouch, mut said) = (None, String::new());
+        loop {
+            let mut line = String::new();
+            if log.read_line(&mut line).expect("a line") == 0 {
+                return Err((process.wait().expect("an end").code(), said));
+            }
+            if let Some(address) = line.trim().strip_prefix("ouch: listening on ") {
+                ouch = Some(address.parse().expect("an address"));
+            } else if let Some(address) = line.trim().strip_prefix("tape: listening on ") {
+                let (ouch, tape) = (ouch.expect("said before"), address.parse().expect("one"));
+                return Ok(Self { process, log, ouch, tape });
+            }
+            said.push_str(&line);
+        }
+    }
+
+    /// Sends it a signal.
+    pub fn signal(&self, name: &str) {
+        let killed =
+            Command::new("kill").args(["-s", name, &self.process.id().to_string()]).status();
+        assert!(killed.expect("kill runs").success());
+    }
+
+    /// Waits for its end: exit status, standard output, and the rest of its log.
+    pub fn end(mut self) -> (Option<i32>, String, String) {
+        let (mut out, mut log) = (String::new(), String::new());
+        self.process.stdout.take().expect("a pipe").read_to_string(&mut out).expect("text");
+        self.log.read_to_string(&mut log).expect("text");
+        (self.process.wait().expect("an end").code(), out, log)
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+    }
 }

@@ -1,5 +1,7 @@
 //! Gates and orders for what measures the risk gate.
 
+#![allow(dead_code, reason = "each program uses a part")]
+
 use std::hint::black_box;
 
 use spindle_risk::{

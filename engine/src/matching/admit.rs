@@ -1,6 +1,6 @@
 //! Which orders the engine takes.
 
-use spindle_feed::event::TradingState;
+use spindle_feed::event::{Phase, TradingState};
 use spindle_risk::{Admission, Form, Purpose, Reject, Request, Reserved};
 use spindle_types::{AccountId, InstrumentId, Price, Quantity, SessionId, Side};
 
@@ -161,7 +161,10 @@ impl Engine {
             TimeInForce::GoodTillDate(time) if time <= self.time => {
                 return Err(refusal(RejectReason::InvalidExpiry, self.time.0, time.0));
             }
-            TimeInForce::AtOpen if known.phase != TradingPhase::PreOpen => {
+            TimeInForce::AtOpen if !self.takes_at_open(known) => {
+                return Err(RejectReason::WrongPhase.into());
+            }
+            TimeInForce::AtClose if known.crosses.closing => {
                 return Err(RejectReason::WrongPhase.into());
             }
             TimeInForce::ImmediateOrCancel | TimeInForce::FillOrKill if collects => {
@@ -173,6 +176,17 @@ impl Engine {
             return Err(RejectReason::NotInAuction.into());
         }
         Ok(())
+    }
+
+    /// Whether there is an opening to come: the venue's own auction, or the tape's cross.
+    fn takes_at_open(&self, known: &Instrument) -> bool {
+        match known.phase {
+            TradingPhase::PreOpen => true,
+            TradingPhase::Continuous => {
+                !known.crosses.opening && self.phase.is_some_and(Phase::is_before_the_open)
+            }
+            _ => false,
+        }
     }
 
     /// Checks what depends on the market, and settles limit and stop price: a trailing stop's first

@@ -291,7 +291,7 @@ impl Engine {
 
     /// Executes shares of a strategy's order in an auction. An iceberg keeps its place and shows
     /// its display size of what is left.
-    fn fill_in_auction(&mut self, index: u32, execution: Execution) {
+    pub(crate) fn fill_in_auction(&mut self, index: u32, execution: Execution) {
         let quantity = execution.quantity;
         let own = *self.own.get(index);
         let open = self.open_of(index);

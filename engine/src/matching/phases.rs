@@ -99,7 +99,7 @@ impl Engine {
                 let order = engine.own.get(index);
                 let is_over = match order.stay {
                     Stay::AtClose => kind == Auction::Closing,
-                    Stay::AtOpen => true,
+                    Stay::AtOpen => !engine.waits_for_the_opening(index),
                     _ => engine.is_collected_market(index),
                 };
                 is_over && order.instrument == instrument

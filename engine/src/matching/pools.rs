@@ -69,6 +69,8 @@ pub(crate) enum Place {
     Elected,
     /// Among the orders for the closing auction.
     Close,
+    /// Among the orders for the tape's opening cross.
+    Open,
     /// Among the market orders that an auction collects.
     Market,
     /// Nowhere: a peg without a price.
@@ -153,6 +155,7 @@ impl Incoming {
 pub(crate) struct Pools {
     pub(crate) hidden: [Root; 2],
     pub(crate) close: [Root; 2],
+    pub(crate) open: [Root; 2],
     pub(crate) market: [Root; 2],
     /// Icebergs that stand displayed, with their reserves as weight.
     pub(crate) icebergs: [Root; 2],
@@ -179,6 +182,7 @@ impl Pools {
     const EMPTY: Self = Self {
         hidden: [NONE; 2],
         close: [NONE; 2],
+        open: [NONE; 2],
         market: [NONE; 2],
         icebergs: [NONE; 2],
         primaries: [NONE; 2],
@@ -204,6 +208,7 @@ impl Pools {
             Place::Stop => &mut self.stops[side],
             Place::Elected => &mut self.elected,
             Place::Close => &mut self.close[side],
+            Place::Open => &mut self.open[side],
             Place::Market => &mut self.market[side],
         })
     }
@@ -406,11 +411,11 @@ impl Engine {
         let time = special.time;
         let rank = match special.place {
             Place::Shown | Place::Hidden => rank_of(side, special.price),
-            Place::Close if !is_market => {
+            Place::Close | Place::Open if !is_market => {
                 rank_of(side, order.limit.get().map_or(special.price, |limit| limit.0))
             }
             Place::Stop => rank_of(side.opposite(), special.stop),
-            Place::Close | Place::Elected | Place::Market | Place::Waiting => 0,
+            Place::Close | Place::Open | Place::Elected | Place::Market | Place::Waiting => 0,
         };
         let weight = match special.place {
             Place::Shown if special.display > 0 => special.reserve,

@@ -349,6 +349,9 @@ pub(crate) fn text(event: &Event) -> String {
         Outcome::Auction { kind, figures: f, .. } => {
             format!("{} auction {}", kind.name(), figures(&f))
         }
+        Outcome::TapeImbalance { imbalance, .. } => {
+            format!("tape: {} paired, {} left", imbalance.paired, imbalance.imbalance)
+        }
         Outcome::State { change: Change::Trading { state, .. }, .. } => {
             format!("tape: {}", state.name())
         }

@@ -172,6 +172,9 @@ impl<S: TapeSource, R: Rider> Lockstep<S, R> {
                 (_, due) => self.pass(due.unwrap_or(self.now)),
             }
             self.settle()?;
+            if let Some(imbalance) = self.engine.imbalance() {
+                return Err(LockstepError::Imbalance(imbalance));
+            }
             if stop.load(Ordering::Relaxed) {
                 self.outcome.stopped = true;
                 return Ok(());
@@ -352,8 +355,8 @@ impl<S: TapeSource, R: Rider> Lockstep<S, R> {
                 }
                 self.sessions.give_turn(user, turn)?;
                 self.outcome.turns += 1;
-                let name = self.sessions.user_name(user).0;
-                let hash = hashed(self.outcome.checksum, &name);
+                let name = self.sessions.user_name(user);
+                let hash = hashed(self.outcome.checksum, name.of_soup());
                 self.outcome.checksum = hashed(hash, turn.text().as_bytes());
             }
         }

@@ -15,6 +15,7 @@ use super::{LockstepConfig, LockstepError};
 use crate::clock::{Clock, SystemClock};
 use crate::desk::Desk;
 use crate::gateway::GatewayError;
+use crate::line::Line;
 use crate::notice::GatewayNotice;
 use crate::soup::server::{CloseCause, Timing};
 use crate::stats::GatewayStats;
@@ -155,7 +156,8 @@ impl Sessions {
             self.desk.notice(GatewayNotice::TurnedAway { peer, connections_max });
             return 1;
         }
-        if let Ok(connection) = Connection::new(socket, peer, self.timing, &self.desk, now) {
+        let line = Line::new(self.timing, &self.desk, now);
+        if let Ok(connection) = Connection::new(socket, peer, line) {
             self.connections.push(connection);
             self.desk.notice(GatewayNotice::Connected { peer });
         }
@@ -344,7 +346,7 @@ impl Sessions {
         self.tape.end();
         let since = self.clock.now_ns();
         for connection in &mut self.connections {
-            connection.end(since);
+            connection.end(&mut self.desk, since);
         }
         let mut rounds = 0;
         loop {

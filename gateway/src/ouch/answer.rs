@@ -114,6 +114,7 @@ impl Answer {
             | Outcome::MassCanceled { .. }
             | Outcome::Indicative { .. }
             | Outcome::Auction { .. }
+            | Outcome::TapeImbalance { .. }
             | Outcome::State { .. } => None,
         }
     }

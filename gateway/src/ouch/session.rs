@@ -173,6 +173,7 @@ impl Session {
             | Outcome::MassCanceled { .. }
             | Outcome::Indicative { .. }
             | Outcome::Auction { .. }
+            | Outcome::TapeImbalance { .. }
             | Outcome::State { .. } => {}
         }
         Answer::of(event)
@@ -201,6 +202,7 @@ pub const fn is_first_answer(event: &Event) -> bool {
         | Outcome::Triggered
         | Outcome::Indicative { .. }
         | Outcome::Auction { .. }
+        | Outcome::TapeImbalance { .. }
         | Outcome::State { .. } => false,
     }
 }

@@ -118,6 +118,8 @@ pub enum TapeEvent {
     Breaker,
     /// The day's next phase begins.
     System,
+    /// Messages were lost, of one instrument or of an unknown one.
+    Loss,
 }
 
 /// Crosses of the recorded market.
@@ -261,6 +263,7 @@ impl TapeEvent {
             Self::BreakerLevels => (&["levels"], &[]),
             Self::Breaker => (&["level"], &[]),
             Self::System => (&["phase"], &[]),
+            Self::Loss => (&[], &["symbol"]),
         }
     }
 

@@ -23,7 +23,9 @@ impl Twin {
             (Phase::PreOpen, Phase::Continuous) => Some("opening"),
             (_, Phase::Continuous) => Some("halt"),
             (Phase::PreClose, Phase::Closed)
-                if self.instruments[at].tape_trades() && !self.day_is_over() =>
+                if self.instruments[at].tape_trades()
+                    && !self.instruments[at].stale
+                    && !self.day_is_over() =>
             {
                 Some("closing")
             }
@@ -57,6 +59,9 @@ impl Twin {
         if self.day_is_over() {
             return Err(Rejected::because("closed"));
         }
+        if instrument.stale {
+            return Err(Rejected::because("stale"));
+        }
         if instrument.state != State::Trading {
             return Err(Rejected::because("halted"));
         }
@@ -83,7 +88,8 @@ impl Twin {
         }
         let over = self.ids(|order| {
             let market = order.place == Place::Book && order.price.is_none();
-            let its_own = order.tif == Tif::AtOpen || (closing && order.tif == Tif::AtClose);
+            let opens = order.tif == Tif::AtOpen && order.place != Place::AtOpen;
+            let its_own = opens || (closing && order.tif == Tif::AtClose);
             order.at == at && (market || its_own)
         });
         for id in over {

@@ -109,9 +109,13 @@ impl Twin {
 
     /// Brings an order to where its kind has its place.
     pub(super) fn place(&mut self, id: Id) {
+        let at = self.order(id).at;
+        let phase = self.instruments[at].phase;
         let order = self.order(id);
         if order.tif == Tif::AtClose {
             order.place = Place::AtClose;
+        } else if order.tif == Tif::AtOpen && phase == Phase::Continuous {
+            order.place = Place::AtOpen;
         } else if order.is_peg() {
             order.place = Place::PegOutside;
         } else if matches!(order.kind, Kind::Stop | Kind::StopLimit | Kind::TrailingStop) {
@@ -255,6 +259,7 @@ impl Twin {
             reference,
             price: Amount::new(price),
             quantity,
+            cross: None,
         });
         for order in [maker, taker].into_iter().flatten() {
             if order.is_tape {

@@ -1,6 +1,6 @@
 //! What the recorded market says of its state.
 
-use super::Twin;
+use super::{Place, Twin};
 use crate::decimal::Amount;
 use crate::line::{Figure, Line, Rejected};
 use crate::op::{Center, Day, Restriction, Sale, Side, State, Tape, TapeEvent, Tif};
@@ -37,8 +37,19 @@ impl Twin {
                     self.day = Some(phase);
                     self.tell(Line::System { phase: phase.name() });
                 }
-                if matches!(phase, Day::EndOfSystemHours | Day::EndOfMessages) {
-                    self.end_the_day();
+                match phase {
+                    Day::StartOfMessages => {
+                        for instrument in &mut self.instruments {
+                            (instrument.opened, instrument.closed) = (false, false);
+                        }
+                    }
+                    Day::EndOfMarketHours => {
+                        for id in self.ids(|order| order.place == Place::AtOpen) {
+                            self.cancel_all(id, "auction_over");
+                        }
+                    }
+                    Day::EndOfSystemHours | Day::EndOfMessages => self.end_the_day(),
+                    Day::StartOfSystemHours | Day::StartOfMarketHours => {}
                 }
             }
         }
@@ -48,6 +59,21 @@ impl Twin {
         let over = self.ids(|order| matches!(order.tif, Tif::Day | Tif::AtOpen | Tif::AtClose));
         for id in over {
             self.cancel_all(id, "end_of_day");
+        }
+    }
+
+    /// Something was lost, of one instrument or of all.
+    pub(super) fn tape_is_lost(&mut self, at: Option<usize>) {
+        let mut news = false;
+        for (number, instrument) in self.instruments.iter_mut().enumerate() {
+            if at.is_none_or(|at| at == number) {
+                news |= !instrument.stale;
+                instrument.stale = true;
+            }
+        }
+        if news {
+            let symbol = at.map(|at| self.instruments[at].symbol.clone());
+            self.tell(Line::Stale { symbol, cause: "loss" });
         }
     }
 

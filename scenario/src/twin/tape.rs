@@ -2,7 +2,7 @@
 
 use super::{Order, Place, Twin, badness};
 use crate::edge;
-use crate::line::Rejected;
+use crate::line::{Line, Rejected};
 use crate::op::{Id, Kind, Sale, Side, Tape, TapeEvent, Tif};
 
 impl Twin {
@@ -18,9 +18,17 @@ impl Twin {
             self.market_says(op);
             return Ok(());
         }
+        if op.event == TapeEvent::Loss && op.symbol.is_empty() {
+            self.tape_is_lost(None);
+            return Ok(());
+        }
         let unknown = Rejected::because("unknown_instrument");
         let at = self.instrument(&op.symbol).ok_or(unknown)?;
         edge::tape(op)?;
+        if op.event == TapeEvent::Loss {
+            self.tape_is_lost(Some(at));
+            return Ok(());
+        }
         let known = |reference: Option<Id>| {
             self.tape.iter().find(|order| Some(order.id) == reference).cloned()
         };
@@ -41,11 +49,8 @@ impl Twin {
                 self.tape_adds(at, side, reference, quantity, price.unwrap_or(0), 0);
             }
             (TapeEvent::Trade, _) => self.tape_trades(at, quantity, price.unwrap_or(0)),
-            (TapeEvent::Cross, _) => {
-                if quantity > 0 {
-                    self.print(at, price.unwrap_or(0));
-                }
-            }
+            (TapeEvent::Cross, _) => self.tape_crosses(at, op, quantity, price.unwrap_or(0)),
+            (TapeEvent::Imbalance, _) => self.tape_has_an_imbalance(at, op),
             (
                 TapeEvent::Status
                 | TapeEvent::OperationalHalt
@@ -56,10 +61,7 @@ impl Twin {
             ) => self.tape_says(at, op),
             // The whole market's are not of an instrument.
             (
-                TapeEvent::Imbalance
-                | TapeEvent::BreakerLevels
-                | TapeEvent::Breaker
-                | TapeEvent::System,
+                TapeEvent::BreakerLevels | TapeEvent::Breaker | TapeEvent::System | TapeEvent::Loss,
                 _,
             ) => {}
             (_, None) => return Err(Rejected::because("unknown_ref")),
@@ -144,10 +146,17 @@ impl Twin {
 
     fn tape_reduces(&mut self, reference: Id, quantity: u64) {
         let order = self.tape_order(reference);
+        let (at, excess) = (order.at, quantity > order.open);
         order.open = order.open.saturating_sub(quantity);
         order.shown = order.open;
         order.taken = order.taken.min(order.open);
         self.tape.retain(|order| order.open > 0);
+        if excess && !self.instruments[at].stale {
+            // It had more than was ever shown.
+            self.instruments[at].stale = true;
+            let symbol = Some(self.instruments[at].symbol.clone());
+            self.tell(Line::Stale { symbol, cause: "excess" });
+        }
     }
 
     /// Rule 5: displayed orders of strategies that are better or at it are filled, whichever side

@@ -5,11 +5,11 @@ use spindle_feed::event::{MarketAction, Phase, TradingState};
 use spindle_feed::state::{
     Collar, Imbalance, MarketCenter, Reason, Release, ShortSale, StateChange,
 };
-use spindle_types::Symbol;
+use spindle_types::{Price, Symbol};
 
 use super::{amount, price_of, text};
 use crate::decimal::{Amount, Shares};
-use crate::line::Line;
+use crate::line::{Figures, Line, OfTape};
 use crate::op::{Center, Cross, Day, Restriction, State, Tape, TapeEvent};
 
 /// An index level is told in 1/100,000,000, an amount has 1/10,000.
@@ -75,6 +75,10 @@ pub(super) fn line(symbol: String, change: Change) -> Line {
             let reason = Some(reason.text()).filter(|text| !text.is_empty()).map(Into::into);
             Line::Status { symbol, state: state.name(), reason }
         }
+        Change::Stale(cause) => {
+            Line::Stale { symbol: Some(symbol).filter(|s| !s.is_empty()), cause: cause.name() }
+        }
+        Change::Quarantine { entered } => Line::Quarantine { symbol, entered },
         Change::Day(phase) => Line::System { phase: phase.name() },
         Change::Tape(StateChange::OperationalHalt { center, halted }) => {
             let state = if halted { TradingState::Halted } else { TradingState::Trading };
@@ -104,6 +108,20 @@ pub(super) fn line(symbol: String, change: Change) -> Line {
         }
         Change::Tape(StateChange::Breaker { level }) => Line::Breaker { level },
     }
+}
+
+/// What the tape says of its next cross, as a line.
+pub(super) fn imbalance(symbol: String, imbalance: &Imbalance) -> Line {
+    let price = |price: Price| (price.0 > 0).then(|| amount(price));
+    let figures = Figures {
+        price: price(imbalance.near),
+        quantity: imbalance.paired,
+        imbalance: imbalance.imbalance,
+        side: imbalance.side.map(Into::into),
+    };
+    let (cross, reference) = (imbalance.kind.name(), price(imbalance.reference));
+    let of_tape = Some(OfTape { cross, reference, far: price(imbalance.far) });
+    Line::Imbalance { symbol, figures, of_tape }
 }
 
 fn reason_of(text: Option<&str>) -> Reason {

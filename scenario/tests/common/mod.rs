@@ -106,9 +106,13 @@ impl Pair {
             }
         }
         for line in &self.lines {
-            let Line::Trade { symbol, maker, taker, reference, quantity, .. } = line else {
+            let Line::Trade { symbol, maker, taker, reference, quantity, cross, .. } = line else {
                 continue;
             };
+            if cross.is_some() {
+                self.divergence.entry(symbol.clone()).or_default().cross += quantity;
+                continue;
+            }
             let ledger = self.divergence.entry(symbol.clone()).or_default();
             let executes = matches!(op, Op::Tape(tape) if matches!(tape.event, TapeEvent::Execute));
             match (maker, taker, reference) {
@@ -141,6 +145,7 @@ impl Pair {
         };
         let is_of_tape = match why.reason {
             "halted" => !self.twin.is_traded_on_the_tape(&symbol),
+            "stale" => true,
             "closed" => self.twin.is_over(),
             reason => matches!(reason, "operational_halt" | "short_sale"),
         };
