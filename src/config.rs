@@ -395,9 +395,9 @@ impl Checker<'_> {
             let message = "nobody could connect; give at least one [[session]] or [[fix.session]]";
             return Err(self.wrong("the file", message));
         }
+        let instruments = self.instruments(&file.instruments)?;
         let (table, limits) = (file.risk, &file.limits);
         let risk = self.risk(table, limits, &file.instruments, &accounts, &sessions, firms)?;
-        let instruments = self.instruments(&file.instruments)?;
         if instruments.is_empty() && file.feed.is_none() && file.lockstep.is_none() {
             let message = "nothing to trade; give at least one [[instrument]], or a [feed]";
             return Err(self.wrong("the file", message));

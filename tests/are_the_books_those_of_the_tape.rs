@@ -10,7 +10,7 @@ use spindle_feed::event::{MarketAction, MarketEvent};
 use spindle_feed::itch::{Message, to_event};
 use spindle_replay::generate::{GenerateConfig, GeneratedDay};
 use spindle_replay::recording::{Batch, Recording};
-use spindle_risk::{Gate, Limits, Target};
+use spindle_risk::Gate;
 use spindle_types::{AccountId, OrderReference, Sequence, Side};
 
 /// Messages between two looks at all books.
@@ -129,9 +129,8 @@ fn text_of(engine: &Engine) -> String {
 
 /// An engine with accounts and room for their orders, of whom none sends any.
 fn engine() -> Engine {
-    let limits = Limits::NONE;
     let mut gate = Gate::new(16);
-    gate.set_limits(Target::Account(AccountId(0)), limits).expect("limits that are not 0");
+    assert!(gate.set_account(AccountId(0), None));
     let capacity = Capacity { instruments: 1 << 14, orders: 200_000, levels: 100_000 };
     let first_number = EngineConfig::BESIDE_A_FEED;
     Engine::new(&EngineConfig { capacity, own_orders: 1_000, first_number }, gate).0

@@ -54,16 +54,23 @@ impl GateConfig {
     }
 }
 
-/// Whom an order concerns, and the market that it is judged by.
+/// Whom an order concerns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Case {
     /// Account, session and firm.
     pub(crate) owners: [u32; 3],
-    /// Keys of their cells; 0 where there is no such owner.
-    pub(crate) keys: [u64; 3],
+    /// Their cells.
     pub(crate) cells: [u32; 3],
-    pub(crate) market: Market,
-    pub(crate) state: InstrumentState,
+    pub(crate) currency: u8,
+}
+
+impl Case {
+    /// Cells that would have to be made.
+    #[cold]
+    pub(crate) fn missing(&self) -> usize {
+        let cells = self.owners.iter().zip(self.cells);
+        cells.filter(|(owner, cell)| **owner != NONE && *cell == NONE).count()
+    }
 }
 
 /// Limits for an account in an instrument that is known by its symbol alone so far.
@@ -360,12 +367,16 @@ impl Gate {
 
     /// Whom an order concerns.
     #[inline]
-    pub(crate) fn find(&self, request: &Request, market: &Market) -> Case {
+    pub(crate) fn find(&self, request: &Request) -> Case {
         let owners = self.owners_of(request.account, request.session);
-        let instrument = request.instrument;
-        let keys = owners.map(|owner| if owner == NONE { 0 } else { key_of(owner, instrument) });
-        let cells = keys.map(|key| if key == 0 { NONE } else { self.cells.find(key) });
-        Case { owners, keys, cells, market: *market, state: self.instrument(instrument) }
+        let mut cells = [NONE; 3];
+        for at in 0..3 {
+            if owners[at] != NONE {
+                cells[at] = self.cells.find(key_of(owners[at], request.instrument));
+            }
+        }
+        let currency = self.instruments.get(request.instrument.index());
+        Case { owners, cells, currency: currency.map_or(0, |state| state.currency) }
     }
 
     #[inline]
@@ -391,9 +402,10 @@ impl Gate {
     /// The first check, in order of precedence, that fails.
     #[inline]
     pub fn check(&mut self, request: &Request, market: &Market) -> Result<Admission, Reject> {
-        let case = self.find(request, market);
-        self.mark(&case);
-        let decision = self.judge(&case, request);
+        let case = self.find(request);
+        let state = self.instrument(request.instrument);
+        self.mark(&case, market, &state);
+        let decision = self.judge(&case, request, market, &state);
         if let Err(reject) = &decision {
             self.refuse(&case, request, reject);
         }
@@ -405,12 +417,13 @@ impl Gate {
     /// # Errors
     /// The first check, in order of precedence, that would fail.
     pub fn would(&mut self, request: &Request, market: &Market) -> Result<Admission, Reject> {
-        let case = self.find(request, market);
+        let case = self.find(request);
+        let state = self.instrument(request.instrument);
         let before =
             case.cells.map(|at| self.cells.get(at).map(|cell| (cell.mark, cell.money.profit)));
-        let currency = usize::from(case.state.currency);
-        self.mark(&case);
-        let decision = self.judge(&case, request);
+        let currency = usize::from(case.currency);
+        self.mark(&case, market, &state);
+        let decision = self.judge(&case, request, market, &state);
         for ((at, owner), before) in case.cells.into_iter().zip(case.owners).zip(before) {
             if let (Some(cell), Some((mark, profit))) = (self.cells.get_mut(at), before) {
                 let back = profit - cell.money.profit;
@@ -423,18 +436,18 @@ impl Gate {
 
     /// Values what is held in the instrument by what it could be sold or bought back for.
     #[inline]
-    fn mark(&mut self, case: &Case) {
-        let currency = usize::from(case.state.currency);
+    fn mark(&mut self, case: &Case, market: &Market, state: &InstrumentState) {
+        let currency = usize::from(case.currency);
         for at in 0..3 {
             let Some(cell) = self.cells.get_mut(case.cells[at]) else {
                 continue;
             };
             let best = match cell.position {
                 0 => continue,
-                1.. => case.market.bid,
-                _ => case.market.ask,
+                1.. => market.bid,
+                _ => market.ask,
             };
-            if let Some(mark) = best.or(case.market.last).or(case.state.reference)
+            if let Some(mark) = best.or(market.last).or(state.reference)
                 && mark.0 != cell.mark
             {
                 let before = cell.money.profit;
@@ -467,7 +480,7 @@ impl Gate {
                     self.stop(owner, Cause::Rejects);
                 }
             }
-            self.stop_for_loss(owner, usize::from(case.state.currency));
+            self.stop_for_loss(owner, usize::from(case.currency));
         }
     }
 
@@ -532,19 +545,19 @@ impl Gate {
     pub fn reserve(&mut self, request: &Request, admission: &Admission) {
         let Admission { price, mut case, warned } = *admission;
         let side = request.side.index();
-        let currency = usize::from(case.state.currency);
+        let currency = usize::from(case.currency);
         let shares = i64::from(request.quantity.0) - i64::from(request.before.quantity.0);
         let value = i128::from(price.times(request.quantity).0)
             - i128::from(request.before.price.times(request.before.quantity).0);
         let is_new = request.purpose == Purpose::Enter;
         let counts = request.purpose != Purpose::Trigger;
         for at in 0..3 {
-            let key = case.keys[at];
-            if key == 0 {
+            if case.owners[at] == NONE {
                 continue;
             }
             if case.cells[at] == NONE {
-                case.cells[at] = self.cells.make(key, case.state.currency);
+                let key = key_of(case.owners[at], request.instrument);
+                case.cells[at] = self.cells.make(key, case.currency);
             }
             // There was room when the order was judged.
             let Some(cell) = self.cells.get_mut(case.cells[at]) else {

@@ -7,7 +7,7 @@ use crate::limits::{Key, OFF, Set};
 use crate::notice::Target;
 use crate::price;
 use crate::reject::{Check, Level, Reject};
-use crate::request::{Purpose, Request, Sale};
+use crate::request::{InstrumentState, Market, Purpose, Request, Sale};
 use crate::state::{Cell, Flow, Money, Window};
 
 /// A level at which limits are set, with what is counted there.
@@ -48,7 +48,13 @@ impl Gate {
     /// # Errors
     /// The first check, in order of precedence, that fails.
     #[inline]
-    pub(crate) fn judge(&self, case: &Case, request: &Request) -> Result<Admission, Reject> {
+    pub(crate) fn judge(
+        &self,
+        case: &Case,
+        request: &Request,
+        market: &Market,
+        state: &InstrumentState,
+    ) -> Result<Admission, Reject> {
         let Some(account) = self.owners.get(case.owners[0] as usize).filter(|owner| owner.known)
         else {
             let observed = request.account.0.into();
@@ -59,31 +65,39 @@ impl Gate {
                 observed,
             });
         };
-        let currency = usize::from(case.state.currency);
+        let currency = usize::from(case.currency);
         let side = request.side.index();
-        let cells = case.cells.map(|cell| self.cells.get(cell).unwrap_or(&NO_CELL));
-        let mut views = [None; 4];
+        let cell = |at: usize| self.cells.get(case.cells[at]).unwrap_or(&NO_CELL);
+        let cells = [cell(0), cell(1), cell(2)];
+        let nobody = View {
+            set: &self.sets[0],
+            level: Level::Account,
+            flow: &cells[0].flow,
+            money: &cells[0].money,
+            cell: cells[0],
+            executions: &cells[0].executions[1][side],
+        };
+        let mut views = [nobody; 4];
+        let mut count = 0;
         if account.set != 0 {
-            views[0] = Some(self.view(case, cells, 0, Level::Account, side));
+            views[0] = self.view(case, cells, 0, Level::Account, side);
+            count = 1;
         }
         if cells[0].set != 0 {
-            views[1] = Some(View {
-                set: &self.sets[usize::from(cells[0].set)],
-                level: Level::Instrument,
-                flow: &cells[0].flow,
-                money: &cells[0].money,
-                cell: cells[0],
-                executions: &cells[0].executions[1][side],
-            });
+            let set = &self.sets[usize::from(cells[0].set)];
+            views[count & 3] = View { set, level: Level::Instrument, ..nobody };
+            count += 1;
         }
         for (at, level) in [(1, Level::Session), (2, Level::Firm)] {
             if let Some(owner) = self.owners.get(case.owners[at] as usize)
                 && owner.set != 0
             {
-                views[at + 1] = Some(self.view(case, cells, at, level, side));
+                views[count & 3] = self.view(case, cells, at, level, side);
+                count += 1;
             }
         }
-        self.judge_views(case, request, cells[0], &views, currency)
+        let views = &views[..count.min(4)];
+        self.judge_views(case, request, market, state, cells[0], views, currency)
     }
 
     #[inline]
@@ -100,22 +114,24 @@ impl Gate {
             set: &self.sets[usize::from(owner.set)],
             level,
             flow: &owner.flow,
-            money: &owner.money[usize::from(case.state.currency)],
+            money: &owner.money[usize::from(case.currency)],
             cell: cells[at],
             executions: &cells[at].executions[0][side],
         }
     }
 
     #[inline]
+    #[allow(clippy::too_many_arguments, reason = "all that an order is judged by")]
     fn judge_views(
         &self,
         case: &Case,
         request: &Request,
+        market: &Market,
+        state: &InstrumentState,
         own: &Cell,
-        views: &[Option<View<'_>>; 4],
+        views: &[View<'_>],
         currency: usize,
     ) -> Result<Admission, Reject> {
-        let views = || views.iter().flatten();
         let reject = |check, level, limit, observed| Err(Reject { check, level, limit, observed });
         let at = request.side.index();
         let is_trigger = request.purpose == Purpose::Trigger;
@@ -127,10 +143,10 @@ impl Gate {
         if let Some(killed) = self.killed(case, request, own, shares) {
             return reject(Check::Killed, Level::Account, 0, killed);
         }
-        if case.state.restricted {
+        if state.restricted {
             return reject(Check::Restricted, Level::Account, 0, 1);
         }
-        for view in views() {
+        for view in views {
             if view.set.limits.is_on(Key::Restricted) {
                 return reject(Check::Restricted, view.level, 0, 1);
             }
@@ -141,25 +157,20 @@ impl Gate {
             (Side::Sell, Sale::Short) => Key::MayShort,
             (Side::Sell, Sale::ShortExempt) => Key::MayShortExempt,
         };
-        for view in views() {
+        for view in views {
             if !view.set.limits.is_on(may) {
                 return reject(Check::Side, view.level, 0, 1);
             }
         }
         if request.side == Side::Sell && request.sale != Sale::Long {
-            self.judge_short(case, request, own, views())?;
+            self.judge_short(request, market, state, own, views)?;
         }
         if !is_trigger {
-            let missing = case
-                .keys
-                .iter()
-                .zip(case.cells)
-                .filter(|(key, cell)| **key != 0 && *cell == crate::table::NONE);
-            if missing.count() > self.cells.room() {
+            if self.cells.room() < 3 && case.missing() > self.cells.room() {
                 let cells = self.cells.capacity() as u64;
                 return reject(Check::Positions, Level::Account, cells, cells);
             }
-            for view in views() {
+            for view in views {
                 if let Some((rate, burst)) = view.set.rate(Key::MessageRateMax, Key::MessageBurst)
                     && !view.flow.messages.fits(now, rate, burst)
                 {
@@ -167,7 +178,7 @@ impl Gate {
                     return reject(Check::MessageRate, view.level, burst, observed);
                 }
             }
-            for view in views() {
+            for view in views {
                 if let Some((rate, burst)) = view.set.rate(Key::OrderRateMax, Key::OrderBurst)
                     && !view.flow.accepted.fits(now, rate, burst)
                 {
@@ -176,21 +187,20 @@ impl Gate {
                 }
             }
         }
-        for view in views() {
+        for view in views {
             let limit = view.set.limits.at(Key::OrderSizeMax);
             if quantity > limit {
                 return reject(Check::OrderSize, view.level, limit, quantity);
             }
         }
 
-        let market = &case.market;
-        let reference = price::reference(request.side, market, &case.state);
+        let reference = price::reference(request.side, market, state);
         let tick = market.tick.max(1);
         let (mut collar, mut collar_level) = (None, Level::Account);
         let (mut band, mut band_level) = (None, Level::Account);
         let mut stop_bound = None;
         let mut is_valued = false;
-        for view in views() {
+        for view in views {
             let limits = &view.set.limits;
             if let Some(reference) = reference
                 && let Some(width) = price::width(limits, reference, tick)
@@ -202,7 +212,7 @@ impl Gate {
                 }
             }
             if band.is_none() && limits.is_on(Key::Luld) {
-                (band, band_level) = (price::band(request.side, &case.state), view.level);
+                (band, band_level) = (price::band(request.side, state), view.level);
             }
             if let crate::Form::Stop(stop) = request.form
                 && let Some(width) = price::width(limits, stop, tick)
@@ -221,7 +231,7 @@ impl Gate {
         let value = valued.times(request.quantity).0;
         let worth =
             i128::from(value) - i128::from(request.before.price.times(request.before.quantity).0);
-        for view in views() {
+        for view in views {
             let limit = view.set.limits.money(Key::OrderValueMax, currency);
             if value > limit {
                 return reject(Check::OrderValue, view.level, limit, value);
@@ -239,7 +249,7 @@ impl Gate {
         let mut warned = [0; 4];
         if is_new {
             let print = print_of(request);
-            for view in views() {
+            for view in views {
                 let limit = view.set.limits.at(Key::DuplicateMax);
                 if limit != OFF {
                     let window =
@@ -255,7 +265,7 @@ impl Gate {
             }
         }
         if !is_trigger {
-            for view in views() {
+            for view in views {
                 let limit = view.set.limits.at(Key::ExecutionsMax);
                 if limit != OFF {
                     let window = view.set.limits.at(Key::ExecutionsWindowMs);
@@ -265,7 +275,7 @@ impl Gate {
                     }
                 }
             }
-            for view in views() {
+            for view in views {
                 let most = view.set.limits.at(Key::OrderToTradeMax);
                 if most != OFF {
                     let free = match view.set.limits.at(Key::OrderToTradeFree) {
@@ -282,7 +292,7 @@ impl Gate {
             }
         }
         if is_new {
-            for view in views() {
+            for view in views {
                 let observed = view.flow.open_orders + 1;
                 let warn = view.set.warn(Key::OpenOrdersMax, 0);
                 let limit = view.set.limits.at(Key::OpenOrdersMax);
@@ -290,7 +300,7 @@ impl Gate {
             }
         }
         let after = |count: u64| i128::from(count) + i128::from(shares);
-        for view in views() {
+        for view in views {
             let open = after(view.cell.flow.open[at]);
             let position = i128::from(view.cell.position);
             let worst = if request.side == Side::Buy { position + open } else { open - position };
@@ -309,7 +319,7 @@ impl Gate {
                 (Check::SoldQuantity, Key::SoldQuantityMax, Check::SoldValue, Key::SoldValueMax)
             }
         };
-        for view in views() {
+        for view in views {
             let observed = cut(after(view.flow.open[at]) + i128::from(view.flow.traded[at]));
             sum(
                 view,
@@ -330,7 +340,7 @@ impl Gate {
         }
         let grows = worth > 0;
         let mut money = |check: Check, key: Key, seen: &dyn Fn(&View<'_>) -> (i128, bool)| {
-            for view in views() {
+            for view in views {
                 let warn = view.set.warn(key, currency);
                 let limit = view.set.limits.money(key, currency);
                 if limit == OFF {
@@ -359,7 +369,7 @@ impl Gate {
                 (view.money.net + view.money.open[at] + worth, grows)
             })?;
         }
-        for view in views() {
+        for view in views {
             let limit = view.set.limits.money(Key::LossMax, currency);
             let loss = cut(-view.money.profit);
             if limit != OFF && loss >= view.set.warn(Key::LossMax, currency).min(limit) {
@@ -378,12 +388,13 @@ impl Gate {
     #[cold]
     fn judge_short<'a>(
         &self,
-        case: &Case,
         request: &Request,
+        market: &Market,
+        state: &InstrumentState,
         own: &Cell,
-        views: impl Iterator<Item = &'a View<'a>> + Clone,
+        views: &'a [View<'a>],
     ) -> Result<(), Reject> {
-        let needs = views.clone().find(|view| view.set.limits.is_on(Key::Locate));
+        let needs = views.iter().find(|view| view.set.limits.is_on(Key::Locate));
         if let Some(view) = needs {
             let limit = match self.sets[usize::from(own.set)].limits.at(Key::LocateShares) {
                 OFF => 0,
@@ -397,14 +408,14 @@ impl Gate {
                 return Err(Reject { check, level, limit, observed });
             }
         }
-        let heeds = views.clone().find(|view| view.set.limits.is_on(Key::RegSho));
+        let heeds = views.iter().find(|view| view.set.limits.is_on(Key::RegSho));
         if let (Some(view), true, Sale::Short, Some(bid)) =
-            (heeds, case.state.price_test, request.sale, case.market.bid)
+            (heeds, state.price_test, request.sale, market.bid)
             && !matches!(request.form, crate::Form::Stop(_))
             && request.limit.is_none_or(|limit| limit <= bid)
         {
             let observed = request.limit.map_or(0, |limit| limit.0.into());
-            let limit = u64::from(bid.0) + u64::from(case.market.tick.max(1));
+            let limit = u64::from(bid.0) + u64::from(market.tick.max(1));
             let (check, level) = (Check::RegSho, view.level);
             return Err(Reject { check, level, limit, observed });
         }
@@ -450,9 +461,10 @@ impl Gate {
 
     /// The furthest price at which an order without a limit may trade, of an order that was let
     /// through; `None` where nothing bounds it.
-    pub fn protection(&self, request: &Request, market: &crate::Market) -> Option<Price> {
-        let case = self.find(request, market);
-        let reference = price::reference(request.side, market, &case.state);
+    pub fn protection(&self, request: &Request, market: &Market) -> Option<Price> {
+        let case = self.find(request);
+        let state = &self.instrument(request.instrument);
+        let reference = price::reference(request.side, market, state);
         let owners = case
             .owners
             .map(|owner| self.owners.get(owner as usize).map_or(0, |owner| usize::from(owner.set)));
@@ -467,7 +479,7 @@ impl Gate {
                 bound = price::nearer(request.side, bound, end);
             }
             if limits.is_on(Key::Luld) {
-                bound = price::nearer(request.side, bound, price::band(request.side, &case.state));
+                bound = price::nearer(request.side, bound, price::band(request.side, state));
             }
         }
         bound

@@ -1,0 +1,133 @@
+//! Gates and orders for what measures the risk gate.
+
+#![allow(dead_code, reason = "each program uses a part")]
+
+use std::hint::black_box;
+
+use spindle_risk::{
+    Form, Gate, GateConfig, Holder, InstrumentState, Key, Limits, Market, Purpose, Request,
+    Reserved, Sale, Target,
+};
+use spindle_types::{AccountId, EventTime, InstrumentId, Price, Quantity, SessionId, Side};
+
+pub(crate) const ACCOUNT: AccountId = AccountId(3);
+pub(crate) const SESSION: SessionId = SessionId(2);
+pub(crate) const INSTRUMENT: InstrumentId = InstrumentId(17);
+
+/// What switches a check on.
+pub(crate) const CHECKS: [(&str, &[(Key, u64)]); 18] = [
+    ("side", &[(Key::MayShort, 0)]),
+    ("message_rate", &[(Key::MessageRateMax, 4_000_000_000)]),
+    ("order_rate", &[(Key::OrderRateMax, 4_000_000_000)]),
+    ("order_size", &[(Key::OrderSizeMax, 1_000)]),
+    ("order_value", &[(Key::OrderValueMax, 1 << 50)]),
+    ("luld_band", &[(Key::Luld, 1)]),
+    ("collar", &[(Key::CollarTicks, 1_000), (Key::CollarPercent, 500), (Key::CollarMoney, 10_000)]),
+    ("duplicate", &[(Key::DuplicateMax, 4), (Key::DuplicateWindowMs, 1)]),
+    ("repeated_execution", &[(Key::ExecutionsMax, 10), (Key::ExecutionsWindowMs, 1)]),
+    ("order_to_trade", &[(Key::OrderToTradeMax, 100), (Key::OrderToTradeFree, 4_000_000_000)]),
+    ("open_orders", &[(Key::OpenOrdersMax, 1 << 40)]),
+    ("position", &[(Key::PositionMax, 1 << 50)]),
+    ("quantity of the day", &[(Key::BoughtQuantityMax, 1 << 60), (Key::SoldQuantityMax, 1 << 60)]),
+    ("value of the day", &[(Key::BoughtValueMax, 1 << 60), (Key::SoldValueMax, 1 << 60)]),
+    ("gross_exposure", &[(Key::GrossExposureMax, 1 << 60)]),
+    ("net_exposure", &[(Key::NetExposureMax, 1 << 60)]),
+    ("credit", &[(Key::CreditMax, 1 << 60)]),
+    ("loss", &[(Key::LossMax, 1 << 60)]),
+];
+
+pub(crate) fn limits(checks: &[(&str, &[(Key, u64)])]) -> Limits {
+    let none = Limits::NONE.with(Key::Luld, 0).with(Key::RegSho, 0);
+    checks
+        .iter()
+        .flat_map(|(_, set)| *set)
+        .fold(none, |limits, &(key, value)| limits.with(key, value))
+}
+
+pub(crate) fn gate(account: Limits) -> Gate {
+    let mut gate =
+        Gate::with(&GateConfig { accounts: 64, sessions: 64, firms: 8, cells: 4_096, sets: 256 });
+    gate.fit_instruments(64);
+    gate.set_account(ACCOUNT, Some(1));
+    gate.set_limits(Target::Account(ACCOUNT), account).expect("limits");
+    let band = InstrumentState {
+        low: Some(Price(90_000)),
+        high: Some(Price(110_000)),
+        ..InstrumentState::default()
+    };
+    gate.set_instrument(INSTRUMENT, band);
+    gate
+}
+
+/// Orders of which no two that follow each other are alike.
+pub(crate) struct Orders {
+    pub(crate) gate: Gate,
+    time: u64,
+    market: Market,
+}
+
+impl Orders {
+    pub(crate) fn new(gate: Gate) -> Self {
+        let market = Market {
+            bid: Some(Price(99_900)),
+            ask: Some(Price(100_000)),
+            last: Some(Price(99_950)),
+            tick: 100,
+        };
+        let mut orders = Self { gate, time: 0, market };
+        // Something is held, and something stands.
+        let (request, holder) = orders.next();
+        let admission = orders.gate.check(&request, &orders.market).expect("a pass");
+        orders.gate.reserve(&request, &admission);
+        let holder = Holder { price: admission.price, ..holder };
+        orders.gate.fill(&holder, Quantity(50), Price(100_000), false, request.time);
+        orders
+    }
+
+    fn next(&mut self) -> (Request, Holder) {
+        self.time += 1_000;
+        let price = 99_000 + 100 * u32::try_from(self.time / 1_000 % 8).expect("small");
+        let request = Request {
+            time: EventTime(self.time),
+            account: ACCOUNT,
+            session: SESSION,
+            instrument: INSTRUMENT,
+            side: Side::Buy,
+            sale: Sale::Long,
+            quantity: Quantity(100),
+            limit: Some(Price(price)),
+            form: Form::Plain,
+            purpose: Purpose::Enter,
+            before: Reserved::default(),
+        };
+        let holder = Holder {
+            account: ACCOUNT,
+            session: SESSION,
+            instrument: INSTRUMENT,
+            side: Side::Buy,
+            sale: Sale::Long,
+            price: Price(price),
+        };
+        (request, holder)
+    }
+
+    /// An order is judged and accepted.
+    fn enter(&mut self) -> Holder {
+        let (request, holder) = self.next();
+        let admission = self.gate.check(black_box(&request), &self.market).expect("a pass");
+        self.gate.reserve(&request, &admission);
+        holder
+    }
+
+    /// And cancelled again.
+    pub(crate) fn enter_and_cancel(&mut self) {
+        let holder = self.enter();
+        self.gate.release(&holder, Quantity(100), true);
+    }
+
+    /// An order is judged, and that is all.
+    pub(crate) fn judge(&mut self) -> Price {
+        let (request, _) = self.next();
+        self.gate.check(black_box(&request), &self.market).expect("a pass").price
+    }
+}
