@@ -1,5 +1,11 @@
 //! The configuration of a venue: a TOML file in, checked values out.
 
+mod fix;
+pub mod risk;
+mod strategies;
+
+pub use strategies::{LatencyConfig, LockstepSettings};
+
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
@@ -8,11 +14,18 @@ use clap::ValueEnum;
 use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive;
 use serde::Deserialize;
+use spindle_accounts::{AccountsConfig, FeeSchedule};
 use spindle_engine::{Capacity, EngineConfig};
+use spindle_gateway::delay::SessionModels;
+use spindle_gateway::fix::FixConfig;
 use spindle_risk::Limits;
-use spindle_types::{AccountId, PriceUnit, Quantity, SessionId, Symbol};
+use spindle_types::{AccountId, SessionId, Symbol};
 use thiserror::Error;
 
+use self::risk::{LimitsTable, RiskConfig, RiskTable};
+use self::strategies::{
+    AccountingTable, FeesTable, LatencyTable, LockstepTable, SessionLatencyTable,
+};
 use crate::runner::Idle;
 
 /// Why a configuration is refused. The line names the file, the place and what would be right.
@@ -58,7 +71,17 @@ struct File {
     #[serde(default)]
     threads: ThreadsTable,
     gateway: GatewayTable,
+    fix: Option<fix::FixTable>,
     feed: Option<FeedTable>,
+    lockstep: Option<LockstepTable>,
+    #[serde(default)]
+    latency: LatencyTable,
+    #[serde(default)]
+    accounting: AccountingTable,
+    #[serde(default)]
+    risk: RiskTable,
+    #[serde(default)]
+    limits: Vec<LimitsTable>,
     #[serde(default, rename = "instrument")]
     instruments: Vec<InstrumentTable>,
     #[serde(default, rename = "account")]
@@ -201,16 +224,25 @@ pub struct FeedLine {
 #[serde(deny_unknown_fields)]
 struct InstrumentTable {
     symbol: String,
+    currency: Option<String>,
+    reference_price: Option<Decimal>,
+    band_low: Option<Decimal>,
+    band_high: Option<Decimal>,
+    #[serde(default)]
+    restricted: bool,
+    #[serde(default)]
+    price_test: bool,
 }
 
 #[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
 struct AccountTable {
     name: String,
-    order_size_max: u32,
-    order_value_max: Decimal,
-    collar_percent: Decimal,
-    open_orders_max: u32,
+    firm: Option<String>,
+    #[serde(default)]
+    fees: FeesTable,
+    /// Whatever else is there must be a limit.
+    #[serde(flatten)]
+    limits: toml::Table,
 }
 
 #[derive(Debug, Deserialize)]
@@ -219,6 +251,8 @@ struct SessionTable {
     user: String,
     password: String,
     account: String,
+    #[serde(default)]
+    latency: SessionLatencyTable,
 }
 
 /// A checked configuration.
@@ -236,14 +270,24 @@ pub struct Config {
     pub ouch_listen: SocketAddr,
     /// Connections at once.
     pub connections_max: usize,
+    /// The FIX side, if there is one. Its sessions are numbered behind those of OUCH.
+    pub fix: Option<FixConfig>,
     /// The outside feed, if there is one.
     pub feed: Option<FeedConfig>,
     /// Instruments of a venue without a feed, numbered from 1.
     pub instruments: Vec<Symbol>,
+    /// What the risk gate is made of.
+    pub risk: RiskConfig,
     /// Accounts, numbered from 0.
     pub accounts: Vec<AccountConfig>,
     /// Sessions, numbered from 0.
     pub sessions: Vec<SessionConfig>,
+    /// The delays of all sessions.
+    pub latency: LatencyConfig,
+    /// How much room the strategies' accounts have.
+    pub accounting: AccountsConfig,
+    /// A run in lockstep, where the file says how.
+    pub lockstep: Option<LockstepSettings>,
 }
 
 /// An outside feed.
@@ -276,8 +320,12 @@ pub struct AccountConfig {
     pub id: AccountId,
     /// Its name.
     pub name: String,
+    /// The number of its firm, if it belongs to one.
+    pub firm: Option<u16>,
     /// Its limits.
     pub limits: Limits,
+    /// What a share costs it.
+    pub fees: FeeSchedule,
 }
 
 /// An order-entry session.
@@ -291,6 +339,8 @@ pub struct SessionConfig {
     pub password: String,
     /// The account that it trades for.
     pub account: AccountId,
+    /// How long its requests and answers are under way.
+    pub latency: SessionModels,
 }
 
 impl Config {
@@ -318,13 +368,14 @@ impl Config {
                 message: error.message().replace('\n', " "),
             }
         })?;
-        Checker { path }.check(file)
+        Checker { path, text }.check(file)
     }
 }
 
 /// Turns the file into checked values; every complaint names the place.
 struct Checker<'a> {
     path: &'a str,
+    text: &'a str,
 }
 
 impl Checker<'_> {
@@ -335,10 +386,19 @@ impl Checker<'_> {
 
     fn check(&self, file: File) -> Result<Config, ConfigError> {
         let name = self.text(&file.venue.name, 10, "[venue] name")?;
-        let accounts = self.accounts(&file.accounts)?;
+        let mut firms = Vec::new();
+        let accounts = self.accounts(&file.accounts, &mut firms)?;
         let sessions = self.sessions(&file.sessions, &accounts)?;
+        let fix =
+            file.fix.as_ref().map(|fix| self.fix(fix, sessions.len(), &accounts)).transpose()?;
+        if sessions.is_empty() && fix.as_ref().is_none_or(|fix| fix.sessions.is_empty()) {
+            let message = "nobody could connect; give at least one [[session]] or [[fix.session]]";
+            return Err(self.wrong("the file", message));
+        }
+        let (table, limits) = (file.risk, &file.limits);
+        let risk = self.risk(table, limits, &file.instruments, &accounts, &sessions, firms)?;
         let instruments = self.instruments(&file.instruments)?;
-        if instruments.is_empty() && file.feed.is_none() {
+        if instruments.is_empty() && file.feed.is_none() && file.lockstep.is_none() {
             let message = "nothing to trade; give at least one [[instrument]], or a [feed]";
             return Err(self.wrong("the file", message));
         }
@@ -346,6 +406,7 @@ impl Checker<'_> {
             let place = "[gateway] connections_max";
             return Err(self.wrong(place, "give a number from 1 to 1024"));
         }
+        let lockstep = file.lockstep.as_ref().map(|table| self.lockstep(table, &sessions));
         let feed = file.feed.as_ref().map(|feed| self.feed(feed)).transpose()?;
         let engine = self.engine(&file.engine, feed.is_some(), instruments.len())?;
         Ok(Config {
@@ -355,10 +416,15 @@ impl Checker<'_> {
             threads: file.threads,
             ouch_listen: self.address(&file.gateway.ouch_listen, "[gateway] ouch_listen")?,
             connections_max: file.gateway.connections_max,
+            fix,
             feed,
             instruments,
             accounts,
             sessions,
+            latency: Self::latency(&file.latency),
+            accounting: self.accounting(&file.accounting)?,
+            risk,
+            lockstep: lockstep.transpose()?,
         })
     }
 
@@ -470,7 +536,11 @@ impl Checker<'_> {
         Ok(symbols)
     }
 
-    fn accounts(&self, tables: &[AccountTable]) -> Result<Vec<AccountConfig>, ConfigError> {
+    fn accounts(
+        &self,
+        tables: &[AccountTable],
+        firms: &mut Vec<String>,
+    ) -> Result<Vec<AccountConfig>, ConfigError> {
         let mut accounts: Vec<AccountConfig> = Vec::new();
         for (id, table) in (0..=u16::MAX).zip(tables) {
             let name = &table.name;
@@ -478,30 +548,22 @@ impl Checker<'_> {
             if accounts.iter().any(|account| account.name == *name) {
                 return Err(self.wrong(place("name"), "the name is there twice"));
             }
-            let limits = self.limits(table, &place)?;
-            accounts.push(AccountConfig { id: AccountId(id), name: name.clone(), limits });
+            let limits = self.account_limits(usize::from(id) + 1, table)?;
+            let firm = table.firm.as_deref().map(|firm| {
+                let full = || self.wrong(place("firm"), "there are too many firms");
+                Self::firm(firms, firm).ok_or_else(full)
+            });
+            let firm = firm.transpose()?;
+            let fees = self.fees(&table.fees, &place)?;
+            accounts.push(AccountConfig {
+                id: AccountId(id),
+                name: name.clone(),
+                firm,
+                limits,
+                fees,
+            });
         }
         Ok(accounts)
-    }
-
-    fn limits(
-        &self,
-        table: &AccountTable,
-        place: &dyn Fn(&str) -> String,
-    ) -> Result<Limits, ConfigError> {
-        let order_value_max = PriceUnit::TEN_THOUSANDTH
-            .notional(table.order_value_max)
-            .map_err(|error| self.wrong(place("order_value_max"), error))?;
-        let collar_basis_points =
-            self.basis_points(table.collar_percent, place("collar_percent"))?;
-        let limits = Limits {
-            order_size_max: Quantity(table.order_size_max),
-            order_value_max,
-            collar_basis_points,
-            open_orders_max: table.open_orders_max,
-        };
-        limits.check().map_err(|error| self.wrong(place("limits"), error))?;
-        Ok(limits)
     }
 
     fn sessions(
@@ -509,10 +571,6 @@ impl Checker<'_> {
         tables: &[SessionTable],
         accounts: &[AccountConfig],
     ) -> Result<Vec<SessionConfig>, ConfigError> {
-        if tables.is_empty() {
-            let message = "nobody could connect; give at least one [[session]]";
-            return Err(self.wrong("the file", message));
-        }
         let mut sessions: Vec<SessionConfig> = Vec::new();
         for (id, table) in (0..=u16::MAX).zip(tables) {
             let place = |key: &str| format!("[[session]] {}, {key}", table.user);
@@ -526,7 +584,9 @@ impl Checker<'_> {
                 let message = format!("no [[account]] is named '{}'", table.account);
                 self.wrong(place("account"), message)
             })?;
-            sessions.push(SessionConfig { id: SessionId(id), user, password, account: account.id });
+            let (id, account) = (SessionId(id), account.id);
+            let latency = self.session_latency(&table.latency, &place)?;
+            sessions.push(SessionConfig { id, user, password, account, latency });
         }
         Ok(sessions)
     }
@@ -544,6 +604,8 @@ impl Checker<'_> {
 
 #[cfg(test)]
 mod tests {
+    use spindle_risk::{Key, OFF, Target};
+
     use super::*;
 
     const GOOD: &str = r#"
@@ -572,8 +634,8 @@ account = "MAKER"
     #[test]
     fn a_good_file_is_taken() {
         let config = Config::parse(GOOD, "venue.toml").expect("a configuration");
-        assert_eq!(config.accounts[0].limits.order_value_max.0, 100_000_000);
-        assert_eq!(config.accounts[0].limits.collar_basis_points, 500);
+        assert_eq!(config.accounts[0].limits.get(Key::OrderValueMax, 0), 100_000_000);
+        assert_eq!(config.accounts[0].limits.get(Key::CollarPercent, 0), 500);
         assert_eq!(config.instruments, ["AAA".parse().unwrap()]);
         assert_eq!(config.engine.first_number, 1);
     }
@@ -582,16 +644,42 @@ account = "MAKER"
     fn complaints_name_place_and_remedy() {
         let cases = [
             ("name = \"SPINDLE\"", "nam = \"SPINDLE\"", "line 3: unknown field `nam`"),
-            ("500", "-5", "line 10: invalid value: integer `-5`"),
-            ("500", "0", "[[account]] MAKER, limits: limit order_size_max is 0"),
-            ("\"10000.00\"", "\"-1\"", "order_value_max: the price is negative"),
-            ("\"10000.00\"", "\"ten\"", "line 11: invalid value"),
-            ("\"5\"", "\"5.123\"", "collar_percent: give a percentage"),
+            ("500", "-5", "line 10: order_size_max: give a whole number"),
+            ("500", "0", "line 10: order_size_max is 0 and would refuse"),
+            ("\"10000.00\"", "\"-1\"", "line 11: order_value_max: it is negative"),
+            ("\"10000.00\"", "\"ten\"", "line 11: order_value_max: give a decimal"),
+            ("\"5\"", "\"5.123\"", "line 12: collar_percent: give at most two"),
             ("\"AAA\"", "\"TOOLONGSYM\"", "number 1, symbol: 'TOOLONGSYM' is not a symbol"),
             ("account = \"MAKER\"", "account = \"X\"", "no [[account]] is named 'X'"),
             ("\"secret\"", "\"with space\"", "maker, password: give 1 to 10 ASCII"),
             ("127.0.0.1:0", "localhost", "ouch_listen: 'localhost' is no address and port"),
             ("SPINDLE", "ELEVENCHARS", "[venue] name: give 1 to 10 ASCII"),
+            ("", "[lockstep]\ntape_listen = 'x'\n", "[lockstep] tape_listen: 'x' is no address"),
+            (
+                "",
+                "[lockstep]\ntape_listen = '127.0.0.1:0'\nsessions = ['x']\n",
+                "[lockstep] sessions: no [[session]] has the user 'x'",
+            ),
+            (
+                "open_orders_max = 10",
+                "open_orders_max = 10\nfees = { maker = '0.00000001' }",
+                "[[account]] MAKER, fees.maker: give an amount for each share",
+            ),
+            (
+                "account = \"MAKER\"",
+                "account = \"MAKER\"\nlatency = { entry = { model = 'log_normal', median_ns = 1, sigma = '9' } }",
+                "[[session]] maker, latency.entry: give sigma from",
+            ),
+            (
+                "account = \"MAKER\"",
+                "account = \"MAKER\"\nlatency = { entry = { model = 'file', path = 'none.txt' } }",
+                "[[session]] maker, latency.entry: none.txt: No such file",
+            ),
+            (
+                "account = \"MAKER\"",
+                "account = \"MAKER\"\nlatency = { entry = { model = 'uniform' } }",
+                "unknown variant `uniform`",
+            ),
         ];
         for (good, bad, expected) in cases {
             let text = GOOD.replacen(good, bad, 1);
@@ -600,6 +688,97 @@ account = "MAKER"
             assert!(complaint.contains(expected), "{complaint} does not contain {expected}");
             assert!(!complaint.contains('\n'), "{complaint:?}");
         }
+    }
+
+    #[test]
+    fn limits_that_are_wrong_are_refused_with_the_line() {
+        let after = |text: &str| format!("{GOOD}{text}");
+        let of_account = |text: &str| GOOD.replacen("open_orders_max = 10", text, 1);
+        let cases = [
+            (of_account(""), "line 8: missing field `open_orders_max`"),
+            (GOOD.replacen("collar_percent = \"5\"", "", 1), "missing field `collar_percent`"),
+            (of_account("open_orders_max = \"10\""), "line 13: open_orders_max: give a whole"),
+            (of_account("open_orders_max = 10\nluld = 1"), "line 14: luld: give true or false"),
+            (
+                of_account("open_orders_max = 10\nbought_quantity_max = 499"),
+                "line 10: order_size_max is above bought_quantity_max",
+            ),
+            (of_account("open_orders_max = 10\norders = 1"), "line 14: unknown field `orders`"),
+            (after("[[limits]]\naccount = \"X\"\n"), "line 19: no [[account]] is named 'X'"),
+            (after("[[limits]]\nsession = \"X\"\n"), "line 19: no [[session]] has the user 'X'"),
+            (after("[[limits]]\nfirm = \"X\"\n"), "line 19: no [[account]] belongs to firm 'X'"),
+            (after("[[limits]]\nposition_max = 1\n"), "line 18: give one of account, session"),
+            (
+                after("[[limits]]\nsession = \"maker\"\nsymbol = \"AAA\"\n"),
+                "line 20: only an account has limits in one",
+            ),
+            (
+                after("[[limits]]\nsession = \"maker\"\ncurrency = \"EUR\"\n"),
+                "line 20: [risk] currencies does not name 'EUR'",
+            ),
+            (
+                after("[[limits]]\nsession = \"maker\"\nduplicate_max = 1\n"),
+                "line 20: duplicate_max needs duplicate_window_ms",
+            ),
+            (after("[risk]\ncurrencies = []\n"), "[risk] currencies: give 1 to 4"),
+            (after("[risk]\ncells_max = 0\n"), "[risk] cells_max: 0 is out of range"),
+        ];
+        for (text, expected) in cases {
+            let complaint = complaint(&text);
+            assert!(complaint.contains(expected), "{complaint} does not contain {expected}");
+            assert!(!complaint.contains('\n'), "{complaint:?}");
+        }
+    }
+
+    #[test]
+    fn limits_are_read_at_every_level() {
+        let text = GOOD.replacen("name = \"MAKER\"", "name = \"MAKER\"\nfirm = \"F\"", 1)
+            + "[risk]\ncurrencies = [\"USD\", \"EUR\"]\n\
+               [[limits]]\nfirm = \"F\"\ncurrency = \"EUR\"\ncredit_max = \"10.00\"\n\
+               [[limits]]\naccount = \"MAKER\"\nsymbol = \"AAA\"\nposition_max = 7\n\
+               [[limits]]\nsession = \"maker\"\nmessage_rate_max = 5\n\
+               [[limits]]\nfirm = \"F\"\nwarn_percent = 50\n";
+        let config = Config::parse(&text, "venue.toml").expect("a configuration");
+        assert_eq!(
+            (config.accounts[0].firm, &*config.risk.firms),
+            (Some(0), &["F".to_owned()][..])
+        );
+        let limits = |target, symbol: Option<&str>| {
+            let symbol = symbol.map(|symbol| symbol.parse().expect("a symbol"));
+            let found = config.risk.limits.iter();
+            let found = found.filter(|one| one.target == target && one.symbol == symbol);
+            found.map(|one| one.limits).collect::<Vec<_>>()
+        };
+        let [firm] = limits(Target::Firm(0), None)[..] else { panic!("one") };
+        assert_eq!(firm.get(Key::CreditMax, 1), 100_000);
+        assert_eq!(firm.get(Key::CreditMax, 0), OFF);
+        assert_eq!(firm.get(Key::WarnPercent, 0), 50);
+        let own = limits(Target::Account(AccountId(0)), Some("AAA"));
+        assert_eq!(own[0].get(Key::PositionMax, 0), 7);
+        assert_eq!(limits(Target::Session(SessionId(0)), None)[0].get(Key::MessageRateMax, 0), 5);
+    }
+
+    #[test]
+    fn fix_sessions_are_numbered_behind_the_others() {
+        let fix = "[fix]\nlisten = \"127.0.0.1:0\"\ncomp_id = \"SPINDLE\"\n[[fix.session]]\n\
+            comp_id = \"CLIENT\"\nversion = \"4.4\"\npassword = \"secret\"\naccount = \"MAKER\"\n\
+            cancel_on = \"loss\"\ngrace_ms = 20\n";
+        let config = Config::parse(&format!("{GOOD}{fix}"), "venue.toml").expect("a configuration");
+        let session = &config.fix.expect("a FIX side").sessions[0];
+        assert_eq!((session.session, session.grace_ns), (SessionId(1), 20_000_000));
+        let cases = [
+            ("\"4.4\"", "\"4.3\"", "unknown variant `4.3`"),
+            ("CLIENT", "A=B", "comp_id: give 1 to 32 visible ASCII characters"),
+            ("\"MAKER\"", "\"X\"", "CLIENT, account: no [[account]] is named 'X'"),
+            ("\"loss\"", "\"death\"", "unknown variant `death`"),
+        ];
+        for (good, bad, expected) in cases {
+            let complaint = complaint(&format!("{GOOD}{}", fix.replacen(good, bad, 1)));
+            assert!(complaint.contains(expected), "{complaint} does not contain {expected}");
+        }
+        let cut = GOOD.find("[[session]]").unwrap();
+        let only_fix = format!("{}{fix}", &GOOD[..cut]);
+        assert!(Config::parse(&only_fix, "venue.toml").is_ok(), "OUCH needs nobody then");
     }
 
     #[test]

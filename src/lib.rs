@@ -1,15 +1,19 @@
 //! The program's own part: command line, configuration and the wiring of threads. Everything that
 //! decides something lives in the crates of the workspace.
 
+pub mod accounting;
 mod commands;
 pub mod config;
 pub mod demo;
 mod exit;
 pub mod feed;
 pub mod health;
+pub mod lockstep;
 pub mod report;
+pub mod risk;
 pub mod runner;
 pub mod shares;
+pub mod statement;
 pub mod tops;
 pub mod venue;
 
@@ -38,6 +42,7 @@ enum Command {
     Replay(commands::Replay),
     Bench(commands::Bench),
     Record(commands::Record),
+    Risk(commands::Risk),
 }
 
 /// Runs the program on the process's own arguments.
@@ -53,6 +58,7 @@ pub fn run() -> ExitCode {
         Command::Replay(command) => command.run(),
         Command::Bench(command) => command.run(),
         Command::Record(command) => command.run(),
+        Command::Risk(command) => command.run(),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

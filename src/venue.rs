@@ -3,21 +3,25 @@
 use std::net::SocketAddr;
 
 use rtrb::{Consumer, RingBuffer};
-use spindle_engine::Engine;
 use spindle_engine::agent::{EngineAgent, TimeSource};
+use spindle_engine::delay::Delayed;
 use spindle_engine::latency::EngineLatency;
+use spindle_engine::{Engine, RiskChange, RiskError};
 use spindle_feed::quarantine::Band;
 use spindle_feed::top::TopReader;
+use spindle_gateway::delay::SessionDelays;
 use spindle_gateway::{
     Gateway, GatewayConfig, GatewayError, GatewayNotice, GatewayStats, ShutdownHandle, SystemClock,
     User,
 };
-use spindle_risk::Gate;
+use spindle_risk::{Cause, Gate, Target};
 use spindle_types::{EventTime, InstrumentId};
 use thiserror::Error;
 
+use crate::accounting::{RecordDesk, StrategyBooks};
 use crate::config::Config;
 use crate::feed::{AnyFeed, FeedError};
+use crate::risk::{RiskDesk, StateError, read_state};
 
 /// Commands that wait between gateway and engine at most. When they do, the gateway stops reading.
 const COMMANDS_MAX: usize = 4_096;
@@ -40,12 +44,24 @@ pub enum VenueError {
     /// The feed.
     #[error("feed: {0}")]
     Feed(#[from] FeedError),
+    /// The limits of the risk gate.
+    #[error("risk: {0}")]
+    Risk(#[from] RiskError),
+    /// Who was stopped is not known.
+    #[error("risk: {0}")]
+    State(#[from] StateError),
 }
+
+/// The engine of a venue: its feed with it, and the strategies' accounts riding along.
+pub type VenueEngine = EngineAgent<AnyFeed, StrategyBooks>;
+
+/// Requests and answers that are under way at once, each, where they take time.
+const UNDER_WAY_MAX: usize = 65_536;
 
 /// The parts of a venue, each to be polled by a thread of the caller's choice.
 pub struct Venue {
     /// The engine with its feed.
-    pub engine: EngineAgent<AnyFeed>,
+    pub engine: VenueEngine,
     /// The gateway.
     pub gateway: Gateway,
     /// The best prices of every book, for any thread.
@@ -54,6 +70,12 @@ pub struct Venue {
     pub notices: Consumer<GatewayNotice>,
     /// Where OUCH is served.
     pub address: SocketAddr,
+    /// Where FIX is served, if it is.
+    pub fix_address: Option<SocketAddr>,
+    /// Asks for how the strategies stand.
+    pub records: RecordDesk,
+    /// Where the operator of the risk gate acts.
+    pub risk: RiskDesk,
     /// Ends the gateway.
     pub shutdown: ShutdownHandle,
     /// Bytes that the engine has taken, once.
@@ -68,37 +90,58 @@ impl Venue {
     pub fn build(config: &Config) -> Result<Self, VenueError> {
         let (commands_in, commands_out) = RingBuffer::new(COMMANDS_MAX);
         let (events_in, events_out) = RingBuffer::new(EVENTS_MAX);
-        let mut gate = Gate::new(config.accounts.len());
-        for account in &config.accounts {
-            // The limits were checked with the configuration.
-            let _ = gate.set_limits(account.id, account.limits);
-        }
-        let (mut engine, tops) = Engine::new(&config.engine, gate);
-        engine.warm_up();
-        let band = config.feed.as_ref().and_then(|feed| feed.quarantine_basis_points);
-        if let Some(width_basis_points) = band {
-            engine.watch(Band { width_basis_points, calm: CALM });
-        }
+        let (mut engine, tops) = engine(config);
         for (id, &symbol) in (1..=u16::MAX).zip(&config.instruments) {
             engine.add_instrument(InstrumentId(id), symbol);
         }
+        let stopped = read_state(config)?;
+        limit(&mut engine, config, &stopped)?;
+        let (risk, port) = RiskDesk::new(config, &stopped);
         let mut gateway =
             Gateway::bind(&gateway_config(config), SystemClock::new(), commands_in, events_out)?;
         let feed = AnyFeed::open(config.feed.as_ref())?;
         let time_source = if config.feed.is_some() { TimeSource::Tape } else { wall_clock() };
         let notices = gateway.notices(NOTICES_MAX);
         let (address, shutdown) = (gateway.local_address(), gateway.shutdown_handle());
+        let fix_address = gateway.fix_address();
         let measure = config.measure;
-        let engine = EngineAgent::new(engine, feed, commands_out, events_in, time_source, measure);
-        let memory_bytes = config.engine.bytes();
-        Ok(Self { engine, gateway, tops, notices, address, shutdown, memory_bytes })
+        let (books, records) = StrategyBooks::new(config);
+        let mut engine = EngineAgent::with_rider(
+            engine,
+            books,
+            feed,
+            commands_out,
+            events_in,
+            time_source,
+            measure,
+        );
+        if config.sessions.iter().any(|session| !session.latency.is_zero()) {
+            let sessions = config.sessions.iter().map(|session| (session.id, &session.latency));
+            let delays = SessionDelays::new(config.latency.seed, sessions);
+            let (ranks, scale) = (config.sessions.len(), config.latency.scale);
+            engine.delay(Delayed::new(Box::new(delays), ranks, UNDER_WAY_MAX, scale));
+        }
+        engine.open_risk_port(port);
+        let memory_bytes = config.engine.bytes() + config.risk.gate.bytes();
+        Ok(Self {
+            engine,
+            gateway,
+            tops,
+            notices,
+            address,
+            fix_address,
+            records,
+            risk,
+            shutdown,
+            memory_bytes,
+        })
     }
 }
 
 /// What a venue has done and how long it took, when it is over.
 pub struct Outcome<'a> {
     /// The engine with its feed.
-    pub engine: &'a EngineAgent<AnyFeed>,
+    pub engine: &'a VenueEngine,
     /// The gateway's counters.
     pub gateway: &'a GatewayStats,
 }
@@ -110,10 +153,42 @@ impl Outcome<'_> {
     }
 }
 
-fn gateway_config(config: &Config) -> GatewayConfig {
+/// The engine of a configuration with its accounts, its memory touched.
+pub(crate) fn engine(config: &Config) -> (Engine, TopReader) {
+    let mut gate = Gate::with(&config.risk.gate);
+    for account in &config.accounts {
+        // Sizes and limits were checked with the configuration.
+        gate.set_account(account.id, account.firm);
+    }
+    let (mut engine, tops) = Engine::new(&config.engine, gate);
+    engine.warm_up();
+    let band = config.feed.as_ref().and_then(|feed| feed.quarantine_basis_points);
+    if let Some(width_basis_points) = band {
+        engine.watch(Band { width_basis_points, calm: CALM });
+    }
+    engine.kill_on_stale(config.risk.kill_on_stale);
+    (engine, tops)
+}
+
+/// Sets all limits of a configuration, and stops whoever was stopped before. The instruments of a
+/// venue without a feed are known by now.
+pub(crate) fn limit(
+    engine: &mut Engine,
+    config: &Config,
+    stopped: &[Target],
+) -> Result<(), RiskError> {
+    let mut changes = config.risk.changes(&config.accounts, config.feed.is_none());
+    let kills = stopped.iter().map(|&target| RiskChange::Kill { target, cause: Cause::Restart });
+    changes.extend(kills);
+    engine.on_risk(EventTime(0), &changes)
+}
+
+/// What the gateway of a configuration is told.
+pub(crate) fn gateway_config(config: &Config) -> GatewayConfig {
     let mut gateway = GatewayConfig::new(config.ouch_listen, &config.name);
     gateway.limits.connections_max = config.connections_max;
     gateway.stamps = config.measure;
+    gateway.fix.clone_from(&config.fix);
     gateway.users = config
         .sessions
         .iter()

@@ -7,7 +7,10 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use spindle_engine::command::OrderSide;
-use spindle_gateway::client::{ClientEvent, Disconnect, Login, NewOrder, OuchClient};
+use spindle_gateway::client::{
+    ClientEvent, Disconnect, FixClient, FixEvent, FixLogin, FixOrder, Login, NewOrder, OuchClient,
+};
+use spindle_gateway::fix::Version;
 use spindle_gateway::ouch::outbound::Message;
 use spindle_types::{Price, Quantity, Symbol};
 
@@ -15,6 +18,7 @@ use spindle_types::{Price, Quantity, Symbol};
 struct Venue {
     process: Child,
     address: SocketAddr,
+    fix: SocketAddr,
     log: BufReader<std::process::ChildStderr>,
 }
 
@@ -25,7 +29,8 @@ impl Venue {
         let text = std::fs::read_to_string(example).expect("the example");
         let folder = tempfile::tempdir().expect("a folder");
         let config = folder.path().join("venue.toml");
-        let text = text.replacen("127.0.0.1:8401", "127.0.0.1:0", 1);
+        let text = text.replace("127.0.0.1:8401", "127.0.0.1:0");
+        let text = text.replace("127.0.0.1:8402", "127.0.0.1:0");
         std::fs::write(&config, text).expect("a file");
         let mut process = Command::new(env!("CARGO_BIN_EXE_spindle"))
             .args(["run", "--config"])
@@ -35,14 +40,17 @@ impl Venue {
             .spawn()
             .expect("the program runs");
         let mut log = BufReader::new(process.stderr.take().expect("a pipe"));
-        let address = loop {
+        let mut listening = |what: &str| loop {
             let mut line = String::new();
             assert!(log.read_line(&mut line).expect("a line") > 0, "the venue ended");
-            if let Some(address) = line.trim().strip_prefix("ouch: listening on ") {
+            if let Some(rest) = line.trim().strip_prefix(what) {
+                let address = rest.split(';').next().unwrap_or_default();
                 break address.parse().expect("an address");
             }
         };
-        Self { process, address, log }
+        let address = listening("ouch: listening on ");
+        let fix = listening("fix: listening on ");
+        Self { process, address, fix, log }
     }
 
     fn connect(&self, user: &str, password: &str) -> OuchClient {
@@ -149,4 +157,40 @@ fn a_wrong_password_is_refused_and_said() {
     let line = log.lines().find(|line| line.contains("MAKER1") || line.contains("maker1"));
     println!("{line:?}");
     assert!(line.is_some_and(|line| line.contains("refused")), "{log}");
+}
+
+#[test]
+fn a_fix_client_trades_with_an_ouch_client() {
+    let venue = Venue::start();
+    let login = FixLogin::new(Version::Fix44, "MAKER", "SPINDLE").with("maker", "quote");
+    let mut maker = FixClient::connect(venue.fix, login.clone()).expect("a connection");
+    let wrong = FixClient::connect(venue.fix, login.with("maker", "wrong"));
+    assert!(wrong.is_err(), "a wrong password is refused");
+    let mut taker = venue.connect("taker1", "take");
+    let (side, symbol) = (OrderSide::Sell, "NVDA".parse().expect("a symbol"));
+    let order = FixOrder::limit(side, Quantity(300), symbol, Price(1_500_000));
+    let id = maker.enter(&order).expect("sent");
+    let mut reports = Vec::new();
+    let until = |maker: &mut FixClient, reports: &mut Vec<(char, u32)>, count: usize| {
+        while reports.len() < count {
+            maker.poll(&mut |event| match event {
+                FixEvent::Report(report) => {
+                    assert!(report.id.is_some());
+                    reports.push((char::from(report.exec_type), report.open.0));
+                }
+                other => panic!("{other:?}"),
+            });
+        }
+    };
+    until(&mut maker, &mut reports, 1);
+    taker.enter(&limit(OrderSide::Buy, 100, "NVDA", 1_500_000)).expect("sent");
+    until(&mut maker, &mut reports, 2);
+    maker.cancel(id, side, symbol).expect("sent");
+    until(&mut maker, &mut reports, 3);
+    assert_eq!(reports, [('0', 300), ('F', 200), ('4', 0)]);
+    let (_, log) = venue.end();
+    assert!(
+        log.contains("MAKER logged in") && log.contains("unknown CompIDs or wrong credentials")
+    );
+    assert!(!log.contains("quote"), "a password is never told");
 }

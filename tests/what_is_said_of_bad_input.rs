@@ -111,6 +111,7 @@ fn ports_that_are_taken() {
     let feed = format!("[feed]\n[[feed.line]]\naddress = \"{taken}\"\n\n[gateway]");
     let config = example(folder, "udp.toml", "[gateway]", &feed);
     let text = fs::read_to_string(&config).expect("the file");
-    fs::write(&config, text.replacen("127.0.0.1:8401", "127.0.0.1:0", 1)).expect("a file");
+    let text = text.replace("127.0.0.1:8401", "127.0.0.1:0");
+    fs::write(&config, text.replace("127.0.0.1:8402", "127.0.0.1:0")).expect("a file");
     refused(&["run", "--config", &config], 2, &taken);
 }

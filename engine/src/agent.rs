@@ -12,13 +12,17 @@ use quanta::Clock;
 use rtrb::{Consumer, Producer};
 use spindle_feed::itch::DecodeError;
 use spindle_feed::moldudp64;
+use spindle_risk::Notice;
 use spindle_types::{Agent, EventTime, ReceiveTime, Sequence};
 
 use crate::command::Command;
+use crate::delay::Delayed;
 use crate::engine::Engine;
 use crate::event::Event;
 use crate::latency::EngineLatency;
 use crate::probe::{Probe, Step};
+use crate::rider::Rider;
+use crate::risk::{RiskChange, RiskError};
 
 /// Commands that one turn takes at most, so that a flood of orders cannot starve the feed.
 pub const COMMANDS_PER_TURN: usize = 64;
@@ -26,6 +30,29 @@ pub const COMMANDS_PER_TURN: usize = 64;
 /// Turns that a full ring is waited for in the middle of a packet, which cannot be put back. After
 /// that the rest of the packet counts as lost, and the books are stale; events are still kept.
 const WAITS_MAX: u32 = 1_000_000;
+
+/// Changes of the risk gate on their way to the engine, and back with its answer.
+#[derive(Debug)]
+pub struct RiskInput {
+    /// What whoever asks knows it by.
+    pub number: u64,
+    /// All of them are made, or none.
+    pub changes: Box<[RiskChange]>,
+    /// Why they were not made; what is written here on the way in does not matter.
+    pub answer: Result<(), RiskError>,
+}
+
+/// The engine's ends of the rings to the operator of its risk gate.
+#[derive(Debug)]
+pub struct RiskPort {
+    /// Changes that come. As many answers as inputs must have room.
+    pub inputs: Consumer<RiskInput>,
+    /// The same, answered.
+    pub answers: Producer<RiskInput>,
+    /// What the operator is told; while there is no room it waits in the gate, which counts what it
+    /// has no room for either.
+    pub notices: Producer<Notice>,
+}
 
 /// Where market messages come from.
 pub trait MarketFeed: Send {
@@ -96,16 +123,20 @@ pub struct FeedCounters {
     pub ended: bool,
 }
 
-/// The engine with its feed and its rings.
-pub struct EngineAgent<F> {
+/// The engine with its feed, its rings, and who rides along.
+pub struct EngineAgent<F, R = ()> {
     feed: F,
-    core: Core,
+    core: Core<R>,
     commands: Consumer<Command>,
+    risk: Option<RiskPort>,
 }
 
 /// What one input needs besides the input: kept apart from the feed, which is polled with it.
-struct Core {
+struct Core<R> {
     engine: Engine,
+    rider: R,
+    /// The ways to the venue and back, where they take time.
+    delayed: Option<Box<Delayed>>,
     events: Producer<Event>,
     clock: Clock,
     time_source: TimeSource,
@@ -128,8 +159,25 @@ impl<F: MarketFeed> EngineAgent<F> {
         time_source: TimeSource,
         measure: bool,
     ) -> Self {
+        Self::with_rider(engine, (), feed, commands, events, time_source, measure)
+    }
+}
+
+impl<F: MarketFeed, R: Rider> EngineAgent<F, R> {
+    /// As [`EngineAgent::new`], with somebody who rides along.
+    pub fn with_rider(
+        engine: Engine,
+        rider: R,
+        feed: F,
+        commands: Consumer<Command>,
+        events: Producer<Event>,
+        time_source: TimeSource,
+        measure: bool,
+    ) -> Self {
         let core = Core {
             engine,
+            rider,
+            delayed: None,
             events,
             clock: Clock::new(),
             time_source,
@@ -139,12 +187,64 @@ impl<F: MarketFeed> EngineAgent<F> {
             last: 0,
             position: Arc::default(),
         };
-        Self { feed, core, commands }
+        Self { feed, core, commands, risk: None }
+    }
+
+    /// From now on changes of the risk gate come through this port, one each turn and before any
+    /// command, and its operator is told.
+    pub fn open_risk_port(&mut self, port: RiskPort) {
+        self.risk = Some(port);
+    }
+
+    /// Takes one change of the gate, and hands on what its operator is told.
+    fn poll_risk(&mut self) -> usize {
+        let Some(port) = &mut self.risk else {
+            return 0;
+        };
+        let engine = &mut self.core.engine;
+        let mut taken = 0;
+        if engine.has_room()
+            && port.answers.slots() > 0
+            && let Ok(mut input) = port.inputs.pop()
+        {
+            let time = match self.core.time_source {
+                TimeSource::Tape => engine.time(),
+                TimeSource::Wall { ticks, time } => {
+                    let since = self.core.clock.delta_as_nanos(ticks, self.core.clock.raw());
+                    EventTime(time.0 + since)
+                }
+            };
+            input.answer = engine.on_risk(time, &input.changes);
+            // Memory of the input goes back with it: nothing is freed on this thread.
+            let _ = port.answers.push(input);
+            taken = 1;
+        }
+        while port.notices.slots() > 0
+            && let Some(notice) = engine.next_notice()
+        {
+            let _ = port.notices.push(notice);
+        }
+        taken
+    }
+
+    /// From now on requests and answers take time.
+    pub fn delay(&mut self, delayed: Delayed) {
+        self.core.delayed = Some(Box::new(delayed));
+    }
+
+    /// Answers that were handed on before their time because too many were under way.
+    pub fn hurried(&self) -> u64 {
+        self.core.delayed.as_ref().map_or(0, |delayed| delayed.hurried)
     }
 
     /// The engine.
     pub fn engine(&self) -> &Engine {
         &self.core.engine
+    }
+
+    /// Who rides along.
+    pub fn rider(&self) -> &R {
+        &self.core.rider
     }
 
     /// The number of the last market message that was applied or given up, told once a turn to
@@ -163,6 +263,11 @@ impl<F: MarketFeed> EngineAgent<F> {
         &self.feed
     }
 
+    /// The feed, for whoever steps an agent by hand.
+    pub fn feed_mut(&mut self) -> &mut F {
+        &mut self.feed
+    }
+
     /// Where time went.
     pub fn latency(&self) -> &EngineLatency {
         &self.core.latency
@@ -176,7 +281,7 @@ impl<F: MarketFeed> EngineAgent<F> {
     fn poll_commands(&mut self) -> usize {
         let mut taken = 0;
         while taken < COMMANDS_PER_TURN
-            && self.core.engine.has_room()
+            && self.core.takes_commands()
             && let Ok(command) = self.commands.pop()
         {
             self.core.command(command);
@@ -186,9 +291,14 @@ impl<F: MarketFeed> EngineAgent<F> {
     }
 }
 
-impl<F: MarketFeed> Agent for EngineAgent<F> {
+impl<F: MarketFeed, R: Rider> Agent for EngineAgent<F, R> {
     fn name(&self) -> &str {
         "engine"
+    }
+
+    /// The books of shares do not balance: whoever owns the engine says so, and the run is over.
+    fn is_done(&self) -> bool {
+        self.core.engine.imbalance().is_some()
     }
 
     fn poll(&mut self) -> usize {
@@ -196,34 +306,154 @@ impl<F: MarketFeed> Agent for EngineAgent<F> {
         if !self.core.engine.outbox().is_empty() {
             return 0;
         }
+        let risk = self.poll_risk();
         let commands = self.poll_commands();
         let packets = self.feed.poll(&mut self.core);
+        if self.core.delayed.is_some() {
+            self.core.arrive(self.core.now());
+        }
+        self.core.rider.turn(&self.core.engine);
         if packets > 0 {
             // Relaxed: the number stands for itself; no other memory is read on its strength.
             self.core.position.store(self.core.feed.last_sequence, Ordering::Relaxed);
         }
-        commands + packets
+        risk + commands + packets
     }
 }
 
-impl Core {
-    fn command(&mut self, mut command: Command) {
+impl<R: Rider> Core<R> {
+    /// Whether a command can be taken from the ring.
+    #[inline]
+    fn takes_commands(&self) -> bool {
+        match &self.delayed {
+            None => self.engine.has_room(),
+            Some(delayed) => !delayed.commands.is_full(),
+        }
+    }
+
+    fn command(&mut self, command: Command) {
         let now = if self.measure { self.clock.raw() } else { 0 };
-        command.time = match self.time_source {
+        if self.measure {
+            self.latency.ring_in.record(self.clock.delta_as_nanos(command.queued, now));
+        }
+        if self.delayed.is_some() {
+            return self.send(command);
+        }
+        let time = match self.time_source {
             TimeSource::Tape => self.engine.time(),
             TimeSource::Wall { ticks, time } => {
                 let now = if self.measure { now } else { self.clock.raw() };
                 EventTime(time.0 + self.clock.delta_as_nanos(ticks, now))
             }
         };
+        self.apply(command, time, now);
+    }
+
+    fn apply(&mut self, mut command: Command, time: EventTime, now: u64) {
+        command.time = time;
         if self.measure {
-            self.latency.ring_in.record(self.clock.delta_as_nanos(command.queued, now));
             let mut steps = Steps { clock: &self.clock, latency: &mut self.latency, last: now };
             self.engine.on_command(&command, &mut steps);
         } else {
             self.engine.on_command(&command, &mut ());
         }
         self.hand_on();
+    }
+
+    /// The time by which delays are measured: the tape's, after its end the end of time, or this
+    /// machine's.
+    fn now(&self) -> EventTime {
+        let scales = self.delayed.as_ref().is_some_and(|delayed| delayed.scales);
+        match self.time_source {
+            TimeSource::Tape if scales && self.feed.ended => EventTime(u64::MAX),
+            TimeSource::Tape if scales => self.engine.time(),
+            TimeSource::Tape => EventTime(self.clock.delta_as_nanos(0, self.clock.raw())),
+            TimeSource::Wall { ticks, time } => {
+                EventTime(time.0 + self.clock.delta_as_nanos(ticks, self.clock.raw()))
+            }
+        }
+    }
+
+    /// Sends a command on its way; there is room.
+    #[cold]
+    fn send(&mut self, command: Command) {
+        let now = self.now();
+        if let Some(delayed) = &mut self.delayed {
+            let (lane, delay) =
+                (delayed.delays.rank(command.session), delayed.delays.of_command(&command));
+            let now = if now.0 == u64::MAX { self.engine.time() } else { now };
+            let sent = delayed.commands.send(lane, now, delay, command);
+            debug_assert!(sent.is_ok(), "room was asked for");
+        }
+        self.arrive(now);
+    }
+
+    /// Applies the commands that have arrived by now, each at its own time.
+    #[cold]
+    fn arrive(&mut self, now: EventTime) {
+        while self.engine.has_room()
+            && let Some(delayed) = &mut self.delayed
+            && let Some((due, command)) = delayed.commands.receive(now)
+        {
+            let tape = matches!(self.time_source, TimeSource::Tape);
+            let time = match tape && !delayed.scales {
+                true => self.engine.time(),
+                false => due.max(self.engine.time()),
+            };
+            let ticks = if self.measure { self.clock.raw() } else { 0 };
+            self.apply(command, time, ticks);
+        }
+        self.hand_on();
+    }
+
+    /// Time moves on with the message that comes next.
+    #[inline]
+    fn time_passes(&mut self, message: &[u8]) {
+        if !R::WATCHES && self.delayed.is_none() {
+            return;
+        }
+        if let Some(bytes) = message.get(5..11).and_then(|bytes| bytes.first_chunk::<6>()) {
+            let [a, b, c, d, e, f] = *bytes;
+            let time = EventTime(u64::from_be_bytes([0, 0, a, b, c, d, e, f]));
+            if self.delayed.as_ref().is_some_and(|delayed| delayed.scales) {
+                self.arrive(time);
+            }
+            self.rider.time(&self.engine, time);
+        }
+    }
+
+    /// Sends the outbox's events on their way, and hands on those that have arrived.
+    #[cold]
+    fn hand_on_delayed(&mut self) {
+        let now = self.now();
+        let Some(delayed) = &mut self.delayed else {
+            return;
+        };
+        let mut sent = 0;
+        for event in self.engine.outbox() {
+            if delayed.answers.is_full() {
+                // The oldest makes room, before its time, where the ring takes it.
+                if self.events.is_full() {
+                    break;
+                }
+                if let Some((_, event)) = delayed.answers.receive(EventTime(u64::MAX)) {
+                    delayed.hurried += 1;
+                    let _ = self.events.push(event);
+                }
+            }
+            self.rider.event(&self.engine, event);
+            let (lane, delay) =
+                (delayed.delays.rank(event.session), delayed.delays.of_event(event));
+            let from = if now.0 == u64::MAX { event.time } else { now };
+            sent += usize::from(delayed.answers.send(lane, from, delay, *event).is_ok());
+        }
+        self.engine.forget_events(sent);
+        while !self.events.is_full()
+            && let Some((_, event)) = delayed.answers.receive(now)
+        {
+            let queued = if self.measure { self.clock.raw() } else { 0 };
+            let _ = self.events.push(Event { queued, ..event });
+        }
     }
 
     /// Waits for the gateway to make room, and says whether it did.
@@ -242,12 +472,20 @@ impl Core {
     /// Moves events from the outbox into the ring, as far as it has room.
     #[inline]
     fn hand_on(&mut self) {
+        if self.delayed.is_some() {
+            return self.hand_on_delayed();
+        }
         let waiting = self.engine.outbox();
         if waiting.is_empty() {
             return;
         }
         let queued = if self.measure { self.clock.raw() } else { 0 };
         let count = waiting.len().min(self.events.slots());
+        if R::WATCHES {
+            for event in &waiting[..count] {
+                self.rider.event(&self.engine, event);
+            }
+        }
         if let Ok(chunk) = self.events.write_chunk_uninit(count) {
             let stamped = waiting.iter().take(count).map(|event| Event { queued, ..*event });
             chunk.fill_from_iter(stamped);
@@ -256,7 +494,7 @@ impl Core {
     }
 }
 
-impl MarketSink for Core {
+impl<R: Rider> MarketSink for Core<R> {
     fn packet(&mut self, received: ReceiveTime, datagram: &[u8]) {
         self.feed.packets += 1;
         if self.measure {
@@ -272,6 +510,7 @@ impl MarketSink for Core {
     #[inline]
     fn message(&mut self, sequence: Sequence, bytes: &[u8]) {
         self.feed.last_sequence = sequence.0;
+        self.time_passes(bytes);
         if !self.engine.has_room() && !self.wait_for_room() {
             return self.lost(sequence, 1);
         }

@@ -2,6 +2,7 @@
 
 use spindle_feed::event::Phase;
 use spindle_feed::quarantine::{Band, Quarantine, Verdict};
+use spindle_feed::state::{InstrumentState, MarketCenter, WholeState};
 use spindle_feed::top::{TopOfBook, TopReader, TopState, TopWriter, top_table};
 use spindle_risk::Gate;
 use spindle_types::{
@@ -11,8 +12,9 @@ use spindle_types::{
 
 use crate::book::{Best, Books, Capacity};
 use crate::command::{AccountSettings, InstrumentSettings, TradingPhase};
-use crate::event::{Event, Outcome};
+use crate::event::{Change, Event, Outcome};
 use crate::instruments::Instruments;
+use crate::ledger::{Imbalance, Row};
 use crate::matching::{Extras, TAPE_FILLS_MAX};
 use crate::own::OwnOrders;
 
@@ -40,7 +42,11 @@ impl EngineConfig {
             + Extras::bytes(self.own_orders, instruments)
             + self.outbox() * size_of::<Event>()
             + instruments
-                * (size_of::<crate::instruments::Instrument>() + size_of::<Divergence>() + 8 + 64)
+                * (size_of::<crate::instruments::Instrument>()
+                    + size_of::<InstrumentState>()
+                    + size_of::<Row>()
+                    + 8
+                    + 64)
     }
 
     /// Events for which there is room: more than one input can cause, see [`Engine::has_room`].
@@ -54,16 +60,19 @@ impl EngineConfig {
 pub struct Counters {
     /// Market messages.
     pub market_messages: u64,
-    /// Market messages that name an order which the book does not have.
+    /// Market messages that name an order which the book does not have: that book is then stale.
     pub unknown_references: u64,
     /// Market messages that add an order under a reference that lives or that no venue gives, or
     /// without shares: that book is then stale.
     pub duplicate_references: u64,
-    /// Executions and cancels of more shares than the order had; it is taken out.
+    /// Executions and cancels of more shares than the order had; it is taken out, and that book is
+    /// then stale.
     pub excess_reductions: u64,
     /// Adds that found a table full, or an instrument number beyond the capacity: that book is then
     /// stale.
     pub beyond_capacity: u64,
+    /// Changes of state that found no room to be told.
+    pub untold: u64,
     /// Times that an instrument went into quarantine because its market was absurd.
     pub quarantines: u64,
     /// Commands of strategies.
@@ -78,50 +87,6 @@ pub struct Counters {
     pub executed_shares: u64,
 }
 
-/// Shares by which the run has left the tape, of one instrument or summed over several.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Divergence {
-    /// Shares of market orders that strategies took: rule 1, and in auctions.
-    pub taken: u64,
-    /// Shares that market orders which arrived sold to strategies or bought from them: rule 3.
-    pub met: u64,
-    /// Shares that strategies' orders were given in front of an order that the tape executed:
-    /// rule 4.
-    pub ahead: u64,
-    /// Shares that strategies' orders were given because of hidden trades: rule 5.
-    pub hidden: u64,
-    /// Shares that the tape executed or cancelled although strategies had them: taken or met.
-    pub displaced: u64,
-    /// Shares that strategies had of orders whose session of the feed is over.
-    pub void: u64,
-}
-
-impl Divergence {
-    /// Shares that strategies' orders were given in front of what the tape did.
-    pub const fn filled_ahead(&self) -> u64 {
-        self.met + self.ahead + self.hidden
-    }
-
-    /// Shares that strategies have of market orders which still stand. [`Engine::check`] holds this
-    /// against the books.
-    pub const fn standing(&self) -> u64 {
-        (self.taken + self.met).saturating_sub(self.displaced + self.void)
-    }
-
-    /// Both summed.
-    #[must_use]
-    pub const fn plus(&self, other: &Self) -> Self {
-        Self {
-            taken: self.taken + other.taken,
-            met: self.met + other.met,
-            ahead: self.ahead + other.ahead,
-            hidden: self.hidden + other.hidden,
-            displaced: self.displaced + other.displaced,
-            void: self.void + other.void,
-        }
-    }
-}
-
 /// The engine. It asks no clock, draws no random number and reads no file: the same inputs give the
 /// same events.
 #[derive(Debug)]
@@ -133,16 +98,22 @@ pub struct Engine {
     pub(crate) gate: Gate,
     pub(crate) tops: TopWriter,
     pub(crate) outbox: Vec<Event>,
-    outbox_max: usize,
+    pub(crate) outbox_max: usize,
     pub(crate) counters: Counters,
-    divergence: Box<[Divergence]>,
+    pub(crate) ledgers: Box<[Row]>,
+    pub(crate) imbalance: Option<Imbalance>,
     pub(crate) time: EventTime,
     pub(crate) market_sequence: Sequence,
     pub(crate) phase: Option<Phase>,
+    pub(crate) whole: WholeState,
+    /// Whose operational halts count here.
+    pub(crate) center: MarketCenter,
     /// Whether market messages are missing and awaited.
     pub(crate) gap_open: bool,
     /// Whether nothing has come from the market for too long.
     pub(crate) feed_silent: bool,
+    /// Whether everybody is stopped when the feed is silent or loses messages.
+    pub(crate) kills_on_stale: bool,
     quarantine: Option<Quarantine>,
     sequence: u64,
     next_reference: u64,
@@ -170,8 +141,9 @@ impl Address {
 
 impl Engine {
     /// An engine whose accounts and limits are those of `gate`, and a reader of its tops of book.
-    pub fn new(config: &EngineConfig, gate: Gate) -> (Self, TopReader) {
+    pub fn new(config: &EngineConfig, mut gate: Gate) -> (Self, TopReader) {
         let capacity = config.capacity.clamped();
+        gate.fit_instruments(capacity.instruments);
         let (tops, reader) = top_table(capacity.instruments);
         let outbox_max = config.outbox();
         let engine = Self {
@@ -184,12 +156,16 @@ impl Engine {
             outbox: Vec::with_capacity(outbox_max),
             outbox_max,
             counters: Counters::default(),
-            divergence: vec![Divergence::default(); capacity.instruments].into_boxed_slice(),
+            ledgers: vec![Row::default(); capacity.instruments].into_boxed_slice(),
+            imbalance: None,
             time: EventTime(0),
             market_sequence: Sequence(0),
             phase: None,
+            whole: WholeState::default(),
+            center: MarketCenter::default(),
             gap_open: false,
             feed_silent: false,
+            kills_on_stale: false,
             quarantine: None,
             sequence: 0,
             next_reference: config.first_number,
@@ -214,8 +190,10 @@ impl Engine {
     /// Makes an instrument known, for a venue without a feed. False where the number is 0 or
     /// beyond the capacity.
     pub fn add_instrument(&mut self, instrument: InstrumentId, symbol: Symbol) -> bool {
+        self.begin_book(instrument);
         let learnt = self.instruments.learn(instrument, symbol);
         if learnt {
+            self.gate.learn(instrument, symbol);
             self.publish(instrument);
         }
         learnt
@@ -293,29 +271,6 @@ impl Engine {
         &self.counters
     }
 
-    /// By how many shares the run has left the tape, over all instruments. Walks them.
-    pub fn divergence(&self) -> Divergence {
-        self.divergence.iter().fold(Divergence::default(), |sum, one| sum.plus(one))
-    }
-
-    /// By how many shares the run has left the tape in one instrument.
-    pub fn divergence_of(&self, instrument: InstrumentId) -> Divergence {
-        self.divergence.get(instrument.index()).copied().unwrap_or_default()
-    }
-
-    /// The ledger of an instrument that has orders.
-    #[inline]
-    pub(crate) fn ledger(&mut self, instrument: InstrumentId) -> &mut Divergence {
-        &mut self.divergence[instrument.index()]
-    }
-
-    /// The market's orders are gone, and what strategies have of them with them.
-    pub(crate) fn void_ledgers(&mut self) {
-        for ledger in &mut self.divergence {
-            ledger.void += ledger.standing();
-        }
-    }
-
     /// Strategies' orders that are open.
     pub fn own_orders(&self) -> usize {
         self.own.live()
@@ -352,7 +307,7 @@ impl Engine {
     /// market adds to a level or takes from it. The other side and the state stay as they are.
     #[inline(always)]
     pub(crate) fn publish_side(&mut self, instrument: InstrumentId, side: Side) {
-        if self.books.any_taken() | self.quarantine.is_some() {
+        if self.books.any_taken(instrument) || self.quarantine.is_some() {
             // The state may change with the price, or which level is the best that can be traded
             // against, on both sides.
             return self.publish(instrument);
@@ -368,7 +323,9 @@ impl Engine {
             && let Some(known) = self.instruments.get_mut(instrument)
         {
             known.quarantined = verdict != Verdict::Released;
-            self.counters.quarantines += u64::from(known.quarantined);
+            let entered = known.quarantined;
+            self.counters.quarantines += u64::from(entered);
+            self.announce_at(instrument, Change::Quarantine { entered });
         }
     }
 
@@ -402,8 +359,10 @@ impl Engine {
     pub(crate) fn forget_anchor(&mut self, instrument: InstrumentId) {
         if let Some(quarantine) = &mut self.quarantine {
             quarantine.reset(instrument, None);
-            if let Some(known) = self.instruments.get_mut(instrument) {
-                known.quarantined = false;
+            if let Some(known) = self.instruments.get_mut(instrument)
+                && std::mem::take(&mut known.quarantined)
+            {
+                self.announce_at(instrument, Change::Quarantine { entered: false });
             }
         }
     }
@@ -423,12 +382,6 @@ impl Engine {
         } else {
             self.instruments.get(instrument).top_state()
         }
-    }
-
-    /// Whether the venue takes no more orders today.
-    #[inline]
-    pub(crate) fn is_closed(&self) -> bool {
-        matches!(self.phase, Some(Phase::EndOfSystemHours | Phase::EndOfMessages))
     }
 
     /// Writes an event. The outbox has room: the duty cycle asks [`Engine::has_room`] before an

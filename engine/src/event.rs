@@ -1,5 +1,7 @@
 //! What the engine answers: the plain values that travel from it to a gateway.
 
+use spindle_feed::event::{Cross, Phase, TradingState};
+use spindle_feed::state::{Imbalance, Reason, StateChange};
 use spindle_risk::Check;
 use spindle_types::{
     AccountId, EventTime, MatchNumber, OrderReference, OrderToken, Price, Quantity, SessionId,
@@ -64,6 +66,17 @@ pub enum Outcome {
         /// What the client wrote.
         attributes: Attributes,
     },
+    /// What a check of an order found: nothing has changed.
+    Checked {
+        /// Why the order would be refused; `None` where it would be accepted.
+        refused: Option<RejectReason>,
+        /// What would have been allowed, in the reason's unit; 0 where it has none. Where the order would be accepted,
+        /// 0.
+        limit: u64,
+        /// What was asked, in the reason's unit; 0 where it has none. Where the order would be
+        /// accepted, the price at which each share would be valued.
+        observed: u64,
+    },
     /// The original is gone and this order, under its new token, stands instead.
     Replaced {
         /// The session's number for the original.
@@ -109,6 +122,8 @@ pub enum Outcome {
         /// that the tape executed, or that it was paired with in an auction. `None` between two
         /// strategies, and for a hidden trade, of which the tape names no order.
         tape: Option<OrderReference>,
+        /// What the execution rests on.
+        basis: Basis,
     },
     /// A stop was elected and now enters as a new order would.
     Triggered,
@@ -134,6 +149,21 @@ pub enum Outcome {
         /// Price, shares and what stays unmatched.
         figures: Figures,
     },
+    /// To everybody: what the tape says its next cross would give. Told where strategies' orders wait
+    /// for that cross.
+    TapeImbalance {
+        /// The instrument.
+        symbol: Symbol,
+        /// What it would give.
+        imbalance: Imbalance,
+    },
+    /// To everybody: a state has changed, of an instrument or of the whole market.
+    State {
+        /// The instrument; blank where it is the whole market.
+        symbol: Symbol,
+        /// What has changed.
+        change: Change,
+    },
     /// A cancel that did nothing: the order is unknown or no longer open, or the cancel takes
     /// nothing off. OUCH says nothing in this case, FIX sends OrderCancelReject.
     CancelRejected,
@@ -150,7 +180,86 @@ impl Outcome {
     /// Whether this is told to everybody: session, account and token of the event then mean nobody.
     #[inline]
     pub const fn is_public(&self) -> bool {
-        matches!(self, Self::Indicative { .. } | Self::Auction { .. })
+        matches!(
+            self,
+            Self::Indicative { .. }
+                | Self::Auction { .. }
+                | Self::TapeImbalance { .. }
+                | Self::State { .. }
+        )
+    }
+}
+
+/// What an execution rests on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Basis {
+    /// Orders that stood or came in sight: of strategies, or the tape's displayed queue.
+    #[default]
+    Queue,
+    /// The assumption that a hidden trade of the tape would have met the order first.
+    Hidden,
+    /// The assumption that the order would have had its place in this cross of the tape.
+    Cross(Cross),
+}
+
+impl Basis {
+    /// Whether it is an assumption.
+    pub const fn is_assumed(self) -> bool {
+        !matches!(self, Self::Queue)
+    }
+}
+
+/// A state that has changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// Whether the tape trades an instrument.
+    Trading {
+        /// The state.
+        state: TradingState,
+        /// Why, where the tape says.
+        reason: Reason,
+    },
+    /// Another state that the tape tells of an instrument or of the whole market.
+    Tape(StateChange),
+    /// The phase of the tape's day.
+    Day(Phase),
+    /// The book of an instrument, or of all where no symbol is told, is not known to be the
+    /// market's any more: orders are refused, and what stands is neither filled nor lost.
+    Stale(StaleCause),
+    /// The instrument's market has become absurd, or is sound again: see
+    /// [`Engine::watch`](crate::Engine::watch).
+    Quarantine {
+        /// Whether it is absurd.
+        entered: bool,
+    },
+}
+
+/// Why a book is not known to be the market's any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum StaleCause {
+    /// The tape did something with an order that it never showed.
+    UnknownOrder,
+    /// The tape took more shares off an order than it had shown of it: it had more than was seen.
+    Excess,
+    /// The tape added an order under a reference that lives or that no venue gives, or without
+    /// shares.
+    Duplicate,
+    /// A table of this venue is full.
+    Capacity,
+    /// Messages were lost.
+    Loss,
+}
+
+impl StaleCause {
+    /// The name in logs, tables and scenarios.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::UnknownOrder => "unknown_order",
+            Self::Excess => "excess",
+            Self::Duplicate => "duplicate",
+            Self::Capacity => "capacity",
+            Self::Loss => "loss",
+        }
     }
 }
 
@@ -194,6 +303,34 @@ impl Auction {
     }
 }
 
+/// Why an instrument does not enter a phase.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PhaseRefusal {
+    /// The tape's day is over.
+    Closed,
+    /// The book has a gap: what it shows is not the market.
+    Stale,
+    /// The tape does not trade the instrument.
+    Halted,
+    /// The venue's own market centre has stopped trading it.
+    OperationalHalt,
+    /// The auction's price would lie outside the tape's collar.
+    OutsideCollar,
+}
+
+impl PhaseRefusal {
+    /// The name in logs, tables and scenarios.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Closed => "closed",
+            Self::Stale => "stale",
+            Self::Halted => "halted",
+            Self::OperationalHalt => "operational_halt",
+            Self::OutsideCollar => "outside_collar",
+        }
+    }
+}
+
 /// Whether an order added liquidity to the book or removed it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Liquidity {
@@ -232,6 +369,10 @@ pub enum CancelReason {
     AuctionOver,
     /// A mass cancel meant it.
     MassCancel,
+    /// Its account, session or firm was stopped, or everybody was.
+    Killed,
+    /// A stop that was triggered does not pass this check of the risk gate.
+    Risk(Check),
 }
 
 impl CancelReason {
@@ -251,6 +392,8 @@ impl CancelReason {
             Self::Expired => "expired",
             Self::AuctionOver => "auction_over",
             Self::MassCancel => "mass_cancel",
+            Self::Killed => "killed",
+            Self::Risk(check) => check.name(),
         }
     }
 }
@@ -296,6 +439,11 @@ pub enum RejectReason {
     UnknownInstrument,
     /// The instrument is halted or paused.
     Halted,
+    /// The venue's own market centre has stopped trading the instrument.
+    OperationalHalt,
+    /// A short sale in an instrument whose short sales are restricted: limit is the best bid, above
+    /// which it must be priced, observed its own limit, 0 where it has none.
+    ShortSale,
     /// The instrument's book has a gap: what it shows is not the market.
     Stale,
     /// The instrument's market is absurd: crossed, or far from where it was a moment ago.
@@ -348,6 +496,8 @@ impl RejectReason {
         match self {
             Self::UnknownInstrument => "unknown_instrument",
             Self::Halted => "halted",
+            Self::OperationalHalt => "operational_halt",
+            Self::ShortSale => "short_sale",
             Self::Stale => "stale",
             Self::Quarantined => "quarantined",
             Self::Closed => "closed",

@@ -1,8 +1,9 @@
 //! The instruments of one engine: what is known of each, and how a symbol finds its own.
 
 use spindle_feed::event::TradingState;
+use spindle_feed::state::{Crosses, InstrumentState, ShortSale};
 use spindle_feed::top::TopState;
-use spindle_types::{InstrumentId, Symbol};
+use spindle_types::{InstrumentId, Price, Symbol};
 
 use crate::command::{InstrumentSettings, TradingPhase};
 
@@ -19,6 +20,12 @@ pub struct Instrument {
     pub quarantined: bool,
     /// Its trading state, as the market's tape has it.
     pub trading: TradingState,
+    /// Whether the venue's own market centre has stopped trading it.
+    pub operationally_halted: bool,
+    /// The price test of short sales.
+    pub short_sale: ShortSale,
+    /// Which crosses it has had on the tape today.
+    pub crosses: Crosses,
     /// Its phase, as the venue has it.
     pub phase: TradingPhase,
     /// What it has beyond plain orders: bits of `matching::features`.
@@ -27,15 +34,29 @@ pub struct Instrument {
     pub steps: InstrumentSettings,
     /// The price of the last trade, in price units; 0 where there was none.
     pub last_print: u32,
+    /// Shares traded on the tape since the session of the feed began.
+    pub volume: u64,
 }
 
 impl Instrument {
+    /// Whether the tape trades it: its trading state says so, and its market centre is not halted.
+    #[inline]
+    pub const fn tape_trades(&self) -> bool {
+        matches!(self.trading, TradingState::Trading) && !self.operationally_halted
+    }
+
+    /// Whether short sales have to be priced above the best bid.
+    #[inline]
+    pub const fn short_sale_restricted(&self) -> bool {
+        self.short_sale.is_restricted()
+    }
+
     /// What readers of its top of book are told.
     pub const fn top_state(&self) -> TopState {
-        match (self.stale || self.quarantined, self.trading, self.phase) {
+        match (self.stale || self.quarantined, self.tape_trades(), self.phase) {
             (true, ..) => TopState::Stale,
             (false, _, TradingPhase::Closed) => TopState::Closed,
-            (false, TradingState::Trading, TradingPhase::Continuous) => TopState::Good,
+            (false, true, TradingPhase::Continuous) => TopState::Good,
             (false, ..) => TopState::Halted,
         }
     }
@@ -45,6 +66,8 @@ impl Instrument {
 #[derive(Debug)]
 pub struct Instruments {
     instruments: Box<[Instrument]>,
+    /// What the tape says of each that is seldom asked.
+    states: Box<[InstrumentState]>,
     /// Open-addressed: numbers by the hash of their symbol; 0 is vacant. At most half full.
     by_symbol: Box<[u16]>,
     known: usize,
@@ -57,6 +80,7 @@ impl Instruments {
         let slots = (instruments_max.max(8) * 2).next_power_of_two();
         Self {
             instruments: vec![Instrument::default(); instruments_max].into(),
+            states: vec![InstrumentState::default(); instruments_max].into(),
             by_symbol: vec![0; slots].into(),
             known: 0,
             known_bits: vec![0; instruments_max.div_ceil(64)].into(),
@@ -66,9 +90,17 @@ impl Instruments {
     /// Forgets all instruments.
     pub(crate) fn clear(&mut self) {
         self.instruments.fill(Instrument::default());
+        self.states.fill(InstrumentState::default());
         self.by_symbol.fill(0);
         self.known = 0;
         self.known_bits.fill(0);
+    }
+
+    /// A new day begins: no instrument has had a cross yet.
+    pub(crate) fn forget_crosses(&mut self) {
+        for known in &mut self.instruments {
+            known.crosses = Crosses::default();
+        }
     }
 
     /// How many are known.
@@ -88,6 +120,26 @@ impl Instruments {
     pub fn is_known(&self, instrument: InstrumentId) -> bool {
         let word = self.known_bits.get(instrument.index() / 64);
         word.is_some_and(|word| word >> (instrument.index() % 64) & 1 == 1)
+    }
+
+    /// What the tape says of an instrument, beside whether it trades.
+    pub fn state(&self, instrument: InstrumentId) -> InstrumentState {
+        self.states.get(instrument.index()).copied().unwrap_or_default()
+    }
+
+    /// The lowest and the highest price of the instrument's next reopening auction, where the tape
+    /// has given them.
+    pub fn luld_collar(&self, instrument: InstrumentId) -> Option<(Price, Price)> {
+        self.state(instrument).collar.map(|collar| (collar.lower, collar.upper))
+    }
+
+    /// Both records of an instrument.
+    pub(crate) fn both_mut(
+        &mut self,
+        instrument: InstrumentId,
+    ) -> (Option<&mut Instrument>, Option<&mut InstrumentState>) {
+        let at = instrument.index();
+        (self.instruments.get_mut(at), self.states.get_mut(at))
     }
 
     #[inline]

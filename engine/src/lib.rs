@@ -4,21 +4,28 @@ pub mod agent;
 mod book;
 pub mod check;
 pub mod command;
+pub mod delay;
 mod engine;
 pub mod event;
 mod instruments;
 pub mod latency;
+mod ledger;
 mod lookahead;
 mod matcher;
 mod matching;
 mod orders;
 mod own;
 pub mod probe;
+pub mod rider;
+pub mod risk;
+mod state;
 mod tape;
 
 pub use book::{
     Best, BookError, Books, Capacity, LevelView, Order, OrderKey, Place, Placed, Placement, Slot,
 };
-pub use engine::{Counters, Divergence, Engine, EngineConfig};
+pub use engine::{Counters, Engine, EngineConfig};
 pub use instruments::{Instrument, Instruments};
+pub use ledger::{Booking, Divergence, DivergenceRow, Imbalance};
 pub use matcher::{Matcher, Trade};
+pub use risk::{RiskChange, RiskError, RiskFault};

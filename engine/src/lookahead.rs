@@ -168,7 +168,8 @@ impl Engine {
             Some(b'D') => {
                 if let Ok((delete, _)) = OrderDelete::ref_from_prefix(bytes) {
                     self.begin_message(EventTime(delete.header.time.get()), sequence);
-                    self.on_delete(OrderReference(delete.reference.get()));
+                    let named = InstrumentId(delete.header.locate.get());
+                    self.on_delete(named, OrderReference(delete.reference.get()));
                     self.finish();
                     return Ok(());
                 }
@@ -177,6 +178,7 @@ impl Engine {
                 if let Ok((replace, _)) = OrderReplace::ref_from_prefix(bytes) {
                     self.begin_message(EventTime(replace.header.time.get()), sequence);
                     self.on_replace(
+                        InstrumentId(replace.header.locate.get()),
                         OrderReference(replace.reference.get()),
                         OrderReference(replace.new_reference.get()),
                         Quantity(replace.shares.get()),
@@ -190,7 +192,9 @@ impl Engine {
                 if let Ok((executed, _)) = OrderExecuted::ref_from_prefix(bytes) {
                     self.begin_message(EventTime(executed.header.time.get()), sequence);
                     let reference = OrderReference(executed.reference.get());
-                    self.on_execute(reference, Quantity(executed.shares.get()), None, true);
+                    let named = InstrumentId(executed.header.locate.get());
+                    let quantity = Quantity(executed.shares.get());
+                    self.on_execute(named, reference, quantity, None, true);
                     self.finish();
                     return Ok(());
                 }
@@ -199,7 +203,8 @@ impl Engine {
                 if let Ok((cancel, _)) = OrderCancel::ref_from_prefix(bytes) {
                     self.begin_message(EventTime(cancel.header.time.get()), sequence);
                     let reference = OrderReference(cancel.reference.get());
-                    self.on_reduce(reference, Quantity(cancel.shares.get()));
+                    let named = InstrumentId(cancel.header.locate.get());
+                    self.on_reduce(named, reference, Quantity(cancel.shares.get()));
                     self.finish();
                     return Ok(());
                 }

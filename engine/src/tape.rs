@@ -1,7 +1,8 @@
 //! What a message of the market does: to the books as the tape says, and to strategies' orders by
 //! the fill rules.
 
-use spindle_feed::event::{MarketAction, MarketEvent, Phase, TradingState};
+use spindle_feed::event::{MarketAction, MarketEvent};
+use spindle_feed::state::WholeState;
 use spindle_feed::top::TopState;
 use spindle_types::{
     EventTime, InstrumentId, OrderReference, Price, Quantity, Sequence, Side, Symbol,
@@ -10,7 +11,8 @@ use spindle_types::{
 use crate::book::{BookError, OrderKey, Placement, Slot};
 use crate::command::TradingPhase;
 use crate::engine::Engine;
-use crate::event::{CancelReason, Liquidity};
+use crate::event::{Basis, CancelReason, Change, Liquidity, StaleCause};
+use crate::ledger::Booking;
 use crate::matching::Execution;
 
 impl Engine {
@@ -24,29 +26,29 @@ impl Engine {
                 self.on_add(reference, &placement, symbol, 0);
             }
             MarketAction::Execute { reference, quantity, .. } => {
-                self.on_execute(reference, quantity, None, true);
+                self.on_execute(instrument, reference, quantity, None, true);
             }
             MarketAction::ExecuteAt { reference, quantity, price, printable, .. } => {
-                self.on_execute(reference, quantity, Some(price), printable);
+                self.on_execute(instrument, reference, quantity, Some(price), printable);
             }
-            MarketAction::Reduce { reference, quantity } => self.on_reduce(reference, quantity),
-            MarketAction::Delete { reference } => self.on_delete(reference),
+            MarketAction::Reduce { reference, quantity } => {
+                self.on_reduce(instrument, reference, quantity);
+            }
+            MarketAction::Delete { reference } => self.on_delete(instrument, reference),
             MarketAction::Replace { reference, new_reference, quantity, price } => {
-                self.on_replace(reference, new_reference, quantity, price);
+                self.on_replace(instrument, reference, new_reference, quantity, price);
             }
             MarketAction::Trade { quantity, price, .. } => {
                 self.on_trade(instrument, quantity, price);
             }
             MarketAction::Directory { symbol, .. } => self.on_directory(instrument, symbol),
-            MarketAction::Status { state } => self.on_status(instrument, state),
+            MarketAction::Status { state, reason } => self.on_status(instrument, state, reason),
+            MarketAction::State(change) => self.on_state(instrument, change),
             MarketAction::Phase { phase } => self.on_phase(phase),
-            MarketAction::Cross { quantity, price, .. } => {
-                if quantity > 0 {
-                    self.print_of_tape(instrument, price);
-                    // While orders are collected, the last print is what a price shall be near.
-                    self.touch(instrument);
-                }
+            MarketAction::Cross { quantity, price, kind, .. } => {
+                self.on_cross(instrument, quantity, price, kind);
             }
+            MarketAction::Imbalance(imbalance) => self.on_imbalance(instrument, imbalance),
             MarketAction::Other => {}
         }
         self.finish();
@@ -72,6 +74,9 @@ impl Engine {
     pub fn on_silence(&mut self, is_silent: bool) {
         self.feed_silent = is_silent;
         self.set_table_state();
+        if is_silent {
+            self.feed_failed();
+        }
     }
 
     fn set_table_state(&mut self) {
@@ -94,9 +99,11 @@ impl Engine {
         self.void_ledgers();
         self.books.clear();
         self.instruments.clear();
+        self.gate.new_day();
         self.extras.clear();
         self.forget_anchors();
         self.phase = None;
+        self.whole = WholeState::default();
         self.market_sequence = Sequence(0);
         self.tops.set_all_states(TopState::Stale);
     }
@@ -105,36 +112,73 @@ impl Engine {
     /// session's first word of its instrument is its directory message, before which no order of
     /// it can have been; all are in a new session.
     pub fn on_loss(&mut self) {
+        let mut is_news = false;
         for number in 0..self.books.instruments() {
             #[allow(clippy::cast_possible_truncation, reason = "at most 65,536 instruments")]
-            self.mark_stale(InstrumentId(number as u16));
+            let instrument = InstrumentId(number as u16);
+            is_news |= self.keep_stale(instrument, StaleCause::Loss)
+                && self.instruments.is_known(instrument);
         }
+        if is_news {
+            self.announce(Symbol::BLANK, Change::Stale(StaleCause::Loss));
+        }
+        self.feed_failed();
+        self.finish();
+    }
+
+    /// Messages were lost that concern this instrument alone.
+    pub fn on_loss_at(&mut self, instrument: InstrumentId) {
+        self.mark_stale(instrument, StaleCause::Loss);
+        self.finish();
     }
 
     /// The day's directory names every instrument before its first order: the book of one that
     /// nothing was heard of before is empty for certain, whatever was lost.
     #[cold]
     fn on_directory(&mut self, instrument: InstrumentId, symbol: Symbol) {
+        self.begin_book(instrument);
+        self.learn(instrument, symbol);
+    }
+
+    /// The first word of an instrument: whatever was lost before, its book is empty.
+    pub(crate) fn begin_book(&mut self, instrument: InstrumentId) {
         if let Some(known) = self.instruments.get_mut(instrument)
             && !known.known
         {
             known.stale = false;
+            self.ledgers[instrument.index()].stale = None;
         }
-        self.learn(instrument, symbol);
     }
 
     #[cold]
     fn learn(&mut self, instrument: InstrumentId, symbol: Symbol) {
         if self.instruments.learn(instrument, symbol) {
+            self.gate.learn(instrument, symbol);
             self.publish(instrument);
         }
     }
 
-    fn mark_stale(&mut self, instrument: InstrumentId) {
-        if let Some(known) = self.instruments.get_mut(instrument) {
-            known.stale = true;
-            self.tops.set_state(instrument, self.top_state(instrument));
+    /// The book of an instrument is not known to be the market's any more. The first cause is told
+    /// and stays.
+    #[cold]
+    fn mark_stale(&mut self, instrument: InstrumentId, cause: StaleCause) {
+        if self.keep_stale(instrument, cause) {
+            self.announce_at(instrument, Change::Stale(cause));
         }
+    }
+
+    /// Keeps that a book is stale, and why; whether that is news.
+    fn keep_stale(&mut self, instrument: InstrumentId, cause: StaleCause) -> bool {
+        let Some(known) = self.instruments.get_mut(instrument) else {
+            return false;
+        };
+        if std::mem::replace(&mut known.stale, true) {
+            return false;
+        }
+        self.ledgers[instrument.index()].stale = Some(cause);
+        self.tops.set_state(instrument, self.top_state(instrument));
+        self.tape_changed(instrument);
+        true
     }
 
     /// Rule 3: the order would have met strategies' orders that it reaches; they are filled first,
@@ -158,7 +202,10 @@ impl Engine {
         let placed = match placed {
             Ok(placed) => placed,
             Err(error) => {
-                self.displace(instrument, taken.min(quantity.0));
+                if taken > 0 {
+                    self.book(instrument, Booking::Displaced, taken.min(quantity.0));
+                    self.balance(instrument, Booking::Displaced);
+                }
                 return self.on_add_refused(instrument, symbol, error);
             }
         };
@@ -166,14 +213,17 @@ impl Engine {
             self.learn(instrument, symbol);
         }
         let opposite = side.opposite();
-        if taken > 0 || self.own.live() > 0 && self.has_own(instrument, opposite) {
+        if taken > 0 || self.own.live() > 0 && self.may_meet(instrument, opposite, price) {
             // An absurd order must not fill anybody before it is seen to be one.
             self.watch_market(instrument);
             let taken = taken.min(quantity.0);
             let quantity = Quantity(quantity.0 - taken);
+            let told = self.counters.executed_shares;
             let met = self.fill_reached(instrument, opposite, price, quantity, Some(reference));
-            self.ledger(instrument).met += u64::from(met.0);
-            self.books.take(placed.slot, Quantity(taken + met.0));
+            self.book(instrument, Booking::Met, met.0);
+            self.take_shares(instrument, placed.slot, Quantity(taken + met.0));
+            self.balance_fills(instrument, Booking::Met, met.0.into(), told);
+            self.balance(instrument, Booking::Met);
             if placed.best_changed || met.0 + taken > 0 {
                 self.publish(instrument);
             }
@@ -188,13 +238,17 @@ impl Engine {
         if !self.instruments.is_known(instrument) {
             self.learn(instrument, symbol);
         }
-        match error {
-            BookError::Duplicate => self.counters.duplicate_references += 1,
+        let cause = match error {
+            BookError::Duplicate => {
+                self.counters.duplicate_references += 1;
+                StaleCause::Duplicate
+            }
             BookError::Instrument | BookError::Orders | BookError::Levels => {
                 self.counters.beyond_capacity += 1;
+                StaleCause::Capacity
             }
-        }
-        self.mark_stale(instrument);
+        };
+        self.mark_stale(instrument, cause);
     }
 
     /// Rule 4: strategies' orders that stand in front of the executed order are filled first, up to
@@ -203,12 +257,13 @@ impl Engine {
     #[inline(never)]
     pub(crate) fn on_execute(
         &mut self,
+        named: InstrumentId,
         reference: OrderReference,
         quantity: Quantity,
         price: Option<Price>,
         printable: bool,
     ) {
-        let Some(slot) = self.market_order(reference) else {
+        let Some(slot) = self.market_order(named, reference) else {
             return;
         };
         if printable {
@@ -218,9 +273,17 @@ impl Engine {
                 self.fill_ahead(instrument, side, slot, quantity);
             }
             let price = price.unwrap_or_else(|| self.books.price_of(slot));
-            self.print_of_tape(instrument, price);
+            self.print_of_tape(instrument, price, quantity.0.into());
         }
         self.reduce(slot, quantity);
+    }
+
+    /// Whether an order of the market at this price may meet strategies' orders on a side.
+    #[inline]
+    fn may_meet(&self, instrument: InstrumentId, side: Side, price: Price) -> bool {
+        self.first_hidden(instrument, side).is_some()
+            || self.books.own_orders(instrument, side) > 0
+                && self.books.is_reached(instrument, side, price)
     }
 
     /// Whether strategies' orders stand on a side.
@@ -230,15 +293,20 @@ impl Engine {
     }
 
     #[inline(never)]
-    pub(crate) fn on_reduce(&mut self, reference: OrderReference, quantity: Quantity) {
-        if let Some(slot) = self.market_order(reference) {
+    pub(crate) fn on_reduce(
+        &mut self,
+        named: InstrumentId,
+        reference: OrderReference,
+        quantity: Quantity,
+    ) {
+        if let Some(slot) = self.market_order(named, reference) {
             self.reduce(slot, quantity);
         }
     }
 
     #[inline]
-    pub(crate) fn on_delete(&mut self, reference: OrderReference) {
-        if let Some(slot) = self.market_order(reference) {
+    pub(crate) fn on_delete(&mut self, named: InstrumentId, reference: OrderReference) {
+        if let Some(slot) = self.market_order(named, reference) {
             self.remove(slot);
         }
     }
@@ -246,12 +314,13 @@ impl Engine {
     #[inline(never)]
     pub(crate) fn on_replace(
         &mut self,
+        named: InstrumentId,
         reference: OrderReference,
         new_reference: OrderReference,
         quantity: Quantity,
         price: Price,
     ) {
-        let Some(slot) = self.market_order(reference) else {
+        let Some(slot) = self.market_order(named, reference) else {
             return;
         };
         let order = self.books.order(slot);
@@ -259,7 +328,11 @@ impl Engine {
         if self.books.remove(slot) {
             self.publish_side(instrument, side);
         }
-        self.displace(instrument, taken.saturating_sub(quantity.0));
+        if taken > 0 {
+            // The rest goes with the order that comes, or with one that cannot.
+            self.stands(instrument, taken, 0);
+            self.book(instrument, Booking::Displaced, taken.saturating_sub(quantity.0));
+        }
         let placement = Placement { instrument, side, quantity, price };
         self.on_add(new_reference, &placement, Symbol::BLANK, taken);
     }
@@ -276,63 +349,34 @@ impl Engine {
         self.watch_trade(instrument, price);
         for side in [Side::Buy, Side::Sell] {
             if self.books.own_orders(instrument, side) > 0 {
+                let told = self.counters.executed_shares;
                 let filled = self.fill_reached(instrument, side, price, quantity, None);
                 if filled.0 > 0 {
-                    self.ledger(instrument).hidden += u64::from(filled.0);
+                    self.book(instrument, Booking::Hidden, filled.0);
+                    self.balance_fills(instrument, Booking::Hidden, filled.0.into(), told);
                     self.publish(instrument);
                 }
             }
         }
-        self.print_of_tape(instrument, price);
+        self.print_of_tape(instrument, price, quantity.0.into());
         self.touch(instrument);
     }
 
-    /// Writes the state of every instrument that is known into its cell.
-    fn tell_states(&mut self) {
-        for number in 0..self.books.instruments() {
-            #[allow(clippy::cast_possible_truncation, reason = "at most 65,536 instruments")]
-            let instrument = InstrumentId(number as u16);
-            if self.instruments.is_known(instrument) {
-                self.tops.set_state(instrument, self.top_state(instrument));
-            }
-        }
-    }
-
-    fn on_status(&mut self, instrument: InstrumentId, state: TradingState) {
-        self.forget_anchor(instrument);
-        if let Some(known) = self.instruments.get_mut(instrument) {
-            known.trading = state;
-            self.tops.set_state(instrument, self.top_state(instrument));
-            self.tape_changed(instrument);
-        }
-    }
-
-    fn on_phase(&mut self, phase: Phase) {
-        let was_closed = self.is_closed();
-        self.phase = Some(phase);
-        if was_closed && !self.is_closed() {
-            self.tell_states();
-        }
-        match phase {
-            Phase::EndOfSystemHours | Phase::EndOfMessages => {
-                self.end_of_day(None);
-                self.tops.set_all_states(TopState::Closed);
-            }
-            Phase::StartOfMessages
-            | Phase::StartOfSystemHours
-            | Phase::StartOfMarketHours
-            | Phase::EndOfMarketHours => {}
-        }
-    }
-
-    /// The order of the market with this reference; counts what is unknown.
+    /// The order of the market with this reference. One that is unknown is counted, and the book of
+    /// the instrument that the message names had an order that was never seen.
     #[inline]
-    fn market_order(&mut self, reference: OrderReference) -> Option<Slot> {
+    fn market_order(&mut self, named: InstrumentId, reference: OrderReference) -> Option<Slot> {
         let slot = OrderKey::market(reference).and_then(|key| self.books.find(key));
         if slot.is_none() {
-            self.counters.unknown_references += 1;
+            self.on_unknown_order(named);
         }
         slot
+    }
+
+    #[cold]
+    fn on_unknown_order(&mut self, named: InstrumentId) {
+        self.counters.unknown_references += 1;
+        self.mark_stale(named, StaleCause::UnknownOrder);
     }
 
     /// Takes shares off a market order as the tape says.
@@ -340,27 +384,34 @@ impl Engine {
     fn reduce(&mut self, slot: Slot, quantity: Quantity) {
         let order = self.books.order(slot);
         if quantity.0 >= order.quantity() {
-            if quantity.0 > order.quantity() {
+            let excess = quantity.0 > order.quantity();
+            let instrument = order.instrument();
+            self.remove(slot);
+            if excess {
                 self.counters.excess_reductions += 1;
+                self.mark_stale(instrument, StaleCause::Excess);
             }
-            return self.remove(slot);
+            return;
         }
         let (instrument, side) = (order.instrument(), order.side());
-        let displaced = order.taken().saturating_sub(order.quantity() - quantity.0);
+        let (taken, left) = (order.taken(), order.quantity() - quantity.0);
         if self.books.reduce(slot, quantity) {
             self.publish_side(instrument, side);
         }
-        self.displace(instrument, displaced);
+        if taken > 0 {
+            let after = self.books.order(slot).taken();
+            self.displace(instrument, taken.saturating_sub(left), taken, after);
+        }
         self.touch(instrument);
     }
 
-    /// Books shares that strategies had taken and the tape disposes of all the same. None are while
-    /// no strategy has taken any.
-    #[inline]
-    fn displace(&mut self, instrument: InstrumentId, shares: u32) {
-        if shares > 0 {
-            self.ledger(instrument).displaced += u64::from(shares);
-        }
+    /// Books shares that strategies had taken and the tape disposes of all the same. What they had
+    /// of the order was `before`, and is `after`.
+    #[cold]
+    fn displace(&mut self, instrument: InstrumentId, shares: u32, before: u32, after: u32) {
+        self.book(instrument, Booking::Displaced, shares);
+        self.stands(instrument, before, after);
+        self.balance(instrument, Booking::Displaced);
     }
 
     /// Takes a market order out.
@@ -368,7 +419,10 @@ impl Engine {
     fn remove(&mut self, slot: Slot) {
         let order = self.books.order(slot);
         let (instrument, side) = (order.instrument(), order.side());
-        self.displace(instrument, order.taken());
+        let taken = order.taken();
+        if taken > 0 {
+            self.displace(instrument, taken, taken, 0);
+        }
         if self.books.remove(slot) {
             self.publish_side(instrument, side);
         }
@@ -380,7 +434,8 @@ impl Engine {
         let known = self.instruments.get(instrument);
         !known.stale
             && !known.quarantined
-            && known.trading == TradingState::Trading
+            && known.tape_trades()
+            && !self.is_closed()
             && known.phase == TradingPhase::Continuous
     }
 
@@ -401,7 +456,8 @@ impl Engine {
             return Quantity::ZERO;
         }
         while left.0 > 0
-            && let Some((index, own)) = self.first_own(instrument, side, because_of.is_some())
+            && let Some((index, own)) =
+                self.first_own(instrument, side, price, because_of.is_some())
             && price.reaches(side.opposite(), own)
         {
             left.0 -= self.fill_from_tape(index, own, left, because_of).0;
@@ -421,10 +477,11 @@ impl Engine {
         if !self.fills(instrument) {
             return;
         }
+        let told = self.counters.executed_shares;
         let price = self.books.price_of(executed);
         let because_of = self.books.order(executed).key().reference();
         while left.0 > 0
-            && let Some((index, own)) = self.first_own(instrument, side, true)
+            && let Some((index, own)) = self.first_own(instrument, side, price, true)
         {
             let slot = self.own.get(index).slot;
             let is_ahead = match self.books.is_parked(slot) {
@@ -437,20 +494,23 @@ impl Engine {
             left.0 -= self.fill_from_tape(index, own, left, because_of).0;
         }
         if left != quantity {
-            self.ledger(instrument).ahead += u64::from(quantity.0 - left.0);
+            let filled = quantity.0 - left.0;
+            self.book(instrument, Booking::Ahead, filled);
+            self.balance_fills(instrument, Booking::Ahead, filled.into(), told);
             self.publish(instrument);
         }
     }
 
     /// The first strategy's order of a side and its price, hidden ones behind displayed ones at the
-    /// same price, or left out.
+    /// same price, or left out. Displayed ones beyond the worst price are not looked for.
     fn first_own(
         &self,
         instrument: InstrumentId,
         side: Side,
+        worst: Price,
         with_hidden: bool,
     ) -> Option<(u32, Price)> {
-        let shown = self.books.first_own(instrument, side).and_then(|slot| {
+        let shown = self.books.first_own(instrument, side, worst).and_then(|slot| {
             self.books.order(slot).own_index().map(|index| (index, self.books.price_of(slot)))
         });
         let hidden = if with_hidden { self.first_hidden(instrument, side) } else { None };
@@ -485,6 +545,7 @@ impl Engine {
                 match_number,
                 liquidity: Liquidity::Added,
                 tape: because_of,
+                basis: if because_of.is_some() { Basis::Queue } else { Basis::Hidden },
             },
         );
         self.print(instrument, price);

@@ -176,9 +176,12 @@ fn the_prints_of_the_tape_elect_too() {
     assert_eq!(desk.market(cross(0, 300)), [""; 0]);
     assert_eq!(desk.market(cross(10, 107)), ["4 triggered"]);
     // While the tape does not trade, they wait.
-    desk.market(MarketAction::Status { state: TradingState::Halted });
+    desk.market(MarketAction::status(TradingState::Halted));
     assert_eq!(desk.market(cross(10, 50)), [""; 0]);
-    assert_eq!(desk.market(MarketAction::Status { state: TradingState::Trading }), ["5 triggered"]);
+    assert_eq!(
+        desk.market(MarketAction::status(TradingState::Trading)),
+        ["tape: trading", "5 triggered"]
+    );
 }
 
 #[test]
@@ -341,9 +344,9 @@ fn a_peg_follows_the_tape() {
     // A hidden order is met by the tape behind displayed ones of its price.
     desk.stand([buy(2, 10).at(52).hidden()]);
     assert_eq!(desk.market(add(9, Side::Sell, 4, 51)), ["2 made 4 at 52, 6 left"]);
-    desk.market(MarketAction::Status { state: TradingState::Halted });
+    desk.market(MarketAction::status(TradingState::Halted));
     assert_eq!(desk.levels(Side::Buy), [(50, 100, 1)]);
-    desk.market(MarketAction::Status { state: TradingState::Trading });
+    desk.market(MarketAction::status(TradingState::Trading));
     assert_eq!(desk.levels(Side::Buy), [(50, 110, 2)]);
 }
 

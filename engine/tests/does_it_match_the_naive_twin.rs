@@ -7,13 +7,13 @@ use spindle_engine::command::{
     Action, Attributes, Cancel, Command, Enter, Modifiers, OrderKind, OrderSide, Priority, Replace,
     TimeInForce,
 };
-use spindle_engine::event::{CancelReason, Liquidity, Outcome};
+use spindle_engine::event::{Basis, CancelReason, Liquidity, Outcome};
 use spindle_engine::{Capacity, Engine, EngineConfig};
 use spindle_feed::event::{MarketAction, MarketEvent};
-use spindle_risk::{Gate, Limits};
+use spindle_risk::{Gate, Limits, Target};
 use spindle_types::{
-    AccountId, EventTime, InstrumentId, MatchNumber, Notional, OrderReference, OrderToken, Price,
-    Quantity, Sequence, SessionId, Side, Symbol,
+    AccountId, EventTime, InstrumentId, MatchNumber, OrderReference, OrderToken, Price, Quantity,
+    Sequence, SessionId, Side, Symbol,
 };
 
 const INSTRUMENTS: u16 = 2;
@@ -135,14 +135,23 @@ impl Naive {
         self.orders.iter().position(|order| order.owner == Owner::Market(reference))
     }
 
-    /// Whether the tape would use a live reference again: that marks the book stale, which has
+    /// Whether no intact tape says this: it repeats a reference, names an order that it never
+    /// showed, or takes off more than that has. That makes the book stale, which has
     /// tests of its own.
-    fn repeats_a_reference(&self, input: &Input) -> bool {
+    fn cannot_be(&self, input: &Input) -> bool {
+        let lacks = |reference, quantity| {
+            self.market(reference).is_none_or(|at| self.orders[at].quantity < quantity)
+        };
         match *input {
             Input::Add { reference, .. } => self.market(reference).is_some(),
             Input::TapeReplace { reference, new_reference, .. } => {
-                reference != new_reference && self.market(new_reference).is_some()
+                lacks(reference, 0)
+                    || reference != new_reference && self.market(new_reference).is_some()
             }
+            Input::Execute { reference, quantity, .. } | Input::Reduce { reference, quantity } => {
+                lacks(reference, quantity)
+            }
+            Input::Delete { reference } => lacks(reference, 0),
             _ => false,
         }
     }
@@ -166,6 +175,7 @@ impl Naive {
         quantity: u32,
         match_number: MatchNumber,
         tape: Option<OrderReference>,
+        basis: Basis,
     ) {
         let order = &mut self.orders[at];
         order.quantity -= quantity;
@@ -180,6 +190,7 @@ impl Naive {
             liquidity: Liquidity::Added,
             match_number,
             tape,
+            basis,
         };
         self.told.push((*session, *token, executed));
     }
@@ -195,7 +206,8 @@ impl Naive {
             if left > 0 && matches!(self.orders[at].owner, Owner::Strategy { .. }) {
                 let filled = left.min(self.orders[at].quantity);
                 let number = self.next_match();
-                self.fill(at, filled, number, tape);
+                let basis = if tape.is_some() { Basis::Queue } else { Basis::Hidden };
+                self.fill(at, filled, number, tape, basis);
                 left -= filled;
             }
         }
@@ -355,7 +367,7 @@ impl Naive {
             if is_market {
                 self.orders[at].taken += traded;
             } else {
-                self.fill(at, traded, match_number, None);
+                self.fill(at, traded, match_number, None, Basis::Queue);
             }
             let told = Outcome::Executed {
                 quantity: Quantity(traded),
@@ -364,6 +376,7 @@ impl Naive {
                 liquidity: Liquidity::Removed,
                 match_number,
                 tape,
+                basis: Basis::Queue,
             };
             self.told.push((session, token, told));
         }
@@ -491,14 +504,9 @@ fn symbol(instrument: u16) -> Symbol {
 }
 
 fn engine() -> Engine {
-    let limits = Limits {
-        order_size_max: Quantity(u32::MAX),
-        order_value_max: Notional(u64::MAX),
-        collar_basis_points: u32::MAX,
-        open_orders_max: u32::MAX,
-    };
+    let limits = Limits::NONE;
     let mut gate = Gate::new(1);
-    gate.set_limits(AccountId(0), limits).expect("limits");
+    gate.set_limits(Target::Account(AccountId(0)), limits).expect("limits");
     let capacity = Capacity { instruments: 1 + INSTRUMENTS as usize, orders: 512, levels: 512 };
     let config = EngineConfig { capacity, own_orders: 256, first_number: 1 };
     let (mut engine, _) = Engine::new(&config, gate);
@@ -593,7 +601,7 @@ fn apply(engine: &mut Engine, input: &Input, number: u64) {
 fn compare(inputs: &[Input]) -> u64 {
     let (mut engine, mut naive) = (engine(), Naive::default());
     for (number, input) in (1..).zip(inputs) {
-        if naive.repeats_a_reference(input) {
+        if naive.cannot_be(input) {
             continue;
         }
         assert!(engine.has_room());

@@ -5,15 +5,15 @@
 use spindle_engine::command::{
     Action, Attributes, Cancel, Command, Enter, Modifiers, OrderKind, OrderSide, TimeInForce,
 };
-use spindle_engine::event::{CancelReason, Outcome, RejectReason};
+use spindle_engine::event::{CancelReason, Change, Outcome, RejectReason, StaleCause};
 use spindle_engine::{Capacity, Engine, EngineConfig};
 use spindle_feed::event::{MarketAction, MarketEvent, Phase, TradingState};
 use spindle_feed::quarantine::Band;
 use spindle_feed::top::{TopReader, TopState};
-use spindle_risk::{Gate, Limits};
+use spindle_risk::{Gate, Key, Limits, Target};
 use spindle_types::{
-    AccountId, EventTime, InstrumentId, MatchNumber, Notional, OrderReference, OrderToken, Price,
-    Quantity, Sequence, SessionId, Side, Symbol,
+    AccountId, EventTime, InstrumentId, MatchNumber, OrderReference, OrderToken, Price, Quantity,
+    Sequence, SessionId, Side, Symbol,
 };
 
 const X: InstrumentId = InstrumentId(1);
@@ -28,14 +28,12 @@ struct World {
 
 impl World {
     fn new(orders: usize) -> Self {
-        let limits = Limits {
-            order_size_max: Quantity(1_000),
-            order_value_max: Notional(u64::MAX),
-            collar_basis_points: 10_000,
-            open_orders_max: 100,
-        };
+        let limits = Limits::NONE
+            .with(Key::OrderSizeMax, 1_000)
+            .with(Key::CollarPercent, 10_000)
+            .with(Key::OpenOrdersMax, 100);
         let mut gate = Gate::new(1);
-        gate.set_limits(AccountId(0), limits).expect("limits");
+        gate.set_limits(Target::Account(AccountId(0)), limits).expect("limits");
         let capacity = Capacity { instruments: 4, orders, levels: 64 };
         let config = EngineConfig { capacity, own_orders: 8, first_number: 1 << 62 };
         let (engine, tops) = Engine::new(&config, gate);
@@ -102,8 +100,10 @@ impl World {
         }))
     }
 
+    /// What sessions are told, without what everybody is.
     fn told(&mut self) -> Vec<Outcome> {
-        let told = self.engine.outbox().iter().map(|event| event.outcome).collect();
+        let outcomes = self.engine.outbox().iter().map(|event| event.outcome);
+        let told = outcomes.filter(|outcome| !outcome.is_public()).collect();
         self.engine.clear_outbox();
         told
     }
@@ -211,7 +211,7 @@ fn an_absurd_market_is_traded_on_by_nobody() {
     assert_eq!(world.told(), []);
     assert_eq!(refused(&world.buy("X", 9_000)), RejectReason::Quarantined);
     // After a halt a market may open anywhere.
-    world.market(X, MarketAction::Status { state: TradingState::Trading });
+    world.market(X, MarketAction::status(TradingState::Trading));
     assert_eq!(world.states(), [TopState::Good; 2]);
 }
 
@@ -249,13 +249,13 @@ fn a_halt_refuses_and_fills_nothing() {
     let mut world = World::new(64);
     assert!(accepted(&world.buy("X", 100)));
     for state in [TradingState::Halted, TradingState::Paused, TradingState::QuotationOnly] {
-        world.market(X, MarketAction::Status { state });
+        world.market(X, MarketAction::status(state));
         assert_eq!(world.states(), [TopState::Halted, TopState::Good]);
         assert_eq!(refused(&world.buy("X", 100)), RejectReason::Halted);
     }
     world.add(X, 7, Side::Sell, 90);
     assert_eq!(world.told(), []);
-    world.market(X, MarketAction::Status { state: TradingState::Trading });
+    world.market(X, MarketAction::status(TradingState::Trading));
     assert_eq!(world.states(), [TopState::Good; 2]);
 }
 
@@ -296,14 +296,9 @@ fn a_new_session_begins_with_nothing() {
 
 #[test]
 fn an_order_that_would_meet_too_many_of_the_market_is_cut_short() {
-    let limits = Limits {
-        order_size_max: Quantity(u32::MAX),
-        order_value_max: Notional(u64::MAX),
-        collar_basis_points: 10_000,
-        open_orders_max: 100,
-    };
+    let limits = Limits::NONE.with(Key::CollarPercent, 10_000).with(Key::OpenOrdersMax, 100);
     let mut gate = Gate::new(1);
-    gate.set_limits(AccountId(0), limits).expect("limits");
+    gate.set_limits(Target::Account(AccountId(0)), limits).expect("limits");
     let capacity = Capacity { instruments: 3, orders: 8_192, levels: 64 };
     let config = EngineConfig { capacity, own_orders: 8, first_number: 1 << 62 };
     let (engine, tops) = Engine::new(&config, gate);
@@ -330,4 +325,86 @@ fn an_order_that_would_meet_too_many_of_the_market_is_cut_short() {
     let (open, reason) = (Quantity::ZERO, CancelReason::Capacity);
     assert_eq!(told.last(), Some(&Outcome::Canceled { quantity, open, reason }));
     assert_eq!(world.engine.own_orders(), 0, "nothing stands crossed");
+}
+
+/// What everybody is told of books that are not the market's any more.
+fn stale_told(world: &mut World) -> Vec<StaleCause> {
+    let causes = world.engine.outbox().iter().filter_map(|event| match event.outcome {
+        Outcome::State { change: Change::Stale(cause), .. } => Some(cause),
+        _ => None,
+    });
+    let causes = causes.collect();
+    world.engine.clear_outbox();
+    causes
+}
+
+#[test]
+fn an_order_that_the_tape_never_showed_makes_its_book_stale_and_says_why() {
+    let unseen = OrderReference(77);
+    let (quantity, match_number) = (Quantity(10), MatchNumber(1));
+    let (new_reference, price) = (OrderReference(78), Price(100));
+    for action in [
+        MarketAction::Execute { reference: unseen, quantity, match_number },
+        MarketAction::ExecuteAt {
+            reference: unseen,
+            quantity,
+            match_number,
+            price,
+            printable: false,
+        },
+        MarketAction::Reduce { reference: unseen, quantity },
+        MarketAction::Delete { reference: unseen },
+        MarketAction::Replace { reference: unseen, new_reference, quantity, price },
+    ] {
+        let mut world = World::new(64);
+        world.add(X, 7, Side::Buy, 100);
+        assert!(accepted(&world.buy("X", 100)));
+        world.market(X, action);
+        assert_eq!(stale_told(&mut world), [StaleCause::UnknownOrder], "{action:?}");
+        assert_eq!(world.engine.counters().unknown_references, 1);
+        assert_eq!(world.states(), [TopState::Stale, TopState::Good]);
+        // What stands is neither filled nor lost.
+        world.market(X, MarketAction::Trade { quantity, price, match_number });
+        world.market(X, MarketAction::Delete { reference: unseen });
+        assert_eq!(world.told(), [], "and it is told once");
+        assert_eq!(refused(&world.buy("X", 100)), RejectReason::Stale);
+        let row = world.engine.divergence_report().next().expect("a line of the report");
+        assert_eq!((row.instrument, row.stale), (X, Some(StaleCause::UnknownOrder)));
+        assert_eq!((row.sums.refused, row.sums.traded()), (100, 0));
+        let cancel = Cancel { token: OrderToken(1), quantity: Quantity(0) };
+        let told = world.send(Action::Cancel(cancel));
+        assert!(matches!(told[..], [Outcome::Canceled { open: Quantity::ZERO, .. }]));
+    }
+}
+
+#[test]
+fn each_cause_of_a_stale_book_is_told_once() {
+    let mut world = World::new(16);
+    world.add(X, 7, Side::Buy, 100);
+    world.add(X, 7, Side::Buy, 100);
+    assert_eq!(stale_told(&mut world), [StaleCause::Duplicate]);
+    let reduce = MarketAction::Reduce { reference: OrderReference(7), quantity: Quantity(101) };
+    world.market(X, reduce);
+    assert_eq!(stale_told(&mut world), [], "the first cause stays");
+    world.add(Y, 8, Side::Buy, 100);
+    let execute = MarketAction::Execute {
+        reference: OrderReference(8),
+        quantity: Quantity(101),
+        match_number: MatchNumber(1),
+    };
+    world.market(Y, execute);
+    assert_eq!(stale_told(&mut world), [StaleCause::Excess]);
+    assert_eq!(world.engine.stale_cause(X), Some(StaleCause::Duplicate));
+    assert_eq!(world.engine.stale_cause(Y), Some(StaleCause::Excess));
+    assert_eq!(world.engine.counters().excess_reductions, 2);
+    world.engine.on_loss();
+    assert_eq!(stale_told(&mut world), [], "nothing was known of any book before");
+    let mut world = World::new(16);
+    world.engine.on_loss();
+    assert_eq!(stale_told(&mut world), [StaleCause::Loss], "one line for all");
+    let mut world = World::new(16);
+    for reference in 1..=17 {
+        world.add(X, reference, Side::Buy, 100);
+    }
+    assert_eq!(stale_told(&mut world), [StaleCause::Capacity]);
 }

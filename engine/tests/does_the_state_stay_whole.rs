@@ -49,7 +49,7 @@ fn random_inputs_reach_everything() {
     use proptest::test_runner::TestRunner;
     let mut runner = TestRunner::deterministic();
     let mut seen = BTreeMap::new();
-    for _ in 0..60 {
+    for _ in 0..250 {
         let inputs = prop::collection::vec(input(), 300).new_tree(&mut runner).expect("inputs");
         for (kind, count) in run(&inputs.current()) {
             *seen.entry(kind).or_insert(0) += count;

@@ -4,9 +4,9 @@
 mod desk;
 
 use desk::{Desk, X, buy, sell, symbol};
-use spindle_engine::Divergence;
-use spindle_feed::event::MarketAction;
-use spindle_types::{MatchNumber, OrderReference, Price, Quantity, Side};
+use spindle_engine::{Booking, Divergence};
+use spindle_feed::event::{MarketAction, MarketEvent, TradingState};
+use spindle_types::{EventTime, MatchNumber, OrderReference, Price, Quantity, Sequence, Side};
 
 fn add(reference: u64, side: Side, quantity: u32, price: u32) -> MarketAction {
     MarketAction::Add {
@@ -59,16 +59,19 @@ fn each_rule_has_its_sum() {
     desk.stand([sell(3, 30).at(1_001)]);
     desk.market(execute(7, 60));
     expected.ahead = 30;
+    expected.volume = 60;
     assert_eq!(desk.engine.divergence_of(X), expected);
     // Rule 5.
     desk.stand([sell(4, 30).at(1_001)]);
     let (quantity, price, match_number) = (Quantity(10), Price(1_001), MatchNumber(0));
     desk.market(MarketAction::Trade { quantity, price, match_number });
     expected.hidden = 10;
+    expected.volume += 10;
     assert_eq!(desk.engine.divergence_of(X), expected);
     // The tape has executed all that it had: what was sold before is displaced.
     desk.market(execute(7, 140));
     expected.ahead += 20;
+    expected.volume += 140;
     expected.displaced += 100;
     assert_eq!(desk.engine.divergence_of(X), expected);
     assert_eq!(expected.standing(), 30);
@@ -94,7 +97,55 @@ fn a_new_session_of_the_feed_makes_void_what_stands() {
     desk.market(execute(7, 150));
     desk.engine.on_session_start();
     desk.told();
-    let expected = Divergence { taken: 100, displaced: 50, void: 50, ..Divergence::default() };
+    let expected =
+        Divergence { taken: 100, displaced: 50, void: 50, volume: 150, ..Divergence::default() };
     assert_eq!(desk.engine.divergence_of(X), expected);
     assert_eq!(expected.standing(), 0);
+}
+
+#[test]
+fn refused_shares_and_the_volume_are_in_the_report() {
+    let mut desk = Desk::new();
+    assert_eq!(desk.engine.divergence_report().count(), 0);
+    desk.market(MarketAction::Trade {
+        quantity: Quantity(500),
+        price: Price(1_000),
+        match_number: MatchNumber(0),
+    });
+    assert_eq!(desk.engine.divergence_report().count(), 0, "that was the tape alone");
+    desk.market(MarketAction::status(TradingState::Halted));
+    desk.send(buy(1, 40).at(1_000));
+    let rows: Vec<_> = desk.engine.divergence_report().collect();
+    let sums = Divergence { refused: 40, volume: 500, ..Divergence::default() };
+    assert_eq!(rows.len(), 1);
+    assert_eq!((rows[0].instrument, rows[0].symbol, rows[0].sums), (X, symbol(X), sums));
+    // What the venue refuses for reasons of its own is none of the tape's.
+    desk.market(MarketAction::status(TradingState::Trading));
+    desk.send(buy(1, 40).at(0));
+    assert_eq!(desk.engine.divergence().refused, 40);
+}
+
+#[test]
+fn books_that_do_not_balance_are_noticed_at_the_next_booking_and_it_stays_said() {
+    let mut desk = taken();
+    assert_eq!(desk.engine.imbalance(), None);
+    desk.engine.unbalance_for_test(X);
+    let mut sequence = 1_000;
+    let mut market = |desk: &mut Desk, action| {
+        sequence += 1;
+        let event = MarketEvent { time: EventTime(sequence), instrument: X, action };
+        desk.engine.on_market(&event, Sequence(sequence));
+    };
+    market(&mut desk, execute(7, 20));
+    let first = desk.engine.imbalance().expect("it is noticed");
+    assert_eq!((first.instrument, first.booking), (X, Booking::Displaced));
+    assert_eq!((first.booked, first.found), (100, 101));
+    assert_eq!(
+        first.to_string(),
+        "the shares of S1 (instrument 1) do not balance after market message 1001: displaced \
+         (rule 6) makes 100 of the ledger, 101 of the books"
+    );
+    market(&mut desk, execute(7, 20));
+    assert_eq!(desk.engine.imbalance(), Some(first), "the first stays");
+    assert!(desk.engine.check().is_err());
 }

@@ -6,6 +6,9 @@ use spindle_types::{
     EventTime, InstrumentId, MatchNumber, OrderReference, Price, Quantity, Side, Symbol,
 };
 
+pub use crate::state::TradingState;
+use crate::state::{Imbalance, Reason, StateChange};
+
 /// One message of the market.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MarketEvent {
@@ -109,7 +112,13 @@ pub enum MarketAction {
     Status {
         /// The new state.
         state: TradingState,
+        /// Why.
+        reason: Reason,
     },
+    /// Another state of the instrument or of the market.
+    State(StateChange),
+    /// What the next cross of the instrument would give.
+    Imbalance(Imbalance),
     /// An event of the whole day.
     Phase {
         /// Which.
@@ -117,6 +126,13 @@ pub enum MarketAction {
     },
     /// A message without effect on books or orders.
     Other,
+}
+
+impl MarketAction {
+    /// A trading state without a reason.
+    pub const fn status(state: TradingState) -> Self {
+        Self::Status { state, reason: Reason::NONE }
+    }
 }
 
 /// Which cross printed.
@@ -132,18 +148,16 @@ pub enum Cross {
     Other,
 }
 
-/// Whether an instrument trades.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum TradingState {
-    /// Continuous trading.
-    #[default]
-    Trading,
-    /// Halted.
-    Halted,
-    /// Paused by a volatility limit.
-    Paused,
-    /// Quotes are taken, nothing executes.
-    QuotationOnly,
+impl Cross {
+    /// The name in logs, tables and scenarios.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Opening => "opening",
+            Self::Closing => "closing",
+            Self::Halt => "halt",
+            Self::Other => "other",
+        }
+    }
 }
 
 /// Where in its day the market is.
@@ -161,4 +175,23 @@ pub enum Phase {
     EndOfSystemHours,
     /// Last message of the day.
     EndOfMessages,
+}
+
+impl Phase {
+    /// The name in logs, tables and scenarios.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::StartOfMessages => "start_of_messages",
+            Self::StartOfSystemHours => "start_of_system_hours",
+            Self::StartOfMarketHours => "start_of_market_hours",
+            Self::EndOfMarketHours => "end_of_market_hours",
+            Self::EndOfSystemHours => "end_of_system_hours",
+            Self::EndOfMessages => "end_of_messages",
+        }
+    }
+
+    /// Whether the market has not opened yet.
+    pub const fn is_before_the_open(self) -> bool {
+        matches!(self, Self::StartOfMessages | Self::StartOfSystemHours)
+    }
 }

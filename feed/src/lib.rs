@@ -9,6 +9,7 @@ pub mod prefetch;
 pub mod quarantine;
 pub mod receive;
 mod seqlock;
+pub mod state;
 pub mod stream;
 mod sync;
 pub mod top;

@@ -12,6 +12,12 @@ pub trait Clock: Send {
     /// The venue's time of day, for the two messages that the gateway writes by itself, the day's
     /// begin and end. All others carry the engine's time.
     fn time_of_day(&self) -> EventTime;
+
+    /// Nanoseconds since 1970 in UTC, for what FIX writes of the time. Where a clock does not say
+    /// otherwise it is the first day.
+    fn utc_ns(&self) -> u64 {
+        self.time_of_day().0
+    }
 }
 
 /// The machine's clocks: `quanta` for intervals, the system's time of day in UTC.
@@ -35,9 +41,12 @@ impl Clock for SystemClock {
     }
 
     fn time_of_day(&self) -> EventTime {
-        const DAY: u128 = 86_400 * 1_000_000_000;
+        const DAY: u64 = 86_400 * 1_000_000_000;
+        EventTime(self.utc_ns() % DAY)
+    }
+
+    fn utc_ns(&self) -> u64 {
         let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let of_day = since_epoch.as_nanos() % DAY;
-        EventTime(u64::try_from(of_day).unwrap_or_default())
+        u64::try_from(since_epoch.as_nanos()).unwrap_or(u64::MAX)
     }
 }

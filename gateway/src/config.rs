@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use spindle_types::{AccountId, SessionId};
 use thiserror::Error;
 
+use crate::fix::config::FixConfig;
 use crate::soup::codec::{SessionName, padded_left, padded_right};
 use crate::soup::login::Credentials;
 use crate::soup::server::Timing;
@@ -25,6 +26,8 @@ pub struct GatewayConfig {
     pub timing: Timing,
     /// Whether requests are stamped and latencies recorded.
     pub stamps: bool,
+    /// The FIX side, if there is one.
+    pub fix: Option<FixConfig>,
 }
 
 impl GatewayConfig {
@@ -37,6 +40,7 @@ impl GatewayConfig {
             limits: Limits::default(),
             timing: Timing::default(),
             stamps: true,
+            fix: None,
         }
     }
 }
@@ -132,6 +136,12 @@ pub enum ConfigError {
     /// A username twice.
     #[error("gateway.users: '{0}' stands twice; case does not matter")]
     DuplicateUsername(String),
+    /// A CompID is not 1 to 32 visible characters.
+    #[error("gateway.fix: '{0}' is no CompID; 1 to 32 visible characters are")]
+    CompId(String),
+    /// A CompID twice in one version.
+    #[error("gateway.fix: '{0}' stands twice in one version")]
+    DuplicateCompId(String),
     /// A session number twice.
     #[error("gateway.users: session {0} stands twice; each user has its own")]
     DuplicateSession(SessionId),
@@ -163,7 +173,10 @@ impl GatewayConfig {
     /// The first thing found that is wrong.
     pub fn check(&self) -> Result<(), ConfigError> {
         self.session_name()?;
-        self.checked_users()?;
+        let users = self.checked_users()?;
+        if let Some(fix) = &self.fix {
+            fix.check(users.iter().map(|user| user.session).collect())?;
+        }
         self.limits.check()
     }
 
@@ -189,6 +202,44 @@ impl GatewayConfig {
             users.push(checked);
         }
         Ok(users)
+    }
+}
+
+impl FixConfig {
+    fn check(&self, mut numbers: HashSet<SessionId>) -> Result<(), ConfigError> {
+        comp_id(&self.comp_id)?;
+        let mut names = HashSet::new();
+        for user in &self.sessions {
+            comp_id(&user.comp_id)?;
+            if !names.insert((user.version, user.comp_id.as_str())) {
+                return Err(ConfigError::DuplicateCompId(user.comp_id.clone()));
+            }
+            if !numbers.insert(user.session) {
+                return Err(ConfigError::DuplicateSession(user.session));
+            }
+        }
+        let message_max = self.limits.message_max as u64;
+        let table = [
+            ("fix.message_max", message_max, 1_024),
+            ("fix.store_bytes", self.limits.store_bytes as u64, 4 * message_max),
+            ("fix.store_messages", self.limits.store_messages as u64, 16),
+            ("fix.queue_bytes", self.limits.queue_bytes as u64, message_max),
+            ("fix.queue_messages", self.limits.queue_messages as u64, 1),
+            ("fix.ids_max", self.ids_max as u64, 1),
+        ];
+        match table.into_iter().find(|(_, value, least)| value < least) {
+            Some((name, value, least)) => Err(ConfigError::Limit { name, value, least }),
+            None => Ok(()),
+        }
+    }
+}
+
+fn comp_id(text: &str) -> Result<(), ConfigError> {
+    let visible = text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'=');
+    if visible && (1..=32).contains(&text.len()) {
+        Ok(())
+    } else {
+        Err(ConfigError::CompId(text.escape_default().to_string()))
     }
 }
 

@@ -13,10 +13,13 @@ use spindle_types::Agent;
 use thiserror::Error;
 
 use crate::clock::{Clock, SystemClock};
+use crate::close::CloseCause;
 use crate::config::{ConfigError, GatewayConfig};
 use crate::desk::Desk;
+use crate::fix::session::Now;
+use crate::line::Line;
 use crate::notice::GatewayNotice;
-use crate::soup::server::{CloseCause, Timing};
+use crate::soup::server::Timing;
 use crate::stats::GatewayStats;
 use crate::transport::Connection;
 
@@ -87,10 +90,34 @@ enum Phase {
     Done,
 }
 
+/// What is spoken on an address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Speech {
+    Ouch,
+    Fix,
+}
+
+/// An address that is listened on.
+struct Listener {
+    socket: TcpListener,
+    speech: Speech,
+}
+
+impl Listener {
+    fn bind(address: SocketAddr, speech: Speech) -> Result<(Self, SocketAddr), GatewayError> {
+        let listen = |source| GatewayError::Listen { address, source };
+        let socket = TcpListener::bind(address).map_err(listen)?;
+        socket.set_nonblocking(true).map_err(listen)?;
+        let local_address = socket.local_addr().map_err(listen)?;
+        Ok((Self { socket, speech }, local_address))
+    }
+}
+
 /// The gateway.
 pub struct Gateway<C = SystemClock> {
-    listener: Option<TcpListener>,
+    listeners: Vec<Listener>,
     local_address: SocketAddr,
+    fix_address: Option<SocketAddr>,
     connections: Vec<Connection>,
     /// Who is served first in this turn: it moves on, so that nobody is always last.
     first: usize,
@@ -116,14 +143,18 @@ impl<C: Clock> Gateway<C> {
         events: Consumer<Event>,
     ) -> Result<Self, GatewayError> {
         let desk = Desk::new(config, clock.time_of_day(), commands, events)?;
-        let address = config.listen;
-        let listen = |source| GatewayError::Listen { address, source };
-        let listener = TcpListener::bind(address).map_err(listen)?;
-        listener.set_nonblocking(true).map_err(listen)?;
-        let local_address = listener.local_addr().map_err(listen)?;
+        let (ouch, local_address) = Listener::bind(config.listen, Speech::Ouch)?;
+        let mut listeners = vec![ouch];
+        let mut fix_address = None;
+        if let Some(fix) = &config.fix {
+            let (listener, address) = Listener::bind(fix.listen, Speech::Fix)?;
+            listeners.push(listener);
+            fix_address = Some(address);
+        }
         Ok(Self {
-            listener: Some(listener),
+            listeners,
             local_address,
+            fix_address,
             connections: Vec::with_capacity(config.limits.connections_max),
             first: 0,
             desk,
@@ -140,6 +171,11 @@ impl<C: Clock> Gateway<C> {
     /// Where it listens: the address of the configuration, with the port that port 0 became.
     pub const fn local_address(&self) -> SocketAddr {
         self.local_address
+    }
+
+    /// Where it listens for FIX, if it does.
+    pub const fn fix_address(&self) -> Option<SocketAddr> {
+        self.fix_address
     }
 
     /// A handle to end it.
@@ -177,12 +213,21 @@ impl<C: Clock> Gateway<C> {
             return 0;
         }
         self.accept_at = now.saturating_add(ACCEPT_INTERVAL_NS);
+        let mut accepted = 0;
+        for index in 0..self.listeners.len() {
+            accepted += self.accept_from(index, now);
+        }
+        accepted
+    }
+
+    fn accept_from(&mut self, index: usize, now: u64) -> usize {
         for accepted in 0..ACCEPTS_MAX {
-            let Some(listener) = &self.listener else {
+            let Some(Listener { socket, speech }) = self.listeners.get(index) else {
                 return accepted;
             };
-            match listener.accept() {
-                Ok((socket, peer)) => self.admit(socket, peer, now),
+            let speech = *speech;
+            match socket.accept() {
+                Ok((socket, peer)) => self.admit(socket, peer, speech, now),
                 Err(error) => {
                     self.accept_failed(error.kind());
                     return accepted;
@@ -192,7 +237,7 @@ impl<C: Clock> Gateway<C> {
         ACCEPTS_MAX
     }
 
-    fn admit(&mut self, socket: std::net::TcpStream, peer: SocketAddr, now: u64) {
+    fn admit(&mut self, socket: std::net::TcpStream, peer: SocketAddr, speech: Speech, now: u64) {
         self.accept_failing = false;
         let connections_max = self.desk.limits().connections_max;
         if self.connections.len() >= connections_max {
@@ -200,7 +245,11 @@ impl<C: Clock> Gateway<C> {
             self.desk.notice(GatewayNotice::TurnedAway { peer, connections_max });
             return;
         }
-        match Connection::new(socket, peer, self.timing, &self.desk, now) {
+        let line = match speech {
+            Speech::Ouch => Line::new(self.timing, &self.desk, now),
+            Speech::Fix => Line::fix(self.timing, &self.desk, now),
+        };
+        match Connection::new(socket, peer, line) {
             Ok(connection) => {
                 self.connections.push(connection);
                 self.desk.stats_mut().connections += 1;
@@ -266,7 +315,7 @@ impl<C: Clock> Gateway<C> {
         match self.phase {
             Phase::Running => {
                 if self.shutdown.load(Ordering::Acquire) {
-                    self.listener = None;
+                    self.listeners.clear();
                     self.phase =
                         Phase::Settling { until: now.saturating_add(self.timing.stall_ns) };
                 }
@@ -274,7 +323,9 @@ impl<C: Clock> Gateway<C> {
             Phase::Settling { until } => {
                 if self.desk.is_settled() || now >= until {
                     self.desk.end_day(self.clock.time_of_day());
-                    self.connections.iter_mut().for_each(|connection| connection.end(now));
+                    for connection in &mut self.connections {
+                        connection.end(&mut self.desk, now);
+                    }
                     self.phase = Phase::Ending { until: now.saturating_add(self.timing.stall_ns) };
                 }
             }
@@ -304,6 +355,8 @@ impl<C: Clock> Agent for Gateway<C> {
             return 0;
         }
         let now = self.clock.now_ns();
+        let utc = if self.desk.has_fix() { self.clock.utc_ns() } else { 0 };
+        self.desk.begin_turn(Now { monotonic: now, utc });
         let work = self.accept(now) + self.serve(now);
         if work == 0 {
             self.desk.prepare();

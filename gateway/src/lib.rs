@@ -1,16 +1,22 @@
-//! Strategies' sessions: SoupBinTCP and OUCH, the gateway that serves them, and the client side.
+//! Strategies' sessions: OUCH over SoupBinTCP and FIX, the gateway that serves them, and the client side.
 
 pub mod client;
 pub mod clock;
+pub mod close;
 pub mod config;
+pub mod delay;
 pub mod desk;
+pub mod fix;
 pub mod gateway;
 pub mod line;
+pub mod lockstep;
 pub mod notice;
 pub mod ouch;
 pub mod soup;
 pub mod stats;
 
+mod port;
+mod protocol;
 mod transport;
 
 pub use clock::{Clock, SystemClock};

@@ -1,14 +1,16 @@
-//! One client's connection without its socket: packets taken out of received bytes, requests
+//! One client's connection without its socket: messages taken out of received bytes, requests
 //! passed on, bytes to send. The gateway puts a socket around it, a test or a simulator its own
-//! bytes and times.
+//! bytes and times. It is the same for every protocol; see [`Line::new`] and [`Line::fix`].
 
+use crate::close::CloseCause;
 use crate::desk::Desk;
+use crate::fix::talk::FixTalk;
 use crate::notice::UserName;
+use crate::ouch::talk::OuchTalk;
+use crate::protocol::{Taken, Talk};
 use crate::soup::buffer::ReceiveBuffer;
-use crate::soup::codec::{LoginRequest, split};
 use crate::soup::login::Refusal;
-use crate::soup::server::{CloseCause, Inbound, Link, Timing};
-use crate::soup::stream::Stream;
+use crate::soup::server::Timing;
 
 /// What a login on a line came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,45 +36,63 @@ pub enum LoginOutcome {
 /// One client's connection.
 #[derive(Debug)]
 pub struct Line {
-    link: Link,
     input: ReceiveBuffer,
-    user: Option<usize>,
     /// When the bytes in `input` were read, in raw ticks.
     received: u64,
-    /// Whether `input` may hold whole packets: taking them stopped before the end.
+    /// Whether `input` may hold whole messages: taking them stopped before the end.
     stopped: bool,
-    outcome: Option<LoginOutcome>,
+    talk: AnyTalk,
+}
+
+#[derive(Debug)]
+enum AnyTalk {
+    Ouch(OuchTalk),
+    Fix(FixTalk),
+}
+
+/// Asks the protocol at hand.
+macro_rules! talk {
+    ($line:expr, $talk:ident => $ask:expr) => {
+        match $line {
+            AnyTalk::Ouch($talk) => $ask,
+            AnyTalk::Fix($talk) => $ask,
+        }
+    };
 }
 
 impl Line {
-    /// A connection that has just been opened.
+    /// A connection for OUCH that has just been opened.
     pub fn new(timing: Timing, desk: &Desk, now: u64) -> Self {
-        Self {
-            link: Link::new(timing, now),
-            input: ReceiveBuffer::new(desk.limits().read_bytes_max),
-            user: None,
-            received: 0,
-            stopped: false,
-            outcome: None,
-        }
+        let talk = AnyTalk::Ouch(OuchTalk::new(timing, now));
+        Self::with(talk, desk.limits().read_bytes_max)
+    }
+
+    /// A connection for FIX that has just been opened.
+    pub fn fix(timing: Timing, desk: &Desk, now: u64) -> Self {
+        let talk = AnyTalk::Fix(FixTalk::new(timing, now));
+        Self::with(talk, desk.limits().read_bytes_max.max(desk.fix.block_max()))
+    }
+
+    fn with(talk: AnyTalk, input_bytes: usize) -> Self {
+        Self { input: ReceiveBuffer::new(input_bytes), received: 0, stopped: false, talk }
     }
 
     /// The name of the user who is logged in.
     pub fn user(&self, desk: &Desk) -> Option<UserName> {
-        self.user.map(|user| desk.user_name(user))
+        talk!(&self.talk, talk => talk.user(desk))
     }
 
     /// Whether a user is logged in.
-    pub const fn has_user(&self) -> bool {
-        self.user.is_some()
+    pub fn has_user(&self) -> bool {
+        talk!(&self.talk, talk => talk.has_user())
     }
 
     /// Whether nothing more is to be read: the last bytes are leaving.
-    pub const fn is_closing(&self) -> bool {
-        self.link.is_closing()
+    pub fn is_closing(&self, desk: &Desk) -> bool {
+        talk!(&self.talk, talk => talk.is_closing(desk))
     }
 
-    /// Whether packets were left behind: take them before reading more.
+    /// Whether messages were left behind: take them before reading more.
     pub const fn is_stopped(&self) -> bool {
         self.stopped
     }
@@ -95,7 +115,7 @@ impl Line {
         self.input.clear();
     }
 
-    /// Takes packets and deals with them; to be called at each turn while the line is stopped, so
+    /// Takes messages and deals with them; to be called at each turn while the line is stopped, so
     /// that the client is not taken for silent. It goes on until there is no whole one left, the ring to the engine
     /// is full, a request has to wait for the engine, or the line has had its share of this turn.
     /// Gives how many.
@@ -105,17 +125,14 @@ impl Line {
     #[inline]
     pub fn take_packets(&mut self, desk: &mut Desk, now: u64) -> Result<usize, CloseCause> {
         let taken = self.take_share(desk, now);
-        if let Some(user) = self.user {
-            desk.set_behind(user, self.stopped);
-        }
+        talk!(&self.talk, talk => talk.set_behind(self.stopped, desk));
         taken
     }
 
     #[inline]
     fn take_share(&mut self, desk: &mut Desk, now: u64) -> Result<usize, CloseCause> {
         if self.stopped {
-            // It was the venue that did not read, so the client was not silent.
-            self.link.excuse(now);
+            talk!(&mut self.talk, talk => talk.excuse(desk, now));
             self.stopped = false;
         }
         for taken in 0..desk.limits().requests_max {
@@ -124,86 +141,63 @@ impl Line {
                 self.stopped = true;
                 return Ok(taken);
             }
-            if !self.take_packet(desk, now)? {
-                return Ok(taken);
+            let bytes = self.input.filled();
+            let step = talk!(&mut self.talk, talk => talk.take(bytes, self.received, desk, now))?;
+            match step {
+                Taken::Used(count) => self.input.consume(count),
+                Taken::More(skip) => {
+                    self.input.consume(skip);
+                    return Ok(taken);
+                }
+                Taken::Wait => {
+                    self.stopped = true;
+                    return Ok(taken);
+                }
+                Taken::Over => {
+                    self.input.clear();
+                    return Ok(taken);
+                }
             }
         }
         self.stopped = true;
         Ok(desk.limits().requests_max)
     }
 
-    #[inline]
-    fn take_packet(&mut self, desk: &mut Desk, now: u64) -> Result<bool, CloseCause> {
-        if self.link.is_closing() {
-            self.input.clear();
-            return Ok(false);
+    /// The place of its user in the configuration of OUCH.
+    pub(crate) const fn user_index(&self) -> Option<usize> {
+        match &self.talk {
+            AnyTalk::Ouch(talk) => talk.user,
+            AnyTalk::Fix(_) => None,
         }
-        let packet = split(self.input.filled(), desk.limits().packet_length_max);
-        let Some((packet, length)) = packet.map_err(CloseCause::Frame)? else {
-            return Ok(false);
-        };
-        match self.link.receive(packet, now)? {
-            Inbound::Message(message) => {
-                if let Some(user) = self.user
-                    && !desk.request(user, message, self.received)?
-                {
-                    self.stopped = true;
-                    return Ok(false);
-                }
-            }
-            Inbound::Login(request) => {
-                let request = *request;
-                if !self.login(desk, &request, now) {
-                    self.stopped = true;
-                    return Ok(false);
-                }
-            }
-            Inbound::Nothing => {}
-        }
-        self.input.consume(length);
-        Ok(true)
     }
 
-    /// Whether the login is decided; otherwise it waits.
-    #[cold]
-    fn login(&mut self, desk: &mut Desk, request: &LoginRequest, now: u64) -> bool {
-        let Some(decision) = desk.login(request) else {
-            return false;
-        };
-        self.outcome = Some(match decision {
-            Ok((user, sequence)) => {
-                self.user = Some(user);
-                let stream = desk.stream(user);
-                self.link.accept(desk.session_name(), sequence, stream, now);
-                let next_sequence = stream.next_sequence();
-                LoginOutcome::LoggedIn { user: desk.user_name(user), sequence, next_sequence }
-            }
-            Err(refusal) => {
-                self.link.refuse(refusal, now);
-                LoginOutcome::Refused { user: UserName(request.username), refusal }
-            }
-        });
-        true
+    /// Sends a debug packet; false, and nothing is sent, while other bytes wait, and over FIX, which
+    /// has no such thing.
+    pub(crate) fn say(&mut self, desk: &Desk, text: &[u8]) -> bool {
+        match &mut self.talk {
+            AnyTalk::Ouch(talk) => talk.say(desk, text),
+            AnyTalk::Fix(_) => false,
+        }
     }
 
     /// What a login came to, once.
     pub const fn take_login_outcome(&mut self) -> Option<LoginOutcome> {
-        self.outcome.take()
+        match &mut self.talk {
+            AnyTalk::Ouch(talk) => talk.outcome.take(),
+            AnyTalk::Fix(talk) => talk.outcome.take(),
+        }
     }
 
     /// The bytes to send next, as far as they are in one piece; empty when there are none.
     #[inline]
     pub fn output<'a>(&'a self, desk: &'a Desk) -> &'a [u8] {
-        self.link.output(stream(self.user, desk))
+        talk!(&self.talk, talk => talk.output(desk))
     }
 
     /// The first `count` bytes of [`Line::output`] were sent; at least one.
     #[inline]
     pub fn written(&mut self, desk: &mut Desk, count: usize, now: u64) {
-        self.link.written(stream(self.user, desk), count, now);
-        if let Some(user) = self.user {
-            desk.sent(user, self.link.position());
-        }
+        talk!(&mut self.talk, talk => talk.written(count, desk, now));
     }
 
     /// Lets time pass: once a turn, after reading and writing.
@@ -211,24 +205,17 @@ impl Line {
     /// # Errors
     /// The cause for which the connection is to be closed now.
     #[inline]
-    pub fn tick(&mut self, desk: &Desk, now: u64) -> Result<(), CloseCause> {
-        self.link.tick(stream(self.user, desk), desk.limits().backlog_bytes_max, now)
+    pub fn tick(&mut self, desk: &mut Desk, now: u64) -> Result<(), CloseCause> {
+        talk!(&mut self.talk, talk => talk.tick(desk, now))
     }
 
-    /// Ends the session: the rest of the stream goes out, then the end.
-    pub fn end(&mut self, now: u64) {
-        self.link.end(now);
+    /// Ends the session: what waits goes out, then the end.
+    pub fn end(&mut self, desk: &mut Desk, now: u64) {
+        talk!(&mut self.talk, talk => talk.end(desk, now));
     }
 
     /// The connection is gone: its user can log in again.
     pub fn leave(&mut self, desk: &mut Desk) {
-        if let Some(user) = self.user.take() {
-            desk.disconnected(user);
-        }
+        talk!(&mut self.talk, talk => talk.leave(desk));
     }
-}
-
-#[inline]
-fn stream(user: Option<usize>, desk: &Desk) -> &Stream {
-    user.map_or(Stream::NOTHING, |user| desk.stream(user))
 }

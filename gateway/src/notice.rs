@@ -75,9 +75,30 @@ pub enum GatewayNotice {
     },
 }
 
-/// A username as a client wrote it.
+/// A name as a client wrote it: a SoupBinTCP user or a FIX CompID.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub struct UserName(pub [u8; 6]);
+pub struct UserName([u8; Self::LENGTH_MAX]);
+
+impl UserName {
+    /// The longest name that is told whole.
+    pub const LENGTH_MAX: usize = 32;
+
+    /// A name; what is longer is cut.
+    pub fn new(name: &[u8]) -> Self {
+        let mut bytes = [b' '; Self::LENGTH_MAX];
+        for (byte, from) in bytes.iter_mut().zip(name) {
+            *byte = *from;
+        }
+        Self(bytes)
+    }
+}
+
+impl UserName {
+    /// The six characters of a SoupBinTCP user, padded on the right.
+    pub(crate) fn of_soup(&self) -> &[u8] {
+        &self.0[..6]
+    }
+}
 
 impl fmt::Display for UserName {
     /// Without the padding; bytes that are no printable characters are escaped.
@@ -134,7 +155,7 @@ mod tests {
     #[test]
     fn notices_are_one_line_that_names_who_and_why() {
         let peer = SocketAddr::from(([127, 0, 0, 1], 5000));
-        let user = UserName(*b"ali\x07e ");
+        let user = UserName::new(b"ali\x07e ");
         let lines = [
             (
                 GatewayNotice::LoggedIn { user, peer, sequence: 4, next_sequence: 9 },

@@ -41,6 +41,8 @@ pub struct GatewayStats {
     pub unmeasured: u64,
     /// Notices lost because nobody read their ring.
     pub notices_lost: u64,
+    /// Blocks of bytes that were no FIX message.
+    pub garbled: u64,
 }
 
 impl Default for GatewayStats {
@@ -69,6 +71,7 @@ impl GatewayStats {
             slow_consumers: 0,
             unmeasured: 0,
             notices_lost: 0,
+            garbled: 0,
         }
     }
 }

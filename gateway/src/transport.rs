@@ -3,10 +3,11 @@
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 
+use crate::close::CloseCause;
 use crate::desk::Desk;
 use crate::line::{Line, LoginOutcome};
 use crate::notice::GatewayNotice;
-use crate::soup::server::{CloseCause, Timing};
+use crate::soup::server::Timing;
 
 /// Writes to one connection in one turn at most: control bytes, then two chunks of the stream.
 const WRITES_MAX: usize = 3;
@@ -34,22 +35,30 @@ enum State {
 
 impl Connection {
     /// Takes over a socket that was just accepted.
-    pub(crate) fn new(
-        socket: TcpStream,
-        peer: SocketAddr,
-        timing: Timing,
-        desk: &Desk,
-        now: u64,
-    ) -> std::io::Result<Self> {
+    pub(crate) fn new(socket: TcpStream, peer: SocketAddr, line: Line) -> std::io::Result<Self> {
         socket.set_nonblocking(true)?;
         socket.set_nodelay(true)?;
-        let line = Line::new(timing, desk, now);
         Ok(Self { socket, peer, line, broken: None, state: State::Open })
     }
 
     /// Whether a user is logged in on it.
-    pub(crate) const fn has_user(&self) -> bool {
+    pub(crate) fn has_user(&self) -> bool {
         self.line.has_user()
+    }
+
+    /// The line behind the socket.
+    pub(crate) const fn line(&mut self) -> &mut Line {
+        &mut self.line
+    }
+
+    /// Whether everything that is to be sent has left, or nothing more can leave.
+    pub(crate) fn is_flushed(&self, desk: &Desk) -> bool {
+        self.state != State::Open || self.broken.is_some() || self.line.output(desk).is_empty()
+    }
+
+    /// Whether nothing more comes from it.
+    pub(crate) fn is_over(&self) -> bool {
+        self.state != State::Open || self.broken.is_some()
     }
 
     pub(crate) fn is_closed(&self) -> bool {
@@ -57,8 +66,8 @@ impl Connection {
     }
 
     /// Ends the session: the rest of the stream goes out, then the end.
-    pub(crate) fn end(&mut self, now: u64) {
-        self.line.end(now);
+    pub(crate) fn end(&mut self, desk: &mut Desk, now: u64) {
+        self.line.end(desk, now);
     }
 
     /// Closes at once.
@@ -110,7 +119,7 @@ impl Connection {
     /// Reads once and deals with what came. Gives how many packets were dealt with.
     #[inline]
     pub(crate) fn read(&mut self, desk: &mut Desk, now: u64) -> usize {
-        if self.state != State::Open || self.line.is_closing() {
+        if self.state != State::Open || self.line.is_closing(desk) {
             self.read_end(desk, now);
             return 0;
         }
@@ -118,7 +127,8 @@ impl Connection {
         if self.line.is_stopped() {
             packets = self.take_packets(desk, now);
         }
-        let more = self.state == State::Open && !self.line.is_stopped() && !self.line.is_closing();
+        let more =
+            self.state == State::Open && !self.line.is_stopped() && !self.line.is_closing(desk);
         if more && self.fill(desk) {
             packets += self.take_packets(desk, now);
         }
@@ -161,7 +171,7 @@ impl Connection {
     /// came, until the client has closed too or has had its time.
     pub(crate) fn read_end(&mut self, desk: &mut Desk, now: u64) {
         let late = match self.state {
-            State::Open if self.line.is_closing() => false,
+            State::Open if self.line.is_closing(desk) => false,
             State::Draining { until } => now >= until,
             State::Open | State::Closed => return,
         };
@@ -184,8 +194,7 @@ impl Connection {
         let Err(cause) = self.line.tick(desk, now) else {
             return;
         };
-        let written = matches!(cause, CloseCause::Refused(_) | CloseCause::EndOfSession);
-        if written && self.socket.shutdown(Shutdown::Write).is_ok() {
+        if cause.is_orderly() && self.socket.shutdown(Shutdown::Write).is_ok() {
             self.leave(desk, cause);
             self.state = State::Draining { until: now.saturating_add(timing.linger_ns) };
         } else {

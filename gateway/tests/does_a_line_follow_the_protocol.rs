@@ -81,7 +81,7 @@ impl Wire {
                 self.rest.extend_from_slice(&output[..count]);
                 self.line.written(&mut self.desk, count, now);
             }
-            closed = closed.or(self.line.tick(&self.desk, now).err());
+            closed = closed.or(self.line.tick(&mut self.desk, now).err());
         }
         if let Some(cause) = closed {
             self.closed.get_or_insert(cause.to_string());
@@ -135,7 +135,7 @@ impl Wire {
             [">", request @ ..] => self.send(&request_bytes(request)),
             ["end"] => {
                 self.desk.end_day(self.clock.time_of_day());
-                self.line.end(self.clock.now_ns());
+                self.line.end(&mut self.desk, self.clock.now_ns());
                 self.turn();
             }
             ["pause"] => self.engine.paused = true,

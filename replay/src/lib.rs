@@ -10,4 +10,7 @@ pub mod publish;
 pub mod record;
 pub mod recording;
 
+mod messages;
 mod random;
+
+pub use messages::ItchMessages;

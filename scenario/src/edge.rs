@@ -3,7 +3,7 @@
 
 use crate::decimal::Amount;
 use crate::line::Rejected;
-use crate::op::{Instrument, Kind, New, Replace, Tape, TapeEvent, Tif};
+use crate::op::{Instrument, Kind, New, Replace, Sale, Side, State, Tape, TapeEvent, Tif};
 
 /// The highest price, and the largest quantity.
 pub(crate) const HIGHEST: i64 = i32::MAX as i64;
@@ -38,6 +38,7 @@ pub(crate) fn new(op: &New) -> Result<(), Rejected> {
         ("trail", op.trail.is_some() && op.kind != Kind::TrailingStop),
         ("offset", op.offset.is_some() && !peg),
         ("expire_ns", op.expire_ns.is_some() && op.tif != Tif::Gtd),
+        ("sale", op.sale != Sale::Long && op.side == Side::Buy),
     ];
     if let Some((field, _)) = unfit.into_iter().find(|(_, unfit)| *unfit) {
         return Err(Rejected::combination(field));
@@ -71,12 +72,19 @@ pub(crate) fn reference(price: Option<Amount>) -> Result<(), Rejected> {
 
 /// Why the tape cannot do this.
 pub(crate) fn tape(op: &Tape) -> Result<(), Rejected> {
-    whole_units(op.price)?;
-    if op.price.is_some_and(|price| !(1..=HIGHEST).contains(&price.units)) {
+    let prices = [op.price, op.upper, op.lower, op.near, op.far];
+    prices.into_iter().try_for_each(whole_units)?;
+    let possible = |price: crate::decimal::Amount| (1..=HIGHEST).contains(&price.units);
+    let is_upside_down = op.lower.zip(op.upper).is_some_and(|(lower, upper)| lower > upper);
+    if !prices.into_iter().flatten().all(possible) || is_upside_down {
         return Err(Rejected::because("invalid_price"));
     }
-    // A cross in which nothing traded has no shares.
-    let least = i64::from(op.event != TapeEvent::Cross);
+    state(op)?;
+    // A cross in which nothing traded has no shares, and neither has one that has yet to come.
+    let least = i64::from(!matches!(op.event, TapeEvent::Cross | TapeEvent::Imbalance));
+    if op.imbalance.is_some_and(|shares| !(0..=HIGHEST).contains(&shares.0)) {
+        return Err(Rejected::because("invalid_quantity"));
+    }
     if op.quantity.is_some_and(|quantity| !(least..=HIGHEST).contains(&quantity.0)) {
         return Err(Rejected::because("invalid_quantity"));
     }
@@ -87,10 +95,69 @@ pub(crate) fn tape(op: &Tape) -> Result<(), Rejected> {
     Ok(())
 }
 
+/// Why the tape cannot say this of a state.
+fn state(op: &Tape) -> Result<(), Rejected> {
+    let fits = |text: &String| {
+        (1..=4).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())
+    };
+    if !op.reason.as_ref().is_none_or(fits) {
+        return Err(Rejected::because("invalid_reason"));
+    }
+    let is_halt = op.event == TapeEvent::OperationalHalt;
+    if is_halt && !matches!(op.state, Some(State::Halted | State::Trading)) {
+        return Err(Rejected::because("invalid_state"));
+    }
+    let possible =
+        |level: &crate::decimal::Amount| level.exact && (1..1 << 40).contains(&level.units);
+    if op.level.is_some_and(|level| !(1..=3).contains(&level))
+        || !op.levels.iter().flatten().all(possible)
+    {
+        return Err(Rejected::because("invalid_level"));
+    }
+    let is_release = op.event == TapeEvent::Release;
+    if is_release && op.seconds.is_some() != op.price.is_some() {
+        return Err(Rejected::combination("price"));
+    }
+    Ok(())
+}
+
 /// A price finer than a price unit is off every tick.
 fn whole_units(price: Option<Amount>) -> Result<(), Rejected> {
     match price {
         Some(price) if !price.exact => Err(Rejected::because("price_off_tick")),
         _ => Ok(()),
     }
+}
+
+/// The limits that somebody has after some of them were set.
+pub(crate) fn limits(
+    mut limits: spindle_risk::Limits,
+    op: &crate::risk_op::Limits,
+    currency: usize,
+) -> Result<spindle_risk::Limits, Rejected> {
+    use spindle_risk::LimitError as Wrong;
+    for &(key, value) in &op.values {
+        let at = if key.is_money() { currency } else { 0 };
+        limits.set(key, at, value.unwrap_or(spindle_risk::Limits::NONE.get(key, at)));
+    }
+    match limits.check(op.symbol.is_some()) {
+        Ok(()) => Ok(limits),
+        Err(
+            Wrong::Zero(key)
+            | Wrong::NotForInstrument(key)
+            | Wrong::OnlyForInstrument(key)
+            | Wrong::TooHigh { key, .. }
+            | Wrong::Contradiction { key, .. }
+            | Wrong::Alone { key, .. },
+        ) => {
+            let mut rejected = Rejected::because("invalid_limits");
+            rejected.field = Some(key);
+            Err(rejected)
+        }
+    }
+}
+
+/// Why these cannot be the prices of an instrument.
+pub(crate) fn prices(op: &crate::risk_op::Reference) -> Result<(), Rejected> {
+    [op.price, op.low, op.high].into_iter().try_for_each(reference)
 }

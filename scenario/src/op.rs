@@ -7,6 +7,11 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 
 use crate::decimal::{Amount, Shares};
+use crate::risk_op::{Arm, Kill, Limits, Reference};
+
+mod tape;
+
+pub use tape::{Center, Cross, Day, Restriction, State, Tape, TapeEvent};
 
 /// The number that the scenario gives an order.
 pub type Id = u64;
@@ -35,6 +40,14 @@ pub enum Op {
     Book(Book),
     /// Something that the recorded market does.
     Tape(Tape),
+    /// Sets limits of the risk gate.
+    Limits(Limits),
+    /// Says what the risk gate is to know of an instrument.
+    Reference(Reference),
+    /// Stops somebody.
+    Kill(Kill),
+    /// Lets somebody go on.
+    Arm(Arm),
 }
 
 /// An instrument and its steps.
@@ -49,6 +62,9 @@ pub struct Instrument {
     /// The step of its quantities, 1 where none is given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lot: Option<Shares>,
+    /// Its currency; USD where none is given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub currency: Option<String>,
 }
 
 /// How an account's orders behave.
@@ -66,6 +82,9 @@ pub struct Account {
     /// What happens to a post-only order that would trade on entry; refused where none is given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub post_only: Option<PostOnly>,
+    /// The firm that it belongs to; none where none is given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub firm: Option<String>,
 }
 
 /// A new order.
@@ -84,6 +103,9 @@ pub struct New {
     pub symbol: String,
     /// Buy or sell.
     pub side: Side,
+    /// How it sells; what is owned where nothing is given.
+    #[serde(default, skip_serializing_if = "Sale::is_long")]
+    pub sale: Sale,
     /// What kind of order it is.
     #[serde(rename = "type")]
     pub kind: Kind,
@@ -119,6 +141,9 @@ pub struct New {
     /// The least that may execute on entry; 0 is no such condition.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub minimum_quantity: Option<Shares>,
+    /// Nothing happens but that it is told what would become of the order.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub check_only: bool,
 }
 
 /// A cancel.
@@ -201,115 +226,6 @@ pub struct Book {
     pub depth: Option<usize>,
 }
 
-/// Something that the recorded market does: it is done as the tape says, and fills strategies'
-/// orders by the fill rules.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Tape {
-    /// Of which instrument.
-    pub symbol: String,
-    /// What happens.
-    pub event: TapeEvent,
-    /// The market's order.
-    #[serde(rename = "ref", default, skip_serializing_if = "Option::is_none")]
-    pub reference: Option<u64>,
-    /// The order that comes in its place.
-    #[serde(rename = "new_ref", default, skip_serializing_if = "Option::is_none")]
-    pub new_reference: Option<u64>,
-    /// Its side. Of a hidden order that traded it may be left out, for it changes nothing.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub side: Option<Side>,
-    /// Shares.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub quantity: Option<Shares>,
-    /// Its price, or that of the trade.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub price: Option<Amount>,
-    /// Whether an execution counts as a trade; it does where nothing is said.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub printable: Option<bool>,
-    /// Which cross.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub kind: Option<Cross>,
-    /// The trading state that begins.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub state: Option<State>,
-}
-
-/// What the recorded market can do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum TapeEvent {
-    /// An order enters at the back of its level.
-    Add,
-    /// An order is executed, at another price if one is given.
-    Execute,
-    /// Shares are taken off an order; it keeps its place.
-    Cancel,
-    /// An order goes.
-    Delete,
-    /// An order goes and another enters on its side.
-    Replace,
-    /// A trade with an order that was not displayed.
-    Trade,
-    /// The print of a cross.
-    Cross,
-    /// The instrument's trading state changes.
-    Status,
-}
-
-/// Crosses of the recorded market.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Cross {
-    /// The opening cross.
-    Opening,
-    /// The closing cross.
-    Closing,
-    /// The cross after a halt or a pause.
-    Halt,
-}
-
-/// Trading states of the recorded market.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum State {
-    /// It does not trade.
-    Halted,
-    /// It does not trade for a moment.
-    Paused,
-    /// Orders come and nothing trades.
-    Quotation,
-    /// It trades.
-    #[default]
-    Trading,
-}
-
-impl Tape {
-    /// The first field that its event needs and it does not have, or has and does not need; and
-    /// whether it has it.
-    fn misfit(&self) -> Option<(&'static str, bool)> {
-        use TapeEvent::{Add, Cancel, Cross, Delete, Execute, Replace, Status, Trade};
-        let event = self.event;
-        let reference = !matches!(event, Trade | Cross | Status);
-        let quantity = !matches!(event, Delete | Status);
-        let price = !matches!(event, Cancel | Delete | Status);
-        [
-            ("ref", self.reference.is_some(), reference, reference),
-            ("new_ref", self.new_reference.is_some(), event == Replace, event == Replace),
-            ("side", self.side.is_some(), matches!(event, Add | Trade), event == Add),
-            ("quantity", self.quantity.is_some(), quantity, quantity),
-            ("price", self.price.is_some(), price, price && event != Execute),
-            ("printable", self.printable.is_some(), event == Execute, false),
-            ("kind", self.kind.is_some(), event == Cross, event == Cross),
-            ("state", self.state.is_some(), event == Status, event == Status),
-        ]
-        .into_iter()
-        .find(|&(_, is_there, may, must)| (is_there && !may) || (!is_there && must))
-        .map(|(name, is_there, ..)| (name, is_there))
-    }
-}
-
 /// A side.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -328,6 +244,26 @@ impl Side {
             Self::Buy => Self::Sell,
             Self::Sell => Self::Buy,
         }
+    }
+}
+
+/// How an order sells.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Sale {
+    /// What is owned.
+    #[default]
+    Long,
+    /// What is not.
+    Short,
+    /// What is not, exempt from the price test.
+    ShortExempt,
+}
+
+impl Sale {
+    #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it")]
+    fn is_long(&self) -> bool {
+        *self == Self::Long
     }
 }
 
@@ -445,10 +381,15 @@ impl Op {
             "time" => Self::Time(read(fields)?),
             "book" => Self::Book(read(fields)?),
             "tape" => Self::Tape(read(fields)?),
+            "limits" => Self::Limits(Limits::read(fields)?),
+            "reference" => Self::Reference(read(fields)?),
+            "kill" => Self::Kill(read(fields)?),
+            "arm" => Self::Arm(read(fields)?),
             _ => {
                 return Err(format!(
                     "op: unknown operation `{op}`, expected one of instrument, account, new, \
-                     cancel, replace, mass_cancel, phase, time, book, tape"
+                     cancel, replace, mass_cancel, phase, time, book, tape, limits, reference, \
+                     kill, arm"
                 ));
             }
         };
@@ -459,6 +400,11 @@ impl Op {
                 true => format!("{field}: this event of the tape has none"),
                 false => format!("missing field `{field}`: this event of the tape needs it"),
             });
+        }
+        match &op {
+            Self::Kill(kill) => drop(kill.owner()?),
+            Self::Arm(arm) => drop(arm.owner()?),
+            _ => {}
         }
         op.misses()
             .map_or(Ok(op.clone()), |(field, why)| Err(format!("missing field `{field}`: {why}")))
@@ -603,6 +549,26 @@ mod tests {
                 "printable: ",
             ),
             (r#"{"op":"account","account":"A","group":"g"}"#.into(), "missing field `self_trade`"),
+            (r#"{"op":"limits","order_size_max":1}"#.into(), "missing field `account`"),
+            (r#"{"op":"limits","account":"A","firm":"F"}"#.into(), "firm: give one of"),
+            (r#"{"op":"limits","firm":"F","symbol":"X"}"#.into(), "symbol: only an account"),
+            (r#"{"op":"limits","account":"A","size":1}"#.into(), "unknown field `size`"),
+            (
+                r#"{"op":"limits","account":"A","order_size_max":-1}"#.into(),
+                "order_size_max: give a whole number",
+            ),
+            (
+                r#"{"op":"limits","account":"A","order_value_max":"-1"}"#.into(),
+                "order_value_max: it is negative",
+            ),
+            (
+                r#"{"op":"limits","account":"A","collar_percent":"5.001"}"#.into(),
+                "collar_percent: give at most two",
+            ),
+            (r#"{"op":"limits","account":"A","luld":1}"#.into(), "luld: give true or false"),
+            (r#"{"op":"arm","account":"A"}"#.into(), "missing field `cause`"),
+            (r#"{"op":"arm","account":"A","cause":" "}"#.into(), "cause: say why"),
+            (r#"{"op":"kill","account":"A","firm":"F"}"#.into(), "firm: give one of"),
         ];
         for (line, expected) in cases {
             let message = error(&line);
@@ -618,6 +584,10 @@ mod tests {
             r#"{"op":"replace","id":1,"new_id":2,"price":null,"quantity":50}"#,
             r#"{"op":"mass_cancel","account":"A","side":"buy"}"#,
             r#"{"op":"phase","symbol":"X","phase":"pre_open"}"#,
+            r#"{"op":"limits","account":"A","symbol":"X","order_value_max":"10.00","collar_percent":"5.00","luld":false,"position_max":null}"#,
+            r#"{"op":"reference","symbol":"X","price":"10.00","restricted":true}"#,
+            r#"{"op":"kill","firm":"F"}"#,
+            r#"{"op":"arm","cause":"checked"}"#,
             r#"{"op":"account","account":"A","group":"g","self_trade":"cancel_both","post_only":"slide"}"#,
             r#"{"op":"tape","symbol":"X","event":"execute","ref":7,"quantity":5,"price":"9.99","printable":false}"#,
             r#"{"op":"tape","symbol":"X","event":"trade","side":"sell","quantity":5,"price":"9.99"}"#,

@@ -3,14 +3,21 @@
 
 mod auction;
 mod check;
+mod cross;
 mod entry;
 mod replace;
+mod risk;
+mod states;
 mod tape;
 mod waiting;
 
 use crate::decimal::Amount;
+use crate::gate::NaiveGate;
 use crate::line::{Figures, Level, Line, Rejected};
-use crate::op::{self, Id, Kind, Op, Phase, PostOnly, SelfTrade, Side, State, Tif};
+use crate::op::{
+    self, Center, Day, Id, Kind, Op, Phase, PostOnly, Restriction, Sale, SelfTrade, Side, State,
+    Tif,
+};
 use crate::{Matcher, edge};
 
 /// The naive twin.
@@ -22,11 +29,19 @@ pub struct Twin {
     orders: Vec<Order>,
     /// Orders of the recorded market. Each stands in the book.
     tape: Vec<Order>,
+    /// The phase of the recorded day.
+    day: Option<Day>,
+    /// The levels of the circuit breaker, and the highest that was breached.
+    levels: Option<[Amount; 3]>,
+    breaker: u8,
     /// Ids of orders that were ever accepted.
     used: std::collections::HashSet<Id>,
     /// Counts whatever needs an order in time.
     moments: u64,
     lines: Vec<Line>,
+    gate: NaiveGate,
+    /// Names that the gate knows by their place.
+    names: risk::Names,
 }
 
 #[derive(Clone, Debug)]
@@ -35,8 +50,21 @@ struct Instrument {
     tick: i64,
     lot: i64,
     phase: Phase,
-    /// The trading state that the tape gave it.
+    /// The trading state that the tape gave it, and why.
     state: State,
+    reason: Option<String>,
+    /// Market centres that do not trade it.
+    halted_at: Vec<Center>,
+    /// Reference, highest and lowest price and extension of the next reopening auction.
+    collar: Option<(i64, i64, i64, u32)>,
+    restriction: Restriction,
+    /// Whether something of it was lost.
+    stale: bool,
+    /// Whether the tape's opening and closing cross have been.
+    opened: bool,
+    closed: bool,
+    /// Seconds and price of its release, once one was told; none in it where it is put off.
+    release: Option<Option<(u32, i64)>>,
     /// The last print.
     last: Option<i64>,
     /// Elected stops that have not had their turn.
@@ -46,9 +74,14 @@ struct Instrument {
 }
 
 impl Instrument {
-    /// Whether it trades continuously, here and on the tape.
+    /// Whether it trades continuously, here and on the tape, while the day lasts.
     fn trades(&self) -> bool {
-        self.phase == Phase::Continuous && self.state == State::Trading
+        self.phase == Phase::Continuous && self.tape_trades()
+    }
+
+    /// Whether the tape trades it where the venue is.
+    fn tape_trades(&self) -> bool {
+        self.state == State::Trading && !self.halted_at.contains(&Center::Nasdaq)
     }
 }
 
@@ -75,6 +108,8 @@ enum Place {
     PegOutside,
     /// An at-close order that waits for its auction.
     AtClose,
+    /// An at-open order that waits for the tape's opening cross.
+    AtOpen,
 }
 
 #[derive(Clone, Debug)]
@@ -85,6 +120,7 @@ struct Order {
     /// Which instrument.
     at: usize,
     side: Side,
+    sale: Sale,
     kind: Kind,
     /// Its own limit.
     limit: Option<i64>,
@@ -184,6 +220,26 @@ impl Twin {
         self.tape.iter().filter(|order| Some(order.at) == at).map(|order| order.taken).sum()
     }
 
+    /// Whether the tape trades an instrument, whatever its phase here.
+    pub fn is_traded_on_the_tape(&self, symbol: &str) -> bool {
+        self.instrument(symbol).is_some_and(|at| self.instruments[at].tape_trades())
+    }
+
+    /// Shares that an order of the market has left.
+    pub fn left_on_the_tape(&self, reference: Id) -> Option<u64> {
+        self.tape.iter().find(|order| order.id == reference).map(|order| order.open)
+    }
+
+    /// Whether the recorded day is over.
+    pub fn is_over(&self) -> bool {
+        self.day_is_over()
+    }
+
+    /// The instrument of an open order, and how many shares of its whole chain were executed.
+    pub fn executed(&self, id: Id) -> Option<(&str, u64)> {
+        self.find(id).map(|order| (&*self.instruments[order.at].symbol, order.executed))
+    }
+
     fn moment(&mut self) -> u64 {
         self.moments += 1;
         self.moments
@@ -195,6 +251,11 @@ impl Twin {
 
     fn instrument(&self, symbol: &str) -> Option<usize> {
         self.instruments.iter().position(|instrument| instrument.symbol == symbol)
+    }
+
+    /// Whether an instrument trades continuously now.
+    fn trades(&self, at: usize) -> bool {
+        self.instruments[at].trades() && !self.instruments[at].stale && !self.day_is_over()
     }
 
     fn find(&self, id: Id) -> Option<&Order> {
@@ -253,6 +314,7 @@ impl Twin {
 
     /// Takes off shares that nobody executed: the reserve first.
     fn shrink(&mut self, id: Id, quantity: u64) {
+        self.gate.release(id, quantity);
         let order = self.order(id);
         order.open -= quantity;
         order.shown = order.shown.min(order.open);
@@ -273,7 +335,7 @@ impl Twin {
     fn settle(&mut self) {
         for at in 0..self.instruments.len() {
             self.reprice(at);
-            while self.instruments[at].trades() && !self.instruments[at].elected.is_empty() {
+            while self.trades(at) && !self.instruments[at].elected.is_empty() {
                 self.trigger(at);
                 self.reprice(at);
             }
@@ -291,7 +353,7 @@ impl Twin {
             if figures != instrument.told {
                 let symbol = instrument.symbol.clone();
                 self.instruments[at].told = figures;
-                self.tell(Line::Imbalance { symbol, figures });
+                self.tell(Line::Imbalance { symbol, figures, of_tape: None });
             }
         }
     }
@@ -299,15 +361,18 @@ impl Twin {
     fn carry_out(&mut self, op: &Op) -> Result<(), Line> {
         match op {
             Op::Instrument(op) => self.add_instrument(op).map_err(|why| why.of_op("instrument")),
-            Op::Account(op) => {
-                self.set_account(op);
-                Ok(())
-            }
+            Op::Account(op) => self.set_account(op).map_err(|why| why.of_op("account")),
+            Op::New(op) if op.check_only => self.enter_new(op).map_err(|why| why.checked(op.id)),
             Op::New(op) => self.enter_new(op).map_err(|why| why.of(op.id)),
+            Op::Limits(op) => self.set_limits(op).map_err(|why| why.of_op("limits")),
+            Op::Reference(op) => self.set_reference(op).map_err(|why| why.of_op("reference")),
+            Op::Kill(op) => self.kill(op).map_err(|why| why.of_op("kill")),
+            Op::Arm(op) => self.arm(op).map_err(|why| why.of_op("arm")),
             Op::Cancel(op) => {
                 if self.find(op.id).is_none() {
                     return Err(Rejected::because("unknown_id").of(op.id));
                 }
+                self.count_cancel(op.id);
                 self.cancel_all(op.id, "user_request");
                 Ok(())
             }
@@ -338,14 +403,23 @@ impl Twin {
             lot: op.lot.map_or(1, |lot| lot.0),
             phase: Phase::Continuous,
             state: State::Trading,
+            reason: None,
+            halted_at: Vec::new(),
+            collar: None,
+            restriction: Restriction::Free,
+            stale: false,
+            opened: false,
+            closed: false,
+            release: None,
             last: None,
             elected: Vec::new(),
             told: Figures::default(),
         });
-        Ok(())
+        self.set_currency(self.instruments.len() - 1, op.currency.as_deref())
     }
 
-    fn set_account(&mut self, op: &op::Account) {
+    fn set_account(&mut self, op: &op::Account) -> Result<(), Rejected> {
+        self.set_firm(op)?;
         self.accounts.retain(|account| account.name != op.account);
         self.accounts.push(Account {
             name: op.account.clone(),
@@ -353,6 +427,7 @@ impl Twin {
             mode: op.self_trade,
             post_only: op.post_only.unwrap_or_default(),
         });
+        Ok(())
     }
 
     fn mass_cancel(&mut self, op: &op::MassCancel) -> Result<(), Rejected> {
@@ -412,13 +487,25 @@ impl Twin {
 
 impl Matcher for Twin {
     fn apply(&mut self, op: &Op, answer: &mut Vec<Line>) {
-        match self.carry_out(op) {
-            Ok(()) => {
-                self.settle();
-                self.tell_figures();
+        let done = self.carry_out(op);
+        let is_answered = match done {
+            Ok(()) => matches!(op, Op::New(_) | Op::Replace(_)),
+            Err(refused) => {
+                self.tell(refused);
+                true
             }
-            Err(refused) => self.tell(refused),
+        };
+        loop {
+            if self.gate.take_tripped() {
+                self.cancel_killed();
+            }
+            self.settle();
+            if !self.gate.has_tripped() {
+                break;
+            }
         }
+        self.tell_figures();
+        self.tell_notices(is_answered);
         answer.append(&mut self.lines);
     }
 }

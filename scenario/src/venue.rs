@@ -8,28 +8,23 @@ use spindle_engine::command::{
     Modifiers, OrderKind, OrderSide, PostOnly, Priority, Replace, SelfTrade, SelfTradeMode,
     TimeInForce, TradingPhase,
 };
-use spindle_engine::event::{self, Event, Field, Liquidity, Outcome, RejectReason};
+use spindle_engine::event::{self, Basis, Event, Field, Liquidity, Outcome, RejectReason};
 use spindle_engine::{Capacity, Divergence, Engine, EngineConfig};
-use spindle_feed::event::{Cross, MarketAction, MarketEvent, TradingState};
-use spindle_risk::{Check, Gate, Limits};
+use spindle_feed::event::{Cross, MarketAction, MarketEvent};
+use spindle_risk::{Gate, GateConfig, Measure};
 use spindle_types::{
-    AccountId, EventTime, InstrumentId, MatchNumber, Notional, OrderReference, OrderToken, Price,
-    Quantity, Sequence, SessionId, Symbol,
+    AccountId, EventTime, InstrumentId, MatchNumber, OrderReference, OrderToken, Price, Quantity,
+    Sequence, SessionId, Symbol,
 };
 
 use crate::decimal::{Amount, Shares};
 use crate::edge::HIGHEST;
 use crate::line::{Figure, Figures, Level, Line, Rejected};
-use crate::op::{self, Id, Kind, Op, Phase, Side, TapeEvent, Tif};
+use crate::op::{self, Id, Kind, Op, Phase, Sale, Side, TapeEvent, Tif};
 use crate::{Matcher, edge};
 
-/// An account without limits.
-const UNLIMITED: Limits = Limits {
-    order_size_max: Quantity(u32::MAX),
-    order_value_max: Notional(u64::MAX),
-    collar_basis_points: u32::MAX,
-    open_orders_max: u32::MAX,
-};
+mod risk;
+mod states;
 
 /// How much a venue holds at once.
 #[derive(Clone, Copy, Debug)]
@@ -58,6 +53,8 @@ pub struct Venue {
     accounts: Names,
     sessions: Names,
     groups: Names,
+    firms: Names,
+    currencies: Names,
     /// Ids of orders that were ever accepted.
     used: HashSet<Id>,
     open: HashMap<Id, Own>,
@@ -94,6 +91,16 @@ impl Names {
         self.0.insert(name.into(), number);
         Some(number)
     }
+
+    /// One name, with the number 0.
+    fn with(name: &str) -> Self {
+        Self(HashMap::from([(name.into(), 0)]))
+    }
+
+    /// The name of a number.
+    fn name(&self, number: u16) -> Option<String> {
+        self.0.iter().find(|(_, of)| **of == number).map(|(name, _)| name.clone())
+    }
 }
 
 impl Default for Venue {
@@ -105,10 +112,16 @@ impl Default for Venue {
 impl Venue {
     /// A venue without instruments, at time 0.
     pub fn new(size: Size) -> Self {
-        let mut gate = Gate::new(usize::from(size.accounts));
+        let accounts = usize::from(size.accounts);
+        let mut gate = Gate::with(&GateConfig {
+            accounts,
+            sessions: accounts,
+            firms: accounts.min(256),
+            cells: 4 * size.orders.clamp(1 << 10, 1 << 15),
+            sets: accounts.clamp(64, 4_096),
+        });
         for account in 0..size.accounts {
-            // Limits of which none is 0 are never refused.
-            let _ = gate.set_limits(AccountId(account), UNLIMITED);
+            gate.set_account(AccountId(account), None);
         }
         let capacity = Capacity {
             instruments: usize::from(size.instruments) + 1,
@@ -129,6 +142,8 @@ impl Venue {
             accounts: Names::default(),
             sessions: Names::default(),
             groups: Names::default(),
+            firms: Names::default(),
+            currencies: Names::with("USD"),
             used: HashSet::new(),
             open: HashMap::new(),
             by_token: HashMap::new(),
@@ -153,6 +168,7 @@ impl Venue {
         match op {
             Op::Instrument(op) => self.instrument(op).map_err(|why| why.of_op("instrument"))?,
             Op::Account(op) => self.account(op).map_err(|why| why.of_op("account"))?,
+            Op::New(op) if op.check_only => self.check(op, answer),
             Op::New(op) => self.enter(op, answer).map_err(|why| why.of(op.id))?,
             Op::Cancel(op) => self.cancel(op.id).map_err(|why| why.of(op.id))?,
             Op::Replace(op) => self.replace(op, answer).map_err(|why| why.of(op.new_id))?,
@@ -166,6 +182,10 @@ impl Venue {
                 self.engine.on_time(self.now);
             }
             Op::Tape(op) => self.tape(op).map_err(|why| why.of_op("tape"))?,
+            Op::Limits(op) => self.limits(op).map_err(|why| why.of_op("limits"))?,
+            Op::Reference(op) => self.reference(op).map_err(|why| why.of_op("reference"))?,
+            Op::Kill(op) => self.kill(op).map_err(|why| why.of_op("kill"))?,
+            Op::Arm(op) => self.arm(op).map_err(|why| why.of_op("arm"))?,
             Op::Book(op) => answer.push(self.book(op).map_err(|why| why.of_op("book"))?),
         }
         self.tell(answer);
@@ -194,6 +214,7 @@ impl Venue {
             lot: op.lot.map_or(1, |lot| shares_of(lot).0),
         };
         self.engine.set_instrument(instrument, settings);
+        self.set_currency(instrument, op.currency.as_deref())?;
         self.symbols.insert(op.symbol.clone(), instrument);
         Ok(())
     }
@@ -211,6 +232,7 @@ impl Venue {
 
     fn account(&mut self, op: &op::Account) -> Result<(), Rejected> {
         let account = self.account_of(&op.account)?;
+        self.set_firm(account, op.firm.as_deref())?;
         let self_trade = match (&op.group, op.self_trade) {
             (Some(group), Some(mode)) => {
                 let full = Rejected::because("capacity");
@@ -250,9 +272,11 @@ impl Venue {
         let enter = Enter {
             token,
             symbol: self.engine.instruments().get(instrument).symbol,
-            side: match op.side {
-                Side::Buy => OrderSide::Buy,
-                Side::Sell => OrderSide::Sell,
+            side: match (op.side, op.sale) {
+                (Side::Buy, _) => OrderSide::Buy,
+                (Side::Sell, Sale::Long) => OrderSide::Sell,
+                (Side::Sell, Sale::Short) => OrderSide::SellShort,
+                (Side::Sell, Sale::ShortExempt) => OrderSide::SellShortExempt,
             },
             quantity: shares_of(op.quantity),
             limit: op.price.map(price_of),
@@ -265,12 +289,16 @@ impl Venue {
                     None | Some(Shares(0)) => Quantity::ZERO,
                     Some(minimum) => shares_of(minimum),
                 },
+                check_only: op.check_only,
             },
             time_in_force: time_in_force(op.tif, op.expire_ns),
             attributes: Attributes::default(),
         };
         let own = Own { token, session, account, instrument };
         self.command(session, account, Action::Enter(enter));
+        if op.check_only {
+            return self.checked(op.id, answer);
+        }
         self.answered(op.id, own, enter.limit, answer)
     }
 
@@ -324,7 +352,7 @@ impl Venue {
                 answer.push(Line::Replaced { id: before, new_id: id, price: slid(limit) });
             }
             Outcome::Rejected { reason, limit, observed, .. } => {
-                self.engine.clear_outbox();
+                self.engine.forget_events(1);
                 return Err(rejected(reason, limit, observed));
             }
             // A replacement that leaves nothing open cancels.
@@ -362,7 +390,7 @@ impl Venue {
             side: op.side.map(Into::into),
         };
         // Asked by an operator, who is none of the sessions.
-        self.command(SessionId(u16::MAX), AccountId(0), Action::MassCancel(mass));
+        self.command(SessionId(u16::MAX), AccountId(u16::MAX), Action::MassCancel(mass));
         Ok(())
     }
 
@@ -378,13 +406,24 @@ impl Venue {
             Phase::Closed => TradingPhase::Closed,
         };
         let reference = op.reference.map(price_of);
-        self.engine.on_phase_change(self.now, instrument, phase, reference);
-        Ok(())
+        let changed = self.engine.on_phase_change(self.now, instrument, phase, reference);
+        changed.map(|_| ()).map_err(|why| Rejected::because(why.name()))
     }
 
     fn tape(&mut self, op: &op::Tape) -> Result<(), Rejected> {
-        let instrument = self.find(&op.symbol)?;
+        let is_whole = op.event == TapeEvent::Loss && op.symbol.is_empty();
+        let instrument = match op.event.is_of_the_market() || is_whole {
+            true => InstrumentId(0),
+            false => self.find(&op.symbol)?,
+        };
         edge::tape(op)?;
+        if op.event == TapeEvent::Loss {
+            match is_whole {
+                true => self.engine.on_loss(),
+                false => self.engine.on_loss_at(instrument),
+            }
+            return Ok(());
+        }
         let known = |reference: Option<u64>| reference.and_then(|known| self.tape.get(&known));
         let old = known(op.reference).filter(|(at, _)| *at == instrument).copied();
         let comes = match op.event {
@@ -395,7 +434,7 @@ impl Venue {
         if known(comes).is_some() {
             return Err(Rejected::because("duplicate_ref"));
         }
-        if op.reference.is_some() && op.event != TapeEvent::Add && old.is_none() {
+        if op.event.names_an_order() && old.is_none() {
             return Err(Rejected::because("unknown_ref"));
         }
         // Beyond its capacity the engine gives the book up for the day.
@@ -430,24 +469,11 @@ impl Venue {
             // The side of the hidden order changes nothing.
             (TapeEvent::Trade, _) => MarketAction::Trade { quantity, price, match_number },
             (TapeEvent::Cross, _) => {
-                let kind = match op.kind {
-                    Some(op::Cross::Opening) => Cross::Opening,
-                    Some(op::Cross::Closing) => Cross::Closing,
-                    Some(op::Cross::Halt) => Cross::Halt,
-                    None => Cross::Other,
-                };
+                let kind = op.kind.map_or(Cross::Other, Into::into);
                 let quantity = quantity.0.into();
                 MarketAction::Cross { quantity, price, kind, match_number }
             }
-            (TapeEvent::Status, _) => {
-                let state = match op.state.unwrap_or_default() {
-                    op::State::Halted => TradingState::Halted,
-                    op::State::Paused => TradingState::Paused,
-                    op::State::Quotation => TradingState::QuotationOnly,
-                    op::State::Trading => TradingState::Trading,
-                };
-                MarketAction::Status { state }
-            }
+            _ => states::action(op, self.engine.instruments().get(instrument).symbol),
         };
         let left = old.map_or(0, |(_, left)| left);
         let stands = match op.event {
@@ -456,7 +482,7 @@ impl Venue {
             TapeEvent::Execute | TapeEvent::Cancel => {
                 Some((reference, left.saturating_sub(quantity.0)))
             }
-            TapeEvent::Delete | TapeEvent::Trade | TapeEvent::Cross | TapeEvent::Status => None,
+            _ => None,
         };
         self.tape.remove(&reference.0);
         if let Some((reference, shares)) = stands.filter(|(_, shares)| *shares > 0) {
@@ -486,8 +512,9 @@ impl Venue {
         Ok(Line::Book { symbol, bids: levels(buy), asks: levels(sell) })
     }
 
-    /// Hands on what the engine has told.
+    /// Hands on what the gate and the engine have told.
     fn tell(&mut self, answer: &mut Vec<Line>) {
+        self.tell_notices(answer);
         for at in 0..self.engine.outbox().len() {
             let event = self.engine.outbox()[at];
             self.line(&event, answer);
@@ -501,15 +528,26 @@ impl Venue {
     fn line(&mut self, event: &Event, answer: &mut Vec<Line>) {
         let id = self.by_token.get(&event.token).copied().unwrap_or_default();
         let half = self.half.take();
-        if let Outcome::Executed { quantity, price, open, liquidity, match_number, tape } =
+        if let Outcome::Executed { quantity, price, open, liquidity, match_number, tape, basis } =
             event.outcome
         {
             let instrument = self.open.get(&id).map(|own| own.instrument);
             let symbol = self.symbol(instrument.unwrap_or_default());
             let (price, quantity) = (amount(price), quantity.0.into());
             let reference = tape.map(|tape| tape.0);
-            let trade =
-                |maker, taker| Line::Trade { symbol, maker, taker, reference, price, quantity };
+            let cross = match basis {
+                Basis::Cross(kind) => Some(kind.name()),
+                Basis::Queue | Basis::Hidden => None,
+            };
+            let trade = |maker, taker| Line::Trade {
+                symbol,
+                maker,
+                taker,
+                reference,
+                price,
+                quantity,
+                cross,
+            };
             match (half, liquidity) {
                 (Some((number, Line::Trade { maker, .. })), _) if number == match_number => {
                     answer.push(trade(maker, Some(id)));
@@ -546,12 +584,16 @@ impl Venue {
             Outcome::MassCanceled { orders } => Some(Line::MassCanceled { orders: orders.into() }),
             Outcome::Indicative { symbol, figures } => {
                 let figures = figures.into();
-                Some(Line::Imbalance { symbol: text(symbol), figures })
+                Some(Line::Imbalance { symbol: text(symbol), figures, of_tape: None })
             }
             Outcome::Auction { symbol, kind, figures } => {
                 let (auction, figures) = (kind.name(), figures.into());
                 Some(Line::Auction { symbol: text(symbol), auction, figures })
             }
+            Outcome::TapeImbalance { symbol, imbalance } => {
+                Some(states::imbalance(text(symbol), &imbalance))
+            }
+            Outcome::State { symbol, change } => Some(states::line(text(symbol), change)),
             Outcome::Rejected { reason, limit, observed, .. } => {
                 Some(Line::Rejected(rejected(reason, limit, observed)))
             }
@@ -559,7 +601,10 @@ impl Venue {
                 Some(Rejected::because("unknown_id").of(id))
             }
             // Answers, which are read where the request was made, and trades.
-            Outcome::Accepted { .. } | Outcome::Replaced { .. } | Outcome::Executed { .. } => None,
+            Outcome::Checked { .. }
+            | Outcome::Accepted { .. }
+            | Outcome::Replaced { .. }
+            | Outcome::Executed { .. } => None,
         }
     }
 
@@ -578,6 +623,7 @@ impl Matcher for Venue {
     fn apply(&mut self, op: &Op, answer: &mut Vec<Line>) {
         if let Err(refused) = self.carry_out(op, answer) {
             answer.push(refused);
+            self.tell(answer);
         }
     }
 }
@@ -647,14 +693,17 @@ fn rejected(reason: RejectReason, limit: u64, observed: u64) -> Rejected {
             Field::Minimum => "minimum_quantity",
         }),
         RejectReason::DuplicateToken => Rejected::because("duplicate_id"),
-        RejectReason::PriceOffTick
-        | RejectReason::PostOnly
-        | RejectReason::Risk(Check::OrderValue | Check::Collar) => {
+        RejectReason::Risk(check) => match check.measure() {
+            Measure::Money => Rejected::because(reason.name()).with(money(limit), money(observed)),
+            Measure::Count => {
+                Rejected::because(reason.name()).with(Figure::Count(limit), Figure::Count(observed))
+            }
+            Measure::None => Rejected::because(reason.name()),
+        },
+        RejectReason::PriceOffTick | RejectReason::PostOnly | RejectReason::ShortSale => {
             Rejected::because(reason.name()).with(money(limit), money(observed))
         }
-        RejectReason::QuantityOffLot
-        | RejectReason::Capacity
-        | RejectReason::Risk(Check::OrderSize | Check::OpenOrders) => {
+        RejectReason::QuantityOffLot | RejectReason::Capacity => {
             Rejected::because(reason.name()).with(Figure::Count(limit), Figure::Count(observed))
         }
         _ => Rejected::because(reason.name()),
@@ -667,10 +716,16 @@ impl From<event::Figures> for Figures {
             price: figures.price.map(amount),
             quantity: figures.quantity,
             imbalance: figures.imbalance,
-            side: figures.side.map(|side| match side {
-                spindle_types::Side::Buy => Side::Buy,
-                spindle_types::Side::Sell => Side::Sell,
-            }),
+            side: figures.side.map(Into::into),
+        }
+    }
+}
+
+impl From<spindle_types::Side> for Side {
+    fn from(side: spindle_types::Side) -> Self {
+        match side {
+            spindle_types::Side::Buy => Self::Buy,
+            spindle_types::Side::Sell => Self::Sell,
         }
     }
 }

@@ -12,7 +12,7 @@
 mod common;
 
 use common::{Pair, price, report};
-use spindle_scenario::{Cancel, Id, Instrument, Kind, New, Op, Shares, Side, Size, Tif};
+use spindle_scenario::{Cancel, Id, Instrument, Kind, New, Op, Sale, Shares, Side, Size, Tif};
 
 const SIZE: Size = Size { instruments: 1, accounts: 2, orders: 16 };
 const LOW: i64 = 99_900;
@@ -26,6 +26,7 @@ fn order(side: Side, kind: Kind, units: Option<i64>, quantity: i64) -> New {
         session: None,
         symbol: "X".into(),
         side,
+        sale: Sale::Long,
         kind,
         price: units.map(price),
         quantity: Shares(quantity),
@@ -37,6 +38,7 @@ fn order(side: Side, kind: Kind, units: Option<i64>, quantity: i64) -> New {
         display: None,
         hidden: false,
         post_only: false,
+        check_only: false,
         minimum_quantity: None,
     }
 }
@@ -122,7 +124,8 @@ fn try_one(world: &[Op]) {
 
 fn worlds(letters: &[New], length: usize) {
     let tick = Some(price(100));
-    let instrument = Op::Instrument(Instrument { symbol: "X".into(), tick, lot: None });
+    let instrument =
+        Op::Instrument(Instrument { symbol: "X".into(), tick, lot: None, currency: None });
     let mut count = 0;
     all(letters, length, &mut vec![instrument], &mut count);
     println!("{count} worlds of {length} commands over {} letters", letters.len());

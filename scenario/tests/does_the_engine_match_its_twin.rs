@@ -12,9 +12,11 @@ use std::panic;
 use common::{Pair, price, report};
 use rand_core::{Rng, SeedableRng};
 use rand_xoshiro::Xoshiro256PlusPlus;
+use spindle_risk::{Key, Unit};
 use spindle_scenario::{
-    Account, Cancel, Cross, Id, Instrument, Kind, Line, MassCancel, New, Op, Phase, PhaseChange,
-    PostOnly, Replace, SelfTrade, Shares, Side, State, Tape, TapeEvent, Tif, Time,
+    Account, Arm, Cancel, Center, Cross, Day, Id, Instrument, Kill, Kind, Limits, Line, MassCancel,
+    New, Op, Owner, Phase, PhaseChange, PostOnly, Reference, Replace, Restriction, Sale, SelfTrade,
+    Shares, Side, State, Tape, TapeEvent, Tif, Time,
 };
 
 /// Commands in one run; the next begins with an empty venue.
@@ -41,6 +43,8 @@ struct Taste {
     tape: u64,
     /// Values that no order can have, of 1,000 orders.
     nonsense: u64,
+    /// What is asked of the risk gate, of 1,000 commands.
+    risk: u64,
 }
 
 struct Generator {
@@ -53,8 +57,12 @@ struct Generator {
     known: Vec<(Id, Option<i64>)>,
     /// References of the tape, the last ones.
     references: Vec<u64>,
-    /// The trading states that the tape gave.
-    states: [State; 2],
+    /// Whether the tape has stopped each instrument.
+    stopped: [bool; 2],
+    /// What the tape says next of its state.
+    next_state: Option<Tape>,
+    /// Whether the tape's day is over.
+    is_over: bool,
 }
 
 impl Generator {
@@ -81,6 +89,7 @@ impl Generator {
             crowd: usize::try_from(pick(&[5, 15, 40, 80])).expect("small"),
             tape: pick(&[0, 0, 0, 100, 300]),
             nonsense: pick(&[0, 10, 50]),
+            risk: pick(&[0, 0, 10, 40]),
         };
         let phases = [Phase::Continuous; 2];
         Self {
@@ -91,7 +100,9 @@ impl Generator {
             phases,
             known: Vec::new(),
             references: vec![1],
-            states: [State::Trading; 2],
+            stopped: [false; 2],
+            next_state: None,
+            is_over: false,
         }
     }
 
@@ -114,11 +125,18 @@ impl Generator {
 
     fn begin(&mut self) -> Vec<Op> {
         let tick = Some(price(self.taste.tick));
-        let instrument =
-            |symbol: &str, lot| Op::Instrument(Instrument { symbol: symbol.into(), tick, lot });
+        let instrument = |symbol: &str, lot| {
+            let currency = (symbol == "Y").then(|| "EUR".to_string());
+            Op::Instrument(Instrument { symbol: symbol.into(), tick, lot, currency })
+        };
         let mut ops = vec![instrument("X", None), instrument("Y", Some(Shares(5)))];
         for _ in 0..3 {
             ops.push(self.account());
+        }
+        if self.taste.tape > 0 && self.percent(70) {
+            // At-open orders wait for the tape's opening.
+            let phase = Some(Day::StartOfSystemHours);
+            ops.push(Op::Tape(Tape { phase, ..Tape::of("", TapeEvent::System) }));
         }
         ops
     }
@@ -134,7 +152,8 @@ impl Generator {
         ]);
         let group = self.one(&[None, Some("g"), Some("g"), Some("h")]).map(String::from);
         let self_trade = group.is_some().then_some(mode);
-        Op::Account(Account { account, group, self_trade, post_only })
+        let firm = self.one(&[None, Some("f"), Some("f"), Some("g")]).map(String::from);
+        Op::Account(Account { account, group, self_trade, post_only, firm })
     }
 
     fn op(&mut self, pair: &Pair) -> Op {
@@ -146,8 +165,24 @@ impl Generator {
         if self.phases.iter().any(takes_none) && self.percent(10) {
             return self.phase();
         }
+        if let Some(next) = self.next_state.take() {
+            return Op::Tape(next);
+        }
         if self.below(1_000) < self.taste.tape {
-            return self.tape();
+            let mut tape = self.tape();
+            if let Op::Tape(tape) = &mut tape
+                && matches!(tape.event, TapeEvent::Execute | TapeEvent::Cancel)
+                && let Some(left) = tape.reference.and_then(|at| pair.twin.left_on_the_tape(at))
+                && let Some(quantity) = &mut tape.quantity
+                && self.below(1_000) > 4
+            {
+                // More than an order has makes its book stale for good.
+                quantity.0 = quantity.0.min(i64::try_from(left).expect("small"));
+            }
+            return tape;
+        }
+        if self.below(1_000) < self.taste.risk {
+            return self.risk();
         }
         let at = self.below(1_000);
         if at < 3 {
@@ -175,11 +210,13 @@ impl Generator {
     }
 
     fn tape(&mut self) -> Op {
-        use TapeEvent::{Add, Cancel, Cross as Crosses, Delete, Execute, Replace, Status, Trade};
-        let rare = if self.percent(50) { Crosses } else { Status };
-        let stopped = self.states.iter().position(|state| *state != State::Trading);
-        let event = if self.percent(if stopped.is_some() { 20 } else { 4 }) {
-            rare
+        use TapeEvent::{Add, Cancel, Cross as Crosses, Delete, Execute, Replace, Trade};
+        let stopped = self.stopped.iter().position(|stopped| *stopped);
+        if self.percent(if stopped.is_some() || self.is_over { 15 } else { 3 }) {
+            return Op::Tape(self.state(stopped));
+        }
+        let event = if self.percent(4) {
+            Crosses
         } else if self.references.len() > self.taste.crowd {
             self.one(&[Execute, Delete])
         } else {
@@ -187,7 +224,7 @@ impl Generator {
         };
         let old = self.one(&self.references.clone());
         let fresh = if self.percent(3) { old } else { self.below(1 << 40) + 1 };
-        let named = !matches!(event, Trade | Crosses | Status);
+        let named = !matches!(event, Trade | Crosses);
         let reference = named.then_some(if event == Add { fresh } else { old });
         let new_reference = (event == Replace).then_some(fresh);
         if matches!(event, Add | Replace) {
@@ -201,45 +238,221 @@ impl Generator {
         }
         let sided = event == Add || event == Trade && self.percent(50);
         let side = sided.then(|| self.one(&[Side::Buy, Side::Sell]));
-        let sized = !matches!(event, Delete | Status);
+        let sized = event != Delete;
         let empty = event == Crosses && self.percent(10);
         let quantity = sized.then(|| if empty { Shares(0) } else { self.quantity() });
         let priced = match event {
             Add | Replace | Trade | Crosses => true,
             Execute => self.percent(20),
-            Cancel | Delete | Status => false,
+            _ => false,
         };
         let price = priced.then(|| price(self.price()));
         let printable = (event == Execute && self.percent(20)).then(|| self.percent(30));
         let kind = self.one(&[Cross::Opening, Cross::Closing, Cross::Halt]);
         let kind = (event == Crosses).then_some(kind);
-        let mut at = usize::from(self.percent(20));
-        let state = (event == Status).then(|| match stopped {
-            Some(stopped) if self.percent(80) => {
-                at = stopped;
-                State::Trading
+        let symbol = SYMBOLS[usize::from(self.percent(20))];
+        let all = Tape::of(symbol, event);
+        Op::Tape(Tape { reference, new_reference, side, quantity, price, printable, kind, ..all })
+    }
+
+    /// The tape says something of its state; what is `stopped` mostly goes on.
+    fn state(&mut self, stopped: Option<usize>) -> Tape {
+        use TapeEvent::{
+            Breaker, BreakerLevels, Collar, Imbalance, OperationalHalt, Release, ShortSale, Status,
+            System,
+        };
+        if self.is_over && self.percent(70) {
+            self.is_over = false;
+            return Tape { phase: Some(Day::StartOfMessages), ..Tape::of("", System) };
+        }
+        if let Some(at) = stopped.filter(|_| self.percent(70)) {
+            self.stopped[at] = false;
+            let state = Some(State::Trading);
+            let [halt, status] = [OperationalHalt, Status]
+                .map(|event| Tape { state, ..Tape::of(SYMBOLS[at], event) });
+            self.next_state = Some(halt);
+            return status;
+        }
+        let at = usize::from(self.percent(30));
+        if self.percent(1) {
+            let symbol = self.one(&["", "X", "Y", "Z"]);
+            return Tape::of(symbol, TapeEvent::Loss);
+        }
+        let event = self.one(&[
+            Status,
+            Status,
+            Status,
+            OperationalHalt,
+            OperationalHalt,
+            Collar,
+            Collar,
+            ShortSale,
+            ShortSale,
+            Release,
+            Breaker,
+            BreakerLevels,
+            System,
+            Imbalance,
+            Imbalance,
+        ]);
+        let of_the_market = matches!(event, Breaker | BreakerLevels | System);
+        let mut all = Tape::of(if of_the_market { "" } else { SYMBOLS[at] }, event);
+        match event {
+            Status => {
+                let state =
+                    self.one(&[State::Halted, State::Paused, State::Quotation, State::Trading]);
+                self.stopped[at] |= state != State::Trading;
+                all.state = Some(state);
+                all.reason = self.one(&[None, Some("LUDP"), Some("T1")]).map(String::from);
             }
-            _ => self.one(&[State::Halted, State::Paused, State::Quotation, State::Trading]),
-        });
-        self.states[at] = state.unwrap_or(self.states[at]);
-        let symbol = SYMBOLS[at].into();
-        Op::Tape(Tape {
-            symbol,
-            event,
-            reference,
-            new_reference,
-            side,
-            quantity,
-            price,
-            printable,
-            kind,
-            state,
-        })
+            OperationalHalt => {
+                all.state = Some(self.one(&[State::Halted, State::Trading, State::Paused]));
+                all.market = self.one(&[None, None, Some(Center::Nasdaq), Some(Center::Bx)]);
+                self.stopped[at] |= all.state == Some(State::Halted);
+            }
+            Collar => {
+                let (one, other) = (self.price(), self.price());
+                all.price = Some(price(self.price()));
+                // Seldom upside down.
+                let (least, most) =
+                    if self.percent(5) { (one, other) } else { (one.min(other), one.max(other)) };
+                (all.lower, all.upper) = (Some(price(least)), Some(price(most)));
+            }
+            ShortSale => {
+                all.restriction = Some(self.one(&[
+                    Restriction::Free,
+                    Restriction::RestrictedToday,
+                    Restriction::RestrictionRemains,
+                ]));
+            }
+            Release => {
+                all.seconds = self.one(&[None, Some(36_000)]);
+                all.price = all.seconds.map(|_| price(self.price()));
+            }
+            // The third ends the day for good.
+            Breaker => all.level = Some(if self.percent(1) { 3 } else { self.one(&[1, 2, 0]) }),
+            BreakerLevels => {
+                all.levels = Some([700, 600, 500].map(|points| price(points * 10_000)))
+            }
+            System => {
+                // A day that is over begins again.
+                all.phase = Some(if self.is_over || self.percent(90) {
+                    self.one(&[
+                        Day::StartOfMessages,
+                        Day::StartOfSystemHours,
+                        Day::StartOfMarketHours,
+                        Day::EndOfMarketHours,
+                    ])
+                } else {
+                    self.one(&[Day::EndOfSystemHours, Day::EndOfMessages])
+                });
+                self.is_over =
+                    matches!(all.phase, Some(Day::EndOfSystemHours | Day::EndOfMessages));
+            }
+            _ => {
+                all.quantity = Some(self.quantity());
+                all.imbalance = Some(self.one(&[Shares(0), Shares(5), Shares(40)]));
+                all.side = self.one(&[None, Some(Side::Buy), Some(Side::Sell)]);
+                all.kind = Some(self.one(&[Cross::Opening, Cross::Closing, Cross::Halt]));
+                let near = self.price();
+                all.near = self.percent(70).then(|| price(near));
+                all.price = self.percent(70).then(|| price(near));
+            }
+        }
+        all
     }
 
     /// An open order, seldom another.
     fn target(&mut self, open: &[Id]) -> Id {
         if open.is_empty() || self.percent(4) { self.below(self.next + 2) } else { self.one(open) }
+    }
+
+    /// Limits, stops and what the gate knows of instruments.
+    fn risk(&mut self) -> Op {
+        let owner = match self.below(4) {
+            0 | 1 => Owner::Account(self.one(&ACCOUNTS).into()),
+            2 => Owner::Session(self.one(&["s", "A", "t"]).into()),
+            _ => Owner::Firm(self.one(&["f", "g"]).into()),
+        };
+        let (account, session, firm) = match owner.clone() {
+            _ if self.percent(15) => (None, None, None),
+            Owner::Session(name) => (None, Some(name), None),
+            Owner::Firm(name) => (None, None, Some(name)),
+            Owner::Account(name) => (Some(name), None, None),
+            Owner::All => (None, None, None),
+        };
+        match self.below(10) {
+            0 => return Op::Kill(Kill { account, session, firm }),
+            1..=3 => return Op::Arm(Arm { account, session, firm, cause: "c".into() }),
+            4 => {
+                let mut near = |percent| {
+                    if self.percent(percent) { Some(price(self.price())) } else { None }
+                };
+                let (reference, low, high) = (near(50), near(10), near(10));
+                return Op::Reference(Reference {
+                    symbol: self.one(&SYMBOLS).into(),
+                    price: reference,
+                    low,
+                    high,
+                    restricted: self.percent(5),
+                    price_test: self.percent(30),
+                });
+            }
+            _ => {}
+        }
+        let is_account = matches!(owner, Owner::Account(_));
+        let symbol = (is_account && self.percent(40)).then(|| self.one(&SYMBOLS).into());
+        let currency = self.percent(30).then(|| "EUR".to_string());
+        let mut values = Vec::new();
+        for _ in 0..1 + self.below(5) {
+            let key = self.one(&Key::ALL);
+            let value = (!self.percent(20)).then(|| self.limit_of(key));
+            values.retain(|(other, _)| *other != key);
+            values.push((key, value));
+            for (one, other) in [
+                (Key::DuplicateMax, Key::DuplicateWindowMs),
+                (Key::ExecutionsMax, Key::ExecutionsWindowMs),
+                (Key::KillRejectsMax, Key::KillRejectsWindowMs),
+                (Key::KillFillsMax, Key::KillFillsWindowMs),
+            ] {
+                if key == one {
+                    values.retain(|(set, _)| *set != other);
+                    let with = value.map(|_| self.limit_of(other));
+                    values.push((other, with));
+                }
+            }
+        }
+        Op::Limits(Limits { owner, symbol, currency, values })
+    }
+
+    fn limit_of(&mut self, key: Key) -> u64 {
+        let middle = self.taste.middle.unsigned_abs();
+        let tick = self.taste.tick.unsigned_abs();
+        match key {
+            Key::LossMax => tick * self.below(200),
+            Key::OrderValueMax => middle * (10 + self.below(60)),
+            key if key.is_money() => middle * (40 + self.below(300)),
+            Key::OrderSizeMax => 10 + self.below(60),
+            Key::CollarTicks => self.below(8),
+            Key::CollarPercent => self.below(1_000),
+            Key::CollarMoney => tick * self.below(8),
+            Key::OrderToTradeMax => self.below(6),
+            Key::OrderToTradeFree => self.below(100),
+            Key::DuplicateMax => 1 + self.below(4),
+            Key::MessageRateMax | Key::OrderRateMax => 1 + self.below(4_000_000_000),
+            Key::MessageBurst | Key::OrderBurst => 1 + self.below(30),
+            Key::ExecutionsMax | Key::KillFillsMax => 1 + self.below(20),
+            Key::KillRejectsMax => self.below(20),
+            Key::OpenOrdersMax => 1 + self.below(10),
+            Key::WarnPercent => self.below(101),
+            Key::Restricted => u64::from(self.percent(5)),
+            Key::MayBuy | Key::MaySell | Key::MayShort | Key::MayShortExempt => {
+                u64::from(self.percent(90))
+            }
+            key if key.unit() == Unit::Flag => self.below(2),
+            key if key.unit() == Unit::Millis => 1 + self.below(3),
+            _ => 40 + self.below(400),
+        }
     }
 
     fn mass_cancel(&mut self) -> Op {
@@ -405,12 +618,21 @@ impl Generator {
         let post_only = modified && (kind == Kind::Limit && stays || self.percent(2));
         let post_only = post_only && self.percent(30);
         let minimum = !is_plain && !post_only && enters && tif != Tif::Fok && self.percent(20);
+        let side = self.one(&[Side::Buy, Side::Sell]);
+        let sells = side == Side::Sell || self.percent(1);
+        let sale = match self.below(10) {
+            0..3 if sells => Sale::Short,
+            3 if sells => Sale::ShortExempt,
+            _ => Sale::Long,
+        };
+        let check_only = self.taste.risk > 0 && self.percent(3);
         Op::New(New {
             id,
             account: self.one(&ACCOUNTS).into(),
             session,
             symbol: self.one(&["X", "X", "X", "X", "Y", "Y"]).into(),
-            side: self.one(&[Side::Buy, Side::Sell]),
+            side,
+            sale,
             kind,
             price: limit.map(price),
             quantity,
@@ -422,6 +644,7 @@ impl Generator {
             display,
             hidden,
             post_only,
+            check_only,
             minimum_quantity: (minimum || self.percent(1)).then(|| self.quantity()),
         })
     }
@@ -473,6 +696,9 @@ struct Seen {
     triggered: u64,
     auctions: u64,
     imbalances: u64,
+    in_crosses: u64,
+    tape_imbalances: u64,
+    states: u64,
     reasons: std::collections::BTreeMap<&'static str, u64>,
 }
 
@@ -485,6 +711,7 @@ impl Seen {
                     self.rejected += 1;
                     *self.reasons.entry(why.reason).or_default() += 1;
                 }
+                Line::Trade { cross: Some(_), .. } => self.in_crosses += 1,
                 Line::Trade { maker, taker, reference, .. } => {
                     self.trades += 1;
                     self.tape_trades += u64::from(reference.is_some());
@@ -498,7 +725,17 @@ impl Seen {
                 Line::Replaced { .. } => self.replaced += 1,
                 Line::Triggered { .. } => self.triggered += 1,
                 Line::Auction { .. } => self.auctions += 1,
+                Line::Imbalance { of_tape: Some(_), .. } => self.tape_imbalances += 1,
                 Line::Imbalance { .. } => self.imbalances += 1,
+                Line::Status { .. }
+                | Line::OperationalHalt { .. }
+                | Line::Collar { .. }
+                | Line::ShortSale { .. }
+                | Line::Release { .. }
+                | Line::Breaker { .. }
+                | Line::BreakerLevels { .. }
+                | Line::Stale { .. }
+                | Line::System { .. } => self.states += 1,
                 _ => {}
             }
         }
@@ -526,6 +763,9 @@ fn every_line_and_the_whole_book_are_the_same() {
             ("triggered", seen.triggered),
             ("auctions", seen.auctions),
             ("imbalances", seen.imbalances),
+            ("states", seen.states),
+            ("trades in crosses of the tape", 10 * seen.in_crosses),
+            ("imbalances of the tape", 20 * seen.tape_imbalances),
         ] {
             assert!(count > commands / 1_000, "only {count} {name}: this compares too little");
         }

@@ -8,6 +8,7 @@ mod inspect;
 mod match_file;
 mod record;
 mod replay;
+mod risk;
 mod run;
 
 pub(crate) use bench::Bench;
@@ -17,5 +18,6 @@ pub(crate) use generate::Generate;
 pub(crate) use inspect::Inspect;
 pub(crate) use match_file::Match;
 pub(crate) use record::Record;
-pub(crate) use replay::Replay;
+pub(crate) use replay::{Replay, time_of_day};
+pub(crate) use risk::Risk;
 pub(crate) use run::Run;

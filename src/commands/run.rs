@@ -1,21 +1,30 @@
 //! `spindle run`: the venue.
 
-use std::path::PathBuf;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use clap::Args;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, unbounded};
 use rtrb::Consumer;
-use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
 use signal_hook::iterator::Signals;
+use spindle_engine::Engine;
 use spindle_gateway::GatewayNotice;
-use spindle_types::Agent;
+use spindle_gateway::lockstep::Outcome as LockstepOutcome;
+use spindle_replay::recording::OpenOptions;
+use spindle_types::{Agent, EventTime};
 
+use crate::accounting::{RecordDesk, RunRecord};
+use crate::commands::time_of_day;
 use crate::config::Config;
 use crate::exit::Exit;
+use crate::lockstep::{self, Ready, Tape};
 use crate::report::{grouped, latency_table};
-use crate::runner::{Layout, Place, Stop, run, spawn};
+use crate::risk::{ControlPort, Reply, RiskDesk};
+use crate::runner::{Idle, Layout, Place, Stop, run, spawn};
+use crate::statement::{self, Frame};
 use crate::venue::{Outcome, Venue};
 
 /// Run the venue: feed, engine, gateway. Ctrl-C or SIGTERM ends it.
@@ -24,6 +33,62 @@ pub(crate) struct Run {
     /// The configuration; examples/venue.toml is one that runs as it is.
     #[arg(long, value_name = "FILE")]
     config: PathBuf,
+    /// Trade in this recording instead of a feed; needs --lockstep. In real time, `spindle replay` sends
+    /// one to the venue's feed
+    #[arg(long, value_name = "DAY", requires = "lockstep")]
+    recording: Option<PathBuf>,
+    /// As fast as the machine can: the tape's time advances only when every strategy waits
+    #[arg(long, requires = "recording")]
+    lockstep: bool,
+    /// Of a LOBSTER recording the order-book file, which makes the day whole
+    #[arg(long, value_name = "FILE", requires = "recording")]
+    orderbook: Option<PathBuf>,
+    /// Of a capture, the group to read; twice for lines A and B of one stream
+    #[arg(long, value_name = "ADDR:PORT", requires = "recording")]
+    group: Vec<SocketAddr>,
+    /// End before messages of this time of day
+    #[arg(long, value_name = "HH:MM:SS", value_parser = time_of_day, requires = "recording")]
+    until: Option<EventTime>,
+    /// Write how the strategies stand to this file, as JSON: at the end and on SIGUSR1
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+    /// The same as CSV
+    #[arg(long, value_name = "FILE")]
+    csv: Option<PathBuf>,
+}
+
+/// Where how the strategies stand is told.
+struct Reports {
+    frame: Frame,
+    json: Option<PathBuf>,
+    csv: Option<PathBuf>,
+}
+
+impl Reports {
+    /// Prints a record and writes the files.
+    fn tell(&self, record: &RunRecord, outcome: Option<&LockstepOutcome>) -> Result<(), Exit> {
+        println!("{}", statement::table(record, &self.frame));
+        let write = |path: &PathBuf, text: String| {
+            std::fs::write(path, text)
+                .map_err(|error| Exit::failed(format!("{}: {error}", path.display())))
+        };
+        if let Some(path) = &self.json {
+            write(path, format!("{:#}\n", statement::json(record, &self.frame, outcome)))?;
+        }
+        if let Some(path) = &self.csv {
+            write(path, statement::csv(record, &self.frame))?;
+        }
+        Ok(())
+    }
+
+    /// Tells a record that was asked for.
+    fn look(&self, records: &mut RecordDesk) {
+        records.look(|record| {
+            if let Err(error) = self.tell(record, None) {
+                let _ = error.report();
+            }
+        });
+    }
 }
 
 impl Run {
@@ -32,6 +97,11 @@ impl Run {
         let config = Config::read(&self.config).map_err(Exit::usage)?;
         let (control, events) = unbounded();
         watch_signals(control.clone()).map_err(Exit::failed)?;
+        let frame = Frame::new(&config, self.lockstep);
+        let reports = Reports { frame, json: self.json.clone(), csv: self.csv.clone() };
+        if let Some(recording) = &self.recording {
+            return self.run_lockstep(&config, recording, &reports, &control, &events);
+        }
         let venue = Venue::build(&config).map_err(Exit::usage)?;
         let layout = Layout::fit(&config.threads);
         eprintln!("{}", layout.describe());
@@ -40,25 +110,131 @@ impl Run {
         }
         eprintln!("memory of the engine: {} MiB", venue.memory_bytes >> 20);
         eprintln!("ouch: listening on {}", venue.address);
-        serve(venue, &layout, &control, &events)
+        if let (Some(fix), Some(address)) = (&config.fix, venue.fix_address) {
+            let (sessions, mebibytes) = (fix.sessions.len(), fix.bytes() >> 20);
+            eprintln!("fix: listening on {address}; {sessions} sessions, at most {mebibytes} MiB");
+        }
+        let mut venue = venue;
+        venue.risk.read_again_from(self.config.clone());
+        let port = match &config.risk.control {
+            None => None,
+            Some(path) => Some(ControlPort::open(path).map_err(|error| {
+                Exit::usage(format!("{}: no control socket: {error}", path.display()))
+            })?),
+        };
+        serve(venue, port, &layout, &reports, &control, &events)
     }
+
+    fn run_lockstep(
+        &self,
+        config: &Config,
+        recording: &Path,
+        reports: &Reports,
+        control: &Sender<Control>,
+        events: &Receiver<Control>,
+    ) -> Result<(), Exit> {
+        let options = OpenOptions { groups: self.group.clone() };
+        let tape = Tape::open(recording, self.orderbook.as_deref(), &options, self.until)
+            .map_err(Exit::usage)?;
+        let name = self.config.display().to_string();
+        let ready = lockstep::build(config, &name, tape).map_err(Exit::usage)?;
+        let Ready { mut run, mut records, users } = ready;
+        let mut notices = run.notices(1_024);
+        if let Some((ouch, tape)) = run.addresses() {
+            eprintln!("ouch: listening on {ouch}");
+            eprintln!("tape: listening on {tape}");
+        }
+        eprintln!("lockstep: the tape begins when {} have logged in and wait", users.join(", "));
+        let stop = Stop::default();
+        let flag = stop.flag();
+        let ended = SayEnded(control.clone());
+        let place = Place { core: None, idle: Idle::Yield };
+        let started = Instant::now();
+        let thread = spawn("lockstep", place, move || {
+            let _ended = ended;
+            let result = run.run(&flag);
+            (run, result)
+        })
+        .map_err(Exit::failed)?;
+        loop {
+            match events.recv_timeout(Duration::from_millis(20)) {
+                Ok(Control::Quit) => stop.stop(),
+                Ok(Control::Report) => records.ask(),
+                Ok(Control::Ended) | Err(RecvTimeoutError::Disconnected) => break,
+                Ok(Control::Reload) | Err(RecvTimeoutError::Timeout) => {}
+            }
+            print(&mut notices);
+            reports.look(&mut records);
+        }
+        let Ok((run, result)) = thread.join() else {
+            return Err(Exit::failed("the run ended by a panic; see the lines above"));
+        };
+        let elapsed = started.elapsed();
+        print(&mut notices);
+        let (engine, books, _, outcome) = run.into_parts();
+        println!("{}", lockstep_summary(&engine, &outcome, elapsed));
+        reports.tell(&books.last_record(&engine), Some(&outcome))?;
+        result.map_err(|error| Exit::failed(format!("lockstep: {error}")))
+    }
+}
+
+/// A few lines on what a run in lockstep did.
+fn lockstep_summary(engine: &Engine, outcome: &LockstepOutcome, elapsed: Duration) -> String {
+    let counters = engine.counters();
+    let rows = [
+        ("market messages", outcome.messages),
+        ("messages not decoded", outcome.undecoded),
+        ("unknown references", counters.unknown_references),
+        ("turns", outcome.turns),
+        ("answers", outcome.answers),
+        ("answers hurried", outcome.hurried),
+        ("requests", counters.commands),
+        ("orders accepted", counters.accepted),
+        ("requests rejected", counters.rejected),
+        ("executions", counters.executions),
+        ("shares executed", counters.executed_shares),
+    ];
+    let mut lines: Vec<_> =
+        rows.iter().map(|(name, count)| format!("{name:<24}{:>15}", grouped(*count))).collect();
+    lines.push(format!("{:<24}{:016x}", "checksum of all told", outcome.checksum));
+    for (user, time) in &outcome.gone {
+        lines
+            .push(format!("{user} disconnected at {time} of the tape; the run went on without it"));
+    }
+    if outcome.stopped {
+        lines.push(format!("ended at {} of the tape, as asked", outcome.time));
+    }
+    lines.push(format!(
+        "{:.2} s from the first look for strategies to the end",
+        elapsed.as_secs_f64()
+    ));
+    lines.join("\n")
 }
 
 /// What the main thread waits for.
 enum Control {
     /// An operator wants the end.
     Quit,
+    /// An operator wants to know how the strategies stand.
+    Report,
+    /// An operator wants the configuration's limits to be read again.
+    Reload,
     /// A thread of the venue has ended by itself.
     Ended,
 }
 
 /// Turns the signals that end a program into a message.
 fn watch_signals(control: Sender<Control>) -> std::io::Result<()> {
-    let mut signals = Signals::new([SIGINT, SIGTERM])?;
+    let mut signals = Signals::new([SIGHUP, SIGINT, SIGTERM, SIGUSR1])?;
     thread::Builder::new().name("signals".to_owned()).spawn(move || {
-        for _ in &mut signals {
+        for signal in &mut signals {
             // Nobody listens once the venue is over.
-            let _ = control.send(Control::Quit);
+            let wanted = match signal {
+                SIGUSR1 => Control::Report,
+                SIGHUP => Control::Reload,
+                _ => Control::Quit,
+            };
+            let _ = control.send(wanted);
         }
     })?;
     Ok(())
@@ -68,19 +244,33 @@ fn watch_signals(control: Sender<Control>) -> std::io::Result<()> {
 /// every request that was passed on is answered.
 fn serve(
     venue: Venue,
+    mut port: Option<ControlPort>,
     layout: &Layout,
+    reports: &Reports,
     control: &Sender<Control>,
     events: &Receiver<Control>,
 ) -> Result<(), Exit> {
-    let Venue { engine, gateway, mut notices, shutdown, .. } = venue;
+    let Venue { engine, gateway, mut notices, mut records, mut risk, shutdown, .. } = venue;
     let mut watch = engine.feed().watch();
     let started = Instant::now();
     let stop = Stop::default();
     let engine_thread = agent_thread(engine, layout.engine, stop.clone(), control.clone())?;
     let gateway_thread = agent_thread(gateway, layout.gateway, Stop::default(), control.clone())?;
     // This thread is cold: it prints, and waits for the end.
-    while let Err(RecvTimeoutError::Timeout) = events.recv_timeout(Duration::from_millis(20)) {
+    loop {
+        match events.recv_timeout(Duration::from_millis(20)) {
+            Err(RecvTimeoutError::Timeout) => {}
+            Ok(Control::Report) => records.ask(),
+            Ok(Control::Reload) => {
+                if let Reply::Now(answer) = risk.reload() {
+                    eprintln!("risk: {answer}");
+                }
+            }
+            Ok(Control::Quit | Control::Ended) | Err(RecvTimeoutError::Disconnected) => break,
+        }
         print(&mut notices);
+        operate(&mut risk, port.as_mut());
+        reports.look(&mut records);
         if let Some(watch) = &mut watch {
             watch.look(started.elapsed(), |line| eprintln!("feed: {line}"));
         }
@@ -96,7 +286,32 @@ fn serve(
     let outcome = Outcome { engine: &engine, gateway: gateway.stats() };
     println!("{}", summary(&outcome));
     println!("{}", latency_table(&outcome, None));
+    if let Some(imbalance) = engine.engine().imbalance() {
+        return Err(Exit::failed(imbalance));
+    }
+    let record = engine.rider().last_record(engine.engine());
+    if !record.accounts.accounts.is_empty() {
+        reports.tell(&record, None)?;
+    }
     Ok(())
+}
+
+/// Serves the operator of the risk gate, and prints what the gate has to say.
+fn operate(risk: &mut RiskDesk, mut port: Option<&mut ControlPort>) {
+    if let Some(port) = &mut port {
+        port.serve(risk);
+    }
+    risk.look(
+        |line| eprintln!("risk: {line}"),
+        |number, answer| match &mut port {
+            Some(port) => port.answered(number, &answer),
+            None => {
+                if let Err(error) = answer {
+                    eprintln!("risk: {error}");
+                }
+            }
+        },
+    );
 }
 
 fn print(notices: &mut Consumer<GatewayNotice>) {
@@ -141,6 +356,7 @@ pub(crate) fn summary(outcome: &Outcome<'_>) -> String {
         ("requests", counters.commands),
         ("orders accepted", counters.accepted),
         ("requests rejected", counters.rejected),
+        ("risk warnings", outcome.engine.engine().gate().warnings()),
         ("executions", counters.executions),
         ("shares executed", counters.executed_shares),
         ("logins", outcome.gateway.logins),

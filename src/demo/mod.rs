@@ -9,25 +9,27 @@ use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use spindle_accounts::{AccountsConfig, FeeSchedule};
 use spindle_engine::{Capacity, EngineConfig};
 use spindle_feed::itch::Message;
 use spindle_gateway::client::Login;
+use spindle_gateway::delay::SessionModels;
 use spindle_replay::generate::{GenerateConfig, GenerateError, GeneratedDay, Generator};
 use spindle_replay::publish::{
     Outgoing, OutgoingConfig, PublishError, PublishStats, Publisher, Speed, Target,
 };
 use spindle_replay::recording::Recording;
-use spindle_risk::Limits;
-use spindle_types::{AccountId, Agent, InstrumentId, Notional, Quantity, SessionId, Symbol};
+use spindle_risk::{GateConfig, Key, Limits};
+use spindle_types::{AccountId, Agent, InstrumentId, SessionId, Symbol};
 use thiserror::Error;
 
+use crate::config::risk::RiskConfig;
 use crate::config::{
-    AccountConfig, Config, FeedConfig, FeedLine, JoinAt, ReceivePath, SessionConfig, ThreadsTable,
+    AccountConfig, Config, FeedConfig, FeedLine, JoinAt, LatencyConfig, ReceivePath, SessionConfig,
+    ThreadsTable,
 };
-use crate::feed::AnyFeed;
 use crate::runner::{Layout, Place, Stop, run as run_agents, spawn};
-use crate::venue::{Venue, VenueError};
-use spindle_engine::agent::EngineAgent;
+use crate::venue::{Venue, VenueEngine, VenueError};
 use spindle_gateway::{Gateway, GatewayStats};
 use strategies::{Breaker, Decide, Quoter, Strategy, Taker};
 use trader::Trader;
@@ -96,7 +98,7 @@ pub enum DemoError {
 /// What a demo showed.
 pub struct DemoOutcome {
     /// The engine, its feed and its latencies.
-    pub engine: EngineAgent<AnyFeed>,
+    pub engine: VenueEngine,
     /// The gateway's counters and latencies.
     pub gateway: GatewayStats,
     /// Name, instrument and count of each strategy.
@@ -154,11 +156,12 @@ fn busiest(day: GenerateConfig) -> Vec<(InstrumentId, Symbol)> {
 /// The venue of the demo, as a configuration file would make it.
 fn config(options: &DemoOptions) -> Config {
     let loopback = |port| SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port);
-    let limits = |size, value, basis_points, open| Limits {
-        order_size_max: Quantity(size),
-        order_value_max: Notional(value),
-        collar_basis_points: basis_points,
-        open_orders_max: open,
+    let limits = |size: u32, value, basis_points, open| {
+        Limits::NONE
+            .with(Key::OrderSizeMax, size.into())
+            .with(Key::OrderValueMax, value)
+            .with(Key::CollarPercent, basis_points)
+            .with(Key::OpenOrdersMax, open)
     };
     let accounts = [
         ("QUOTER", limits(10_000, 100_000_000_000, 2_000, 100)),
@@ -172,7 +175,9 @@ fn config(options: &DemoOptions) -> Config {
         .map(|(id, (name, limits))| AccountConfig {
             id: AccountId(id),
             name: name.to_owned(),
+            firm: None,
             limits,
+            fees: FeeSchedule::default(),
         })
         .collect();
     let sessions = ids.zip(USERS).map(|(id, user)| SessionConfig {
@@ -180,6 +185,7 @@ fn config(options: &DemoOptions) -> Config {
         user: user.to_owned(),
         password: PASSWORD.to_owned(),
         account: AccountId(id),
+        latency: SessionModels::default(),
     });
     let capacity = Capacity {
         instruments: usize::from(options.symbols) + 1,
@@ -192,9 +198,11 @@ fn config(options: &DemoOptions) -> Config {
         name: "DEMO".to_owned(),
         engine: EngineConfig { capacity, own_orders: 4_096, first_number },
         measure: true,
+        risk: RiskConfig { gate: GateConfig::for_accounts(3), ..RiskConfig::default() },
         threads: ThreadsTable::default(),
         ouch_listen: loopback(0),
         connections_max: 16,
+        fix: None,
         feed: Some(FeedConfig {
             lines: vec![line],
             receive: options.receive,
@@ -208,6 +216,9 @@ fn config(options: &DemoOptions) -> Config {
         instruments: Vec::new(),
         accounts,
         sessions: sessions.collect(),
+        latency: LatencyConfig { seed: 1, scale: true },
+        accounting: AccountsConfig::default(),
+        lockstep: None,
     }
 }
 
@@ -290,7 +301,7 @@ impl Agent for Shared {
 
 /// A demo under way.
 struct Running {
-    engine: thread::JoinHandle<EngineAgent<AnyFeed>>,
+    engine: thread::JoinHandle<VenueEngine>,
     gateway: thread::JoinHandle<Shared>,
     clients: Option<thread::JoinHandle<Clients>>,
     stop_engine: Stop,
@@ -361,7 +372,7 @@ impl Running {
 
     /// Ends gateway, clients and engine, in that order, so that every request is answered.
     #[allow(clippy::type_complexity, reason = "used once")]
-    fn finish(self) -> Result<(EngineAgent<AnyFeed>, GatewayStats, Vec<Strategy>), DemoError> {
+    fn finish(self) -> Result<(VenueEngine, GatewayStats, Vec<Strategy>), DemoError> {
         let panicked = |_| DemoError::Thread("a thread panicked; see the lines above".to_owned());
         self.shutdown.request();
         let mut shared = self.gateway.join().map_err(panicked)?;

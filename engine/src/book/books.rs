@@ -40,7 +40,7 @@ impl Capacity {
         OrderTable::bytes(capacity.orders)
             + Levels::slots(capacity.levels) * size_of::<Level>()
             + Arena::bytes(capacity.levels, 2 * capacity.instruments)
-            + capacity.instruments * size_of::<Book>()
+            + capacity.instruments * (size_of::<Book>() + size_of::<u32>())
     }
 }
 
@@ -147,6 +147,8 @@ pub struct Books {
     /// Market orders of which strategies have taken shares. While there are none, the last entry of
     /// a ladder is the best that can be traded against.
     taken_orders: usize,
+    /// How many of those each instrument has: looked at only while there are any at all.
+    taken_of: Box<[u32]>,
 }
 
 impl Books {
@@ -159,6 +161,7 @@ impl Books {
             arena: Arena::new(capacity.levels, 2 * capacity.instruments),
             books: table(capacity.instruments, Book::EMPTY),
             taken_orders: 0,
+            taken_of: vec![0; capacity.instruments].into(),
         }
     }
 
@@ -177,6 +180,7 @@ impl Books {
         self.arena.clear();
         self.books.fill(Book::EMPTY);
         self.taken_orders = 0;
+        self.taken_of.fill(0);
     }
 
     /// Instruments that the books can hold; the highest number is one less.
@@ -289,10 +293,10 @@ impl Books {
         self.books[instrument.index()].own[side.index()]
     }
 
-    /// Whether strategies have taken shares of a market order that lives.
+    /// Whether strategies have taken shares of a market order of this instrument that lives.
     #[inline]
-    pub fn any_taken(&self) -> bool {
-        self.taken_orders > 0
+    pub fn any_taken(&self, instrument: InstrumentId) -> bool {
+        self.taken_orders > 0 && self.taken_of[instrument.index()] > 0
     }
 
     /// Puts an order at the back of its level. `own` is the index in the table of own orders for a
@@ -401,6 +405,7 @@ impl Books {
             self.books[order.instrument().index()].own[order.side().index()] -= 1;
         } else {
             self.taken_orders -= 1;
+            self.taken_of[order.instrument().index()] -= 1;
         }
     }
 
@@ -431,6 +436,7 @@ impl Books {
         debug_assert!(by.0 <= order.available(), "shares are sold once");
         if order.extra == 0 && by.0 > 0 {
             self.taken_orders += 1;
+            self.taken_of[order.instrument().index()] += 1;
         }
         order.extra += by.0;
         self.levels.get_mut(order.level).quantity -= u64::from(by.0);
@@ -497,8 +503,9 @@ impl Books {
         Some(self.levels.get(level_of(below)).head)
     }
 
-    /// The first strategy's order, in price-time priority, of a side.
-    pub fn first_own(&self, instrument: InstrumentId, side: Side) -> Option<Slot> {
+    /// The first strategy's order, in price-time priority, of a side, if it stands at this price or
+    /// a better one.
+    pub fn first_own(&self, instrument: InstrumentId, side: Side, worst: Price) -> Option<Slot> {
         let book = &self.books[instrument.index()];
         if book.own[side.index()] == 0 {
             return None;
@@ -509,6 +516,7 @@ impl Books {
             .entries_of(ladder)
             .rev()
             .map(|entry| self.levels.get(level_of(entry)))
+            .take_while(|level| worst.reaches(side.opposite(), Price(level.price())))
             .find(|level| level.own > 0)?;
         let mut slot = level.head;
         while !self.orders.get(slot).is_own() {
@@ -607,7 +615,7 @@ impl Books {
     /// Whether something at this level can change the best of its side.
     #[inline]
     fn touches_best(&self, instrument: InstrumentId, side: Side, level: LevelIndex) -> bool {
-        (self.books[instrument.index()].best[side.index()] == level) | (self.taken_orders > 0)
+        (self.books[instrument.index()].best[side.index()] == level) || self.any_taken(instrument)
     }
 
     /// Makes the level at a price where there is none.

@@ -1,8 +1,8 @@
 //! Which orders the engine takes.
 
-use spindle_feed::event::TradingState;
-use spindle_risk::{Reject, Request};
-use spindle_types::{AccountId, InstrumentId, Price, Quantity, Side};
+use spindle_feed::event::{Phase, TradingState};
+use spindle_risk::{Admission, Form, Purpose, Reject, Request, Reserved};
+use spindle_types::{AccountId, InstrumentId, Price, Quantity, SessionId, Side};
 
 use super::{HIGHEST, Kind, Place, Special, features};
 use crate::command::{Modifiers, OrderKind, OrderSide, PostOnly, TimeInForce, TradingPhase};
@@ -26,7 +26,7 @@ impl From<RejectReason> for Refusal {
 
 impl From<Reject> for Refusal {
     fn from(reject: Reject) -> Self {
-        let Reject { check, limit, observed } = reject;
+        let Reject { check, limit, observed, .. } = reject;
         Self { reason: RejectReason::Risk(check), limit, observed }
     }
 }
@@ -39,6 +39,7 @@ const fn refusal(reason: RejectReason, limit: u64, observed: u64) -> Refusal {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Terms {
     pub(crate) account: AccountId,
+    pub(crate) session: SessionId,
     pub(crate) side: OrderSide,
     /// Shares as written; of a replacement those of the whole chain.
     pub(crate) total: Quantity,
@@ -47,6 +48,8 @@ pub(crate) struct Terms {
     pub(crate) limit: Option<Price>,
     pub(crate) time_in_force: TimeInForce,
     pub(crate) special: Special,
+    /// What the order that it replaces still reserves; nothing for a new order.
+    pub(crate) before: Reserved,
     /// Whether it replaces an order.
     pub(crate) replaces: bool,
     /// Whether it keeps the place of the order that it replaces.
@@ -90,6 +93,9 @@ impl Engine {
         }
         if known.trading != TradingState::Trading || known.phase == TradingPhase::Halted {
             return Err(RejectReason::Halted.into());
+        }
+        if known.operationally_halted {
+            return Err(RejectReason::OperationalHalt.into());
         }
         Ok(())
     }
@@ -155,7 +161,10 @@ impl Engine {
             TimeInForce::GoodTillDate(time) if time <= self.time => {
                 return Err(refusal(RejectReason::InvalidExpiry, self.time.0, time.0));
             }
-            TimeInForce::AtOpen if known.phase != TradingPhase::PreOpen => {
+            TimeInForce::AtOpen if !self.takes_at_open(known) => {
+                return Err(RejectReason::WrongPhase.into());
+            }
+            TimeInForce::AtClose if known.crosses.closing => {
                 return Err(RejectReason::WrongPhase.into());
             }
             TimeInForce::ImmediateOrCancel | TimeInForce::FillOrKill if collects => {
@@ -169,8 +178,19 @@ impl Engine {
         Ok(())
     }
 
-    /// Checks what depends on the market, and the risk gate, and settles limit and stop price: a
-    /// trailing stop's first one, and where a post-only order slides to.
+    /// Whether there is an opening to come: the venue's own auction, or the tape's cross.
+    fn takes_at_open(&self, known: &Instrument) -> bool {
+        match known.phase {
+            TradingPhase::PreOpen => true,
+            TradingPhase::Continuous => {
+                !known.crosses.opening && self.phase.is_some_and(Phase::is_before_the_open)
+            }
+            _ => false,
+        }
+    }
+
+    /// Checks what depends on the market, and settles limit and stop price: a trailing stop's first
+    /// one, and where a post-only order slides to.
     pub(crate) fn admit_market(
         &self,
         instrument: InstrumentId,
@@ -188,16 +208,61 @@ impl Engine {
         if special.post_only && !terms.keeps_place && known.phase == TradingPhase::Continuous {
             terms.limit = self.slide(instrument, known, terms)?;
         }
+        if !terms.keeps_place {
+            self.admit_short_sale(instrument, known, terms.side, terms.limit)?;
+        }
+        Ok(())
+    }
+
+    /// Asks the risk gate; `dry` leaves no trace there.
+    #[inline]
+    pub(crate) fn admit_risk(
+        &mut self,
+        request: &Request,
+        dry: bool,
+    ) -> Result<Admission, Refusal> {
+        let market = self.market(request.instrument);
+        let decision = match dry {
+            true => self.gate.would(request, &market),
+            false => self.gate.check(request, &market),
+        };
+        decision.map_err(Refusal::from)
+    }
+
+    /// An order as the risk gate sees it.
+    pub(crate) fn terms_request(
+        &self,
+        instrument: InstrumentId,
+        known: &Instrument,
+        terms: &Terms,
+    ) -> Request {
         let special = &terms.special;
-        let request = Request {
+        let waits_for_auction = known.phase.collects()
+            || matches!(terms.time_in_force, TimeInForce::AtOpen | TimeInForce::AtClose);
+        let form = match special.kind {
+            Kind::Stop | Kind::Trailing => Form::Stop(Price(special.stop)),
+            Kind::Midpoint | Kind::Primary => Form::Free,
+            Kind::Plain if terms.limit.is_none() && waits_for_auction => Form::Free,
+            Kind::Plain | Kind::MarketToLimit => Form::Plain,
+        };
+        Request {
+            time: self.time,
             account: terms.account,
-            side,
+            session: terms.session,
+            instrument,
+            side: terms.side.book_side(),
+            sale: terms.side.sale(),
             quantity: terms.open,
             limit: terms.limit,
-            replaces: terms.replaces,
-            waits: special.kind.is_stop(),
-        };
-        self.gate.check(&request, &self.market(instrument))?;
+            form,
+            purpose: if terms.replaces { Purpose::Replace } else { Purpose::Enter },
+            before: terms.before,
+        }
+    }
+
+    /// Whether there is room for what an iceberg may show.
+    pub(crate) fn admit_refills(&self, terms: &Terms) -> Result<(), Refusal> {
+        let special = &terms.special;
         if special.display > 0 && terms.open.0 > special.display {
             let needed = u64::from((terms.open.0 - 1) / special.display);
             let room = self.own.capacity() as u64;
@@ -207,6 +272,29 @@ impl Engine {
             }
         }
         Ok(())
+    }
+
+    /// Checks a short sale against the price test: while the instrument is restricted, its limit
+    /// must lie above the best bid. One without a limit could trade anywhere.
+    #[inline]
+    pub(crate) fn admit_short_sale(
+        &self,
+        instrument: InstrumentId,
+        known: &Instrument,
+        side: OrderSide,
+        limit: Option<Price>,
+    ) -> Result<(), Refusal> {
+        if side != OrderSide::SellShort || !known.short_sale_restricted() {
+            return Ok(());
+        }
+        let bid = self.books.best(instrument, Side::Buy).map_or(0, |best| best.price.0);
+        match limit {
+            Some(limit) if limit.0 > bid => Ok(()),
+            limit => {
+                let observed = limit.map_or(0, |limit| limit.0.into());
+                Err(refusal(RejectReason::ShortSale, bid.into(), observed))
+            }
+        }
     }
 
     /// The limit of a post-only order that stands without trading.

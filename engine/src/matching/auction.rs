@@ -11,7 +11,7 @@ use super::taker::Execution;
 use crate::book::Slot;
 use crate::command::TradingPhase;
 use crate::engine::{Address, Engine};
-use crate::event::{Auction, Figures, Liquidity, Outcome};
+use crate::event::{Auction, Basis, Figures, Liquidity, Outcome};
 
 /// How good an auction price is: most shares, least imbalance, nearest the reference. Among equals
 /// the first looked at, the lowest, stays.
@@ -147,6 +147,18 @@ impl Engine {
         }
     }
 
+    /// What an auction gives whose price shall be near this reference, or else near the last print.
+    pub(crate) fn auction_figures(
+        &self,
+        instrument: InstrumentId,
+        with_close: bool,
+        reference: Option<Price>,
+    ) -> Figures {
+        let known = self.instruments.get(instrument);
+        let last = (known.last_print > 0).then_some(Price(known.last_print));
+        self.figures(instrument, with_close, reference.or(last))
+    }
+
     /// Holds an auction. Returns its price where something traded.
     pub(crate) fn hold_auction(
         &mut self,
@@ -155,9 +167,8 @@ impl Engine {
         reference: Option<Price>,
     ) -> Option<Price> {
         let known = self.instruments.get(instrument);
-        let last = (known.last_print > 0).then_some(Price(known.last_print));
         let with_close = kind == Auction::Closing;
-        let figures = self.figures(instrument, with_close, reference.or(last));
+        let figures = self.auction_figures(instrument, with_close, reference);
         let price = figures.price?;
         self.emit(Address::NOBODY, Outcome::Auction { symbol: known.symbol, kind, figures });
         let mut left = figures.quantity;
@@ -211,13 +222,18 @@ impl Engine {
                         if is_shown && self.open_of(index) == quantity.0 {
                             cursor.slot = cursor.slot.and_then(|slot| self.books.behind(slot));
                         }
-                        let execution =
-                            Execution { quantity, price, match_number, liquidity, tape };
+                        let execution = Execution {
+                            quantity,
+                            price,
+                            match_number,
+                            liquidity,
+                            tape,
+                            basis: Basis::Queue,
+                        };
                         self.fill_in_auction(index, execution);
                     }
                     Participant::Market(slot) => {
-                        self.books.take(slot, quantity);
-                        self.ledger(instrument).taken += u64::from(quantity.0);
+                        self.take_from_tape(instrument, slot, quantity);
                     }
                 }
             }
@@ -275,7 +291,7 @@ impl Engine {
 
     /// Executes shares of a strategy's order in an auction. An iceberg keeps its place and shows
     /// its display size of what is left.
-    fn fill_in_auction(&mut self, index: u32, execution: Execution) {
+    pub(crate) fn fill_in_auction(&mut self, index: u32, execution: Execution) {
         let quantity = execution.quantity;
         let own = *self.own.get(index);
         let open = self.open_of(index);
@@ -297,6 +313,6 @@ impl Engine {
         self.resize(index, shown, open - shown);
         let to =
             Address { session: own.session, account: own.account, token: own.token, received: 0 };
-        self.tell_executed(to, execution, Quantity(open));
+        self.tell_executed(to, own.holder(), execution, Quantity(open));
     }
 }

@@ -9,6 +9,7 @@
 
 pub(crate) mod admit;
 mod auction;
+mod cross;
 mod forest;
 mod mass_cancel;
 mod pegs;

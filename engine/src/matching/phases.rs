@@ -1,33 +1,77 @@
 //! The phases of an instrument's day.
 
+use spindle_feed::event::TradingState;
 use spindle_types::{EventTime, InstrumentId, Price};
 
 use super::TAPE_FILLS_MAX;
 use crate::command::TradingPhase;
 use crate::engine::Engine;
-use crate::event::{Auction, CancelReason, Figures};
+use crate::event::{Auction, CancelReason, Figures, PhaseRefusal};
+use crate::instruments::Instrument;
 use crate::own::Stay;
 
 impl Engine {
     /// The instrument enters another phase. Orders that this cancels or trades are told. The
     /// reference is what an auction's price shall be near; `None` stands for the last print. False,
     /// and nothing changes but the time, where the instrument is unknown or has this phase already.
+    ///
+    /// # Errors
+    /// Continuous trading does not begin while the tape does not trade the instrument, nor where the
+    /// tape's price collar does not allow the auction that would be held. Nothing changes but the
+    /// time then.
     pub fn on_phase_change(
         &mut self,
         time: EventTime,
         instrument: InstrumentId,
         phase: TradingPhase,
         reference: Option<Price>,
-    ) -> bool {
+    ) -> Result<bool, PhaseRefusal> {
         self.begin(time);
         let known = self.instruments.get(instrument);
         let changes = known.known && known.phase != phase;
-        if changes {
+        let result = match self.admit_phase(instrument, &known, phase, reference) {
+            Err(why) if changes => Err(why),
+            _ => Ok(changes),
+        };
+        if let Ok(true) = result {
             self.change_phase(instrument, known.phase, phase, reference);
         }
         self.finish();
         self.extras.tape_fills = TAPE_FILLS_MAX;
-        changes
+        result
+    }
+
+    /// Whether the tape allows a phase.
+    fn admit_phase(
+        &self,
+        instrument: InstrumentId,
+        known: &Instrument,
+        phase: TradingPhase,
+        reference: Option<Price>,
+    ) -> Result<(), PhaseRefusal> {
+        if phase != TradingPhase::Continuous {
+            return Ok(());
+        }
+        if self.is_closed() {
+            return Err(PhaseRefusal::Closed);
+        }
+        if known.stale || self.gap_open || self.feed_silent {
+            return Err(PhaseRefusal::Stale);
+        }
+        if known.trading != TradingState::Trading {
+            return Err(PhaseRefusal::Halted);
+        }
+        if known.operationally_halted {
+            return Err(PhaseRefusal::OperationalHalt);
+        }
+        if known.phase != TradingPhase::PreOpen
+            && let Some(collar) = self.instruments.state(instrument).collar
+            && let Some(price) = self.auction_figures(instrument, false, reference).price
+            && !collar.allows(price)
+        {
+            return Err(PhaseRefusal::OutsideCollar);
+        }
+        Ok(())
     }
 
     fn change_phase(
@@ -40,7 +84,10 @@ impl Engine {
         let auction = match (before, phase) {
             (TradingPhase::PreOpen, TradingPhase::Continuous) => Some(Auction::Opening),
             (_, TradingPhase::Continuous) => Some(Auction::Halt),
-            (TradingPhase::PreClose, TradingPhase::Closed) => Some(Auction::Closing),
+            // While the tape does not trade it, what was for the close is cancelled without one.
+            (TradingPhase::PreClose, TradingPhase::Closed) if self.may_auction(instrument) => {
+                Some(Auction::Closing)
+            }
             _ => None,
         };
         if before == TradingPhase::Continuous {
@@ -52,14 +99,17 @@ impl Engine {
                 let order = engine.own.get(index);
                 let is_over = match order.stay {
                     Stay::AtClose => kind == Auction::Closing,
-                    Stay::AtOpen => true,
+                    Stay::AtOpen => !engine.waits_for_the_opening(index),
                     _ => engine.is_collected_market(index),
                 };
                 is_over && order.instrument == instrument
             });
         }
-        if let Some(known) = self.instruments.get_mut(instrument) {
+        if let (Some(known), Some(tape)) = self.instruments.both_mut(instrument) {
             known.phase = phase;
+            if auction == Some(Auction::Halt) {
+                tape.collar = None;
+            }
         }
         if !before.collects() {
             self.extras.pools[instrument.index()].told = Figures::NONE;
@@ -73,6 +123,16 @@ impl Engine {
         }
         self.publish(instrument);
         self.touch(instrument);
+    }
+
+    /// Whether the tape allows an auction now.
+    fn may_auction(&self, instrument: InstrumentId) -> bool {
+        let known = self.instruments.get(instrument);
+        known.tape_trades()
+            && !known.stale
+            && !self.gap_open
+            && !self.feed_silent
+            && !self.is_closed()
     }
 
     /// It is now this time: orders whose time has come are cancelled. Every other input with a time
@@ -97,6 +157,14 @@ impl Engine {
             self.park_pegs(instrument);
         }
         self.touch(instrument);
+    }
+
+    /// The market's tape has changed whether it trades at all.
+    pub(crate) fn tape_changed_everywhere(&mut self) {
+        for number in 0..self.books.instruments() {
+            #[allow(clippy::cast_possible_truncation, reason = "at most 65,536 instruments")]
+            self.tape_changed(InstrumentId(number as u16));
+        }
     }
 
     /// All instruments may trade again.

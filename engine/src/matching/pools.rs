@@ -69,6 +69,8 @@ pub(crate) enum Place {
     Elected,
     /// Among the orders for the closing auction.
     Close,
+    /// Among the orders for the tape's opening cross.
+    Open,
     /// Among the market orders that an auction collects.
     Market,
     /// Nowhere: a peg without a price.
@@ -153,6 +155,7 @@ impl Incoming {
 pub(crate) struct Pools {
     pub(crate) hidden: [Root; 2],
     pub(crate) close: [Root; 2],
+    pub(crate) open: [Root; 2],
     pub(crate) market: [Root; 2],
     /// Icebergs that stand displayed, with their reserves as weight.
     pub(crate) icebergs: [Root; 2],
@@ -179,6 +182,7 @@ impl Pools {
     const EMPTY: Self = Self {
         hidden: [NONE; 2],
         close: [NONE; 2],
+        open: [NONE; 2],
         market: [NONE; 2],
         icebergs: [NONE; 2],
         primaries: [NONE; 2],
@@ -204,6 +208,7 @@ impl Pools {
             Place::Stop => &mut self.stops[side],
             Place::Elected => &mut self.elected,
             Place::Close => &mut self.close[side],
+            Place::Open => &mut self.open[side],
             Place::Market => &mut self.market[side],
         })
     }
@@ -338,7 +343,8 @@ impl Engine {
         };
         let Ok(slot) = placed else {
             let (to, open) = (incoming.address(), Quantity(incoming.open));
-            return self.cancel_remainder(to, open, CancelReason::Capacity);
+            let holder = incoming.order.holder();
+            return self.cancel_remainder(to, holder, open, CancelReason::Capacity);
         };
         order.slot = slot;
         order.special = special.place != Place::Shown
@@ -347,7 +353,6 @@ impl Engine {
             || special.post_only
             || special.time != order.entry
             || order.stay == Stay::GoodTillDate;
-        self.gate.opened(order.account);
         self.own.insert(*order);
         if order.special {
             self.extras.specials[index as usize] = *special;
@@ -372,11 +377,10 @@ impl Engine {
     #[inline]
     pub(crate) fn discard(&mut self, index: u32) -> bool {
         let order = self.own.get(index);
-        let (slot, account) = (order.slot, order.account);
+        let slot = order.slot;
         if order.special {
             return self.discard_special(index);
         }
-        self.gate.closed(account);
         self.own.remove(index);
         self.books.remove(slot)
     }
@@ -385,9 +389,7 @@ impl Engine {
     fn discard_special(&mut self, index: u32) -> bool {
         self.unlink_expiry(index);
         self.unlink(index);
-        let order = self.own.get(index);
-        let (slot, account) = (order.slot, order.account);
-        self.gate.closed(account);
+        let slot = self.own.get(index).slot;
         self.own.remove(index);
         if self.books.is_parked(slot) {
             self.books.unpark(slot);
@@ -402,18 +404,18 @@ impl Engine {
         let order = self.own.get(index);
         let (instrument, side, entry) = (order.instrument, order.side.book_side(), order.entry);
         let open = self.books.order(order.slot).quantity();
-        let is_market = order.limit.is_none();
+        let is_market = order.limit.get().is_none();
         let extras = &mut self.extras;
         let special = &extras.specials[index as usize];
         let pools = &mut extras.pools[instrument.index()];
         let time = special.time;
         let rank = match special.place {
             Place::Shown | Place::Hidden => rank_of(side, special.price),
-            Place::Close if !is_market => {
-                rank_of(side, order.limit.map_or(special.price, |limit| limit.0))
+            Place::Close | Place::Open if !is_market => {
+                rank_of(side, order.limit.get().map_or(special.price, |limit| limit.0))
             }
             Place::Stop => rank_of(side.opposite(), special.stop),
-            Place::Close | Place::Elected | Place::Market | Place::Waiting => 0,
+            Place::Close | Place::Open | Place::Elected | Place::Market | Place::Waiting => 0,
         };
         let weight = match special.place {
             Place::Shown if special.display > 0 => special.reserve,
@@ -544,9 +546,10 @@ impl Engine {
     #[inline]
     pub(crate) fn cancel_own(&mut self, index: u32, reason: CancelReason, received: u64) {
         let own = self.own.get(index);
-        let instrument = own.instrument;
+        let (instrument, holder) = (own.instrument, own.holder());
         let to = Address { session: own.session, account: own.account, token: own.token, received };
         let quantity = Quantity(self.open_of(index));
+        self.gate.release(&holder, quantity, true);
         if self.discard(index) {
             self.publish(instrument);
         }

@@ -1,6 +1,5 @@
 //! The begin and the end of every input: what expires, and what a change leads to.
 
-use spindle_feed::event::TradingState;
 use spindle_types::{EventTime, InstrumentId, Price, Side};
 
 use super::pools::price_of;
@@ -59,7 +58,15 @@ impl Engine {
 
     #[cold]
     fn finish_dirty(&mut self) {
-        self.settle_all();
+        loop {
+            if self.gate.has_tripped() {
+                self.carry_out_stops();
+            }
+            self.settle_all();
+            if !self.gate.has_tripped() {
+                break;
+            }
+        }
         for at in 0..self.extras.dirty.len() {
             let instrument = self.extras.dirty[at];
             self.tell_indicative(instrument);
@@ -73,7 +80,10 @@ impl Engine {
     fn settle_all(&mut self) {
         self.extras.dirty.sort_unstable();
         for at in 0..self.extras.dirty.len() {
-            self.settle(self.extras.dirty[at]);
+            // Number 0 is no instrument: it stands for something that concerns none.
+            if self.extras.dirty[at].0 > 0 {
+                self.settle(self.extras.dirty[at]);
+            }
         }
     }
 
@@ -97,7 +107,7 @@ impl Engine {
     pub(crate) fn trades(&self, instrument: InstrumentId) -> bool {
         let known = self.instruments.get(instrument);
         known.phase == TradingPhase::Continuous
-            && known.trading == TradingState::Trading
+            && known.tape_trades()
             && !known.stale
             && !known.quarantined
             && !self.gap_open

@@ -31,6 +31,7 @@ impl Engine {
             Place::Stop => (Some(pools.stops[side]), open),
             Place::Elected => (Some(pools.elected), open),
             Place::Close => (Some(pools.close[side]), open),
+            Place::Open => (Some(pools.open[side]), open),
             Place::Market => (Some(pools.market[side]), open),
         };
         if let Some(set) = set {
@@ -56,7 +57,7 @@ impl Engine {
         let extras = &self.extras;
         let (mut placed, mut following) = (0, 0);
         for pools in &extras.pools {
-            let sets = [pools.hidden, pools.close, pools.market, pools.icebergs]
+            let sets = [pools.hidden, pools.close, pools.open, pools.market, pools.icebergs]
                 .into_iter()
                 .chain([pools.primaries, pools.stops, [pools.elected, super::forest::NONE]]);
             for set in sets.flatten() {

@@ -1,4 +1,5 @@
-//! The client side: a session machine without sockets, and a TCP client that never blocks.
+//! The client side of OUCH: a session machine without sockets, and a TCP client that never blocks; and
+//! of FIX: [`FixClient`].
 //!
 //! ```no_run
 //! use spindle_engine::command::OrderSide;
@@ -19,12 +20,19 @@
 //! # }
 //! ```
 
+pub mod fix;
+
+mod lockstep;
 mod machine;
 mod order;
+mod tape_book;
 mod tcp;
 
+pub use fix::{FixClient, FixEvent, FixLogin, FixOrder};
+pub use lockstep::{LockstepClient, Step, StepError};
 pub use machine::{
     ClientEvent, ClientSession, ClientTiming, Disconnect, Login, LoginError, Resume,
 };
 pub use order::{NewOrder, Replacement};
+pub use tape_book::TapeBook;
 pub use tcp::{ClientError, OuchClient, SendError};

@@ -110,9 +110,12 @@ impl Answer {
             Outcome::CancelRejected
             | Outcome::ReplaceRejected { .. }
             | Outcome::Triggered
+            | Outcome::Checked { .. }
             | Outcome::MassCanceled { .. }
             | Outcome::Indicative { .. }
-            | Outcome::Auction { .. } => None,
+            | Outcome::Auction { .. }
+            | Outcome::TapeImbalance { .. }
+            | Outcome::State { .. } => None,
         }
     }
 }
@@ -223,7 +226,7 @@ pub const fn time_in_force_letter(time_in_force: TimeInForce) -> u8 {
 
 #[cfg(test)]
 mod tests {
-    use spindle_engine::event::{CancelReason, Liquidity, RejectReason};
+    use spindle_engine::event::{Basis, CancelReason, Liquidity, RejectReason};
     use spindle_types::{AccountId, MatchNumber, OrderReference, OrderToken, SessionId};
 
     use super::*;
@@ -305,6 +308,7 @@ mod tests {
             liquidity: Liquidity::Added,
             match_number: MatchNumber(1_001),
             tape: None,
+            basis: Basis::Queue,
         };
         let golden =
             "45 0000289b4d64af87 00753a8d 00000028 000000000048e748 41 00000000000003e9 0000";

@@ -8,10 +8,12 @@
 
 pub mod appendage;
 pub mod codes;
+pub(crate) mod desk;
 pub mod inbound;
 pub mod outbound;
 pub mod session;
 pub mod tag;
+pub(crate) mod talk;
 
 pub mod answer;
 mod messages;

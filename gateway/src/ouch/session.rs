@@ -169,9 +169,12 @@ impl Session {
             | Outcome::Executed { .. }
             | Outcome::CancelRejected
             | Outcome::Triggered
+            | Outcome::Checked { .. }
             | Outcome::MassCanceled { .. }
             | Outcome::Indicative { .. }
-            | Outcome::Auction { .. } => {}
+            | Outcome::Auction { .. }
+            | Outcome::TapeImbalance { .. }
+            | Outcome::State { .. } => {}
         }
         Answer::of(event)
     }
@@ -190,6 +193,7 @@ pub const fn is_first_answer(event: &Event) -> bool {
         | Outcome::Replaced { .. }
         | Outcome::CancelRejected
         | Outcome::ReplaceRejected { .. }
+        | Outcome::Checked { .. }
         | Outcome::MassCanceled { .. } => true,
         Outcome::Canceled { reason, .. } => {
             matches!(reason, CancelReason::UserRequest | CancelReason::InvalidReplace)
@@ -197,7 +201,9 @@ pub const fn is_first_answer(event: &Event) -> bool {
         Outcome::Executed { .. }
         | Outcome::Triggered
         | Outcome::Indicative { .. }
-        | Outcome::Auction { .. } => false,
+        | Outcome::Auction { .. }
+        | Outcome::TapeImbalance { .. }
+        | Outcome::State { .. } => false,
     }
 }
 

@@ -6,14 +6,11 @@
 //! heartbeat, end of session) never queue behind a full socket: a heartbeat is written only when
 //! everything else has gone.
 
-use std::io;
-
-use thiserror::Error;
-
-use super::codec::{FrameError, LoginAccepted, LoginRequest, Packet, SessionName};
+use super::codec::{LoginAccepted, LoginRequest, Packet, SessionName};
 use super::login::Refusal;
 use super::stream::{Cursor, Stream};
-use crate::ouch::DecodeError;
+
+pub use crate::close::CloseCause;
 
 /// The times of a connection, all in nanoseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,73 +44,6 @@ impl Default for Timing {
     }
 }
 
-/// Why a connection ends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-pub enum CloseCause {
-    /// The client closed its side.
-    #[error("the client closed the connection")]
-    PeerClosed,
-    /// The socket failed.
-    #[error("the socket failed: {0}")]
-    Socket(io::ErrorKind),
-    /// The client logged out.
-    #[error("logout")]
-    Logout,
-    /// No login in time.
-    #[error("no login in time")]
-    NoLogin,
-    /// Nothing came for too long.
-    #[error("nothing came for too long, not even a heartbeat")]
-    Silent,
-    /// Bytes wait and the client takes none.
-    #[error("the client takes nothing: {waiting} bytes wait")]
-    Stalled {
-        /// Bytes of the stream not yet sent.
-        waiting: u64,
-    },
-    /// The client reads more slowly than its answers come.
-    #[error("the client reads too slowly: {waiting} bytes wait; at most {waiting_max} may")]
-    SlowConsumer {
-        /// Bytes that came up after the login and are not yet sent.
-        waiting: u64,
-        /// How many may wait.
-        waiting_max: u64,
-    },
-    /// Bytes that are no packet.
-    #[error("{0}")]
-    Frame(FrameError),
-    /// A packet that has no place here.
-    #[error("packet type '{}' {}", char::from(*.packet_type), if *.logged_in {
-        "does not come from a client"
-    } else {
-        "before the login"
-    })]
-    Unexpected {
-        /// The type.
-        packet_type: u8,
-        /// Whether the client was logged in.
-        logged_in: bool,
-    },
-    /// A login on a connection that has one.
-    #[error("a second login on one connection")]
-    SecondLogin,
-    /// An unsequenced packet whose content is no OUCH message.
-    #[error("{0}")]
-    Message(DecodeError),
-    /// The login was refused.
-    #[error("login refused: {0}")]
-    Refused(Refusal),
-    /// The session's stream is full.
-    #[error("the session's stream holds {bytes} bytes and takes only answers to what is open")]
-    StreamFull {
-        /// Bytes in the stream.
-        bytes: u64,
-    },
-    /// The session ended.
-    #[error("end of session")]
-    EndOfSession,
-}
-
 /// What a packet asks of the venue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Inbound<'a> {
@@ -121,6 +51,8 @@ pub enum Inbound<'a> {
     Login(&'a LoginRequest),
     /// A message of the layer above.
     Message(&'a [u8]),
+    /// A debug packet of who is logged in. It means nothing but in lockstep.
+    Debug(&'a [u8]),
     /// Nothing.
     Nothing,
 }
@@ -219,6 +151,7 @@ impl Link {
     pub fn receive<'a>(&mut self, packet: Packet<'a>, now: u64) -> Result<Inbound<'a>, CloseCause> {
         self.received = now;
         match (self.phase, packet) {
+            (Phase::Live, Packet::Debug(text)) => Ok(Inbound::Debug(text)),
             (Phase::Ending | Phase::Closing { .. }, _) | (_, Packet::Debug(_)) => {
                 Ok(Inbound::Nothing)
             }
@@ -249,6 +182,15 @@ impl Link {
     pub fn refuse(&mut self, refusal: Refusal, now: u64) {
         self.control.push(Packet::LoginRejected(refusal.code()));
         self.phase = Phase::Closing { cause: CloseCause::Refused(refusal), since: now };
+    }
+
+    /// Sends a debug packet of at most 48 bytes; false, and nothing is sent, while other bytes wait.
+    pub fn say(&mut self, stream: &Stream, text: &[u8]) -> bool {
+        let ready = self.is_live() && self.output(stream).is_empty() && text.len() <= 48;
+        if ready {
+            self.control.push(Packet::Debug(text));
+        }
+        ready
     }
 
     /// Ends the session: what is left of the stream goes out, then the end of the session, and the

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use rtrb::{Consumer, Producer, RingBuffer};
 use spindle_engine::command::{Action, Command, Enter, Replace};
-use spindle_engine::event::{CancelReason, Event, Liquidity, Outcome};
+use spindle_engine::event::{Basis, CancelReason, Event, Liquidity, Outcome};
 use spindle_gateway::client::{ClientEvent, ClientTiming, Login, OuchClient, Resume};
 use spindle_gateway::ouch::outbound::Message;
 use spindle_gateway::{Clock, Gateway, GatewayConfig, GatewayNotice, User};
@@ -136,6 +136,7 @@ impl StandIn {
                 liquidity: Liquidity::Removed,
                 match_number: MatchNumber(self.sequence),
                 tape: None,
+                basis: Basis::Queue,
             };
             self.tell(command, enter.token, executed);
         } else {

@@ -2,9 +2,12 @@
 
 use spindle_feed::event::{Cross, MarketAction, MarketEvent, Phase, TradingState};
 use spindle_feed::itch::{
-    AddOrder, CrossTrade, Header, OrderCancel, OrderDelete, OrderExecuted, OrderExecutedWithPrice,
-    OrderReplace, StockDirectory, StockTradingAction, SystemEvent, Trade,
+    AddOrder, CrossTrade, Header, IpoQuotingPeriodUpdate, LuldAuctionCollar, MwcbDeclineLevel,
+    MwcbStatus, NetOrderImbalance, OperationalHalt, OrderCancel, OrderDelete, OrderExecuted,
+    OrderExecutedWithPrice, OrderReplace, RegShoRestriction, StockDirectory, StockTradingAction,
+    SystemEvent, Trade,
 };
+use spindle_feed::state::{MarketCenter, ShortSale, StateChange};
 use spindle_types::{Side, Symbol};
 use zerocopy::IntoBytes;
 
@@ -94,8 +97,33 @@ impl Encoder {
             | MarketAction::Status { .. }
             | MarketAction::Phase { .. }
             | MarketAction::Other => state(bytes, &event.action, header, stock),
+            MarketAction::State(change) => state_change(bytes, &change, header, stock),
+            MarketAction::Imbalance(imbalance) => bytes.extend_from_slice(
+                NetOrderImbalance {
+                    header: header(NetOrderImbalance::TYPE),
+                    paired_shares: imbalance.paired.into(),
+                    imbalance_shares: imbalance.imbalance.into(),
+                    imbalance_direction: match imbalance.side {
+                        Some(Side::Buy) => b'B',
+                        Some(Side::Sell) => b'S',
+                        None => b'N',
+                    },
+                    stock,
+                    far_price: imbalance.far.0.into(),
+                    near_price: imbalance.near.0.into(),
+                    reference_price: imbalance.reference.0.into(),
+                    cross_type: cross_type(imbalance.kind),
+                    price_variation: b' ',
+                }
+                .as_bytes(),
+            ),
         }
         (!self.message.is_empty()).then_some(&self.message)
+    }
+
+    /// The message that was encoded last.
+    pub(crate) fn message(&self) -> &[u8] {
+        &self.message
     }
 
     fn learn(&mut self, locate: u16, action: &MarketAction) {
@@ -108,6 +136,15 @@ impl Encoder {
             self.symbols.resize(index + 1, Symbol::BLANK);
         }
         self.symbols[index] = symbol;
+    }
+}
+
+fn cross_type(kind: Cross) -> u8 {
+    match kind {
+        Cross::Opening => b'O',
+        Cross::Closing => b'C',
+        Cross::Halt => b'H',
+        Cross::Other => b'I',
     }
 }
 
@@ -137,12 +174,7 @@ fn trade(
                 stock,
                 price: price.0.into(),
                 match_number: match_number.0.into(),
-                cross_type: match kind {
-                    Cross::Opening => b'O',
-                    Cross::Closing => b'C',
-                    Cross::Halt => b'H',
-                    Cross::Other => b'I',
-                },
+                cross_type: cross_type(kind),
             }
             .as_bytes(),
         ),
@@ -177,7 +209,7 @@ fn state(
             }
             .as_bytes(),
         ),
-        MarketAction::Status { state } => bytes.extend_from_slice(
+        MarketAction::Status { state, reason } => bytes.extend_from_slice(
             StockTradingAction {
                 header: header(StockTradingAction::TYPE),
                 stock,
@@ -188,7 +220,7 @@ fn state(
                     TradingState::QuotationOnly => b'Q',
                 },
                 reserved: b' ',
-                reason: *b"    ",
+                reason: reason.0,
             }
             .as_bytes(),
         ),
@@ -207,6 +239,75 @@ fn state(
             .as_bytes(),
         ),
         _ => {}
+    }
+}
+
+fn state_change(
+    bytes: &mut Vec<u8>,
+    change: &StateChange,
+    header: impl Fn(u8) -> Header,
+    stock: [u8; 8],
+) {
+    match *change {
+        StateChange::OperationalHalt { center, halted } => bytes.extend_from_slice(
+            OperationalHalt {
+                header: header(OperationalHalt::TYPE),
+                stock,
+                market_code: match center {
+                    MarketCenter::Nasdaq => b'Q',
+                    MarketCenter::Bx => b'B',
+                    MarketCenter::Psx => b'X',
+                },
+                action: if halted { b'H' } else { b'T' },
+            }
+            .as_bytes(),
+        ),
+        StateChange::Collar(collar) => bytes.extend_from_slice(
+            LuldAuctionCollar {
+                header: header(LuldAuctionCollar::TYPE),
+                stock,
+                reference_price: collar.reference.0.into(),
+                upper_price: collar.upper.0.into(),
+                lower_price: collar.lower.0.into(),
+                extension: collar.extension.into(),
+            }
+            .as_bytes(),
+        ),
+        StateChange::ShortSale(restriction) => bytes.extend_from_slice(
+            RegShoRestriction {
+                header: header(RegShoRestriction::TYPE),
+                stock,
+                action: match restriction {
+                    ShortSale::Free => b'0',
+                    ShortSale::RestrictedToday => b'1',
+                    ShortSale::RestrictionRemains => b'2',
+                },
+            }
+            .as_bytes(),
+        ),
+        StateChange::Release { symbol, release } => bytes.extend_from_slice(
+            IpoQuotingPeriodUpdate {
+                header: header(IpoQuotingPeriodUpdate::TYPE),
+                stock: symbol.0,
+                release_time: release.seconds.into(),
+                release_qualifier: if release.is_off { b'C' } else { b'A' },
+                price: release.price.0.into(),
+            }
+            .as_bytes(),
+        ),
+        StateChange::BreakerLevels([level_1, level_2, level_3]) => bytes.extend_from_slice(
+            MwcbDeclineLevel {
+                header: header(MwcbDeclineLevel::TYPE),
+                level_1: level_1.into(),
+                level_2: level_2.into(),
+                level_3: level_3.into(),
+            }
+            .as_bytes(),
+        ),
+        StateChange::Breaker { level } => bytes.extend_from_slice(
+            MwcbStatus { header: header(MwcbStatus::TYPE), breached_level: b'0' + level }
+                .as_bytes(),
+        ),
     }
 }
 
@@ -239,6 +340,7 @@ mod tests {
 
     #[test]
     fn every_state_survives() {
+        use spindle_feed::state::{Collar, Imbalance, Reason, Release};
         use spindle_types::{EventTime, InstrumentId, MatchNumber, Price};
         let event =
             |action| MarketEvent { time: EventTime(5), instrument: InstrumentId(3), action };
@@ -250,14 +352,48 @@ mod tests {
             TradingState::QuotationOnly,
         ];
         let crosses = [Cross::Opening, Cross::Closing, Cross::Halt, Cross::Other];
-        let actions = states.map(|state| MarketAction::Status { state }).into_iter().chain(
-            crosses.map(|kind| MarketAction::Cross {
+        let actions = states.map(MarketAction::status).into_iter().chain(crosses.map(|kind| {
+            MarketAction::Cross {
                 quantity: 1 << 40,
                 price: Price(7),
                 kind,
                 match_number: MatchNumber(9),
+            }
+        }));
+        let changes = [
+            StateChange::OperationalHalt { center: MarketCenter::Bx, halted: true },
+            StateChange::OperationalHalt { center: MarketCenter::Psx, halted: false },
+            StateChange::Collar(Collar {
+                reference: Price(1),
+                upper: Price(2),
+                lower: Price(3),
+                extension: 4,
             }),
-        );
+            StateChange::ShortSale(ShortSale::RestrictedToday),
+            StateChange::ShortSale(ShortSale::RestrictionRemains),
+            StateChange::Release {
+                symbol: "X".parse().expect("a symbol"),
+                release: Release { seconds: 1, price: Price(2), is_off: false },
+            },
+            StateChange::BreakerLevels([1 << 40, 2, 3]),
+            StateChange::Breaker { level: 2 },
+        ];
+        let imbalance = Imbalance {
+            paired: 1 << 40,
+            imbalance: 2,
+            side: Some(Side::Sell),
+            far: Price(3),
+            near: Price(4),
+            reference: Price(5),
+            kind: Cross::Halt,
+        };
+        let actions = actions
+            .chain(changes.map(MarketAction::State))
+            .chain([MarketAction::Imbalance(imbalance)])
+            .chain([MarketAction::Status {
+                state: TradingState::Paused,
+                reason: Reason(*b"LUDP"),
+            }]);
         for action in actions {
             let bytes = encoder.encode(&event(action)).expect("a message");
             let message = Message::decode(bytes).expect("what was encoded");

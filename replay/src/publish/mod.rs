@@ -19,6 +19,9 @@ mod stats;
 mod store;
 mod tape;
 
+pub(crate) use encode::Encoder;
+pub(crate) use tape::time_of;
+
 pub use control::{Control, ControlError};
 pub use impair::{Impairments, Share, ShareError};
 pub use line::{LineConfig, LineCounters};

@@ -45,6 +45,12 @@ pub enum RecordingError {
     /// Groups asked for of something that is no capture.
     #[error("is a {0}, which has no groups to pick from; only packet captures have")]
     NotACapture(Format),
+    /// An order-book file for something that has none.
+    #[error("is a {0}; only a LOBSTER message file has an order-book file beside it")]
+    NoOrderBook(Format),
+    /// An order-book file that is none.
+    #[error("has an order-book file beside it that is none of LOBSTER's")]
+    NotAnOrderBook,
     /// A capture from a pipe, without a group.
     #[error("is no file that could be read twice; pick its group with --group")]
     GroupOfPipe,

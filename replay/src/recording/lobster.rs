@@ -73,9 +73,9 @@ impl LobsterRow {
         let match_number = MatchNumber(number);
         if self.kind == 7 {
             return Ok(match self.price {
-                -1 => MarketAction::Status { state: TradingState::Halted },
-                0 => MarketAction::Status { state: TradingState::QuotationOnly },
-                1 => MarketAction::Status { state: TradingState::Trading },
+                -1 => MarketAction::status(TradingState::Halted),
+                0 => MarketAction::status(TradingState::QuotationOnly),
+                1 => MarketAction::status(TradingState::Trading),
                 _ => MarketAction::Other,
             });
         }
@@ -244,8 +244,8 @@ mod tests {
                 "1,6,5,7,100,-1",
                 MarketAction::Cross { quantity: 7, price, kind: Cross::Other, match_number },
             ),
-            ("1,7,0,0,-1,-1", MarketAction::Status { state: halted }),
-            ("1,7,0,0,1,-1", MarketAction::Status { state: TradingState::Trading }),
+            ("1,7,0,0,-1,-1", MarketAction::status(halted)),
+            ("1,7,0,0,1,-1", MarketAction::status(TradingState::Trading)),
         ] {
             assert_eq!(action(text), wanted, "{text}");
         }

@@ -30,6 +30,7 @@ mod frames;
 mod input;
 mod itch_file;
 mod lobster;
+mod lobster_day;
 mod mold_file;
 mod window;
 
@@ -60,6 +61,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use capture::{CaptureSource, Found, find_groups};
 use databento::DbnFile;
 use lobster::LobsterFile;
+use lobster_day::LobsterDay;
 use mold_file::MoldFile;
 
 /// Where records come from. Each format has one implementation.
@@ -129,6 +131,31 @@ impl Recording {
         let input = Input::open(path)?;
         let again = input.size.is_some().then_some(path);
         Self::of(input, &name.unwrap_or_default(), options, again)
+    }
+
+    /// Opens a LOBSTER message file with the order-book file beside it, which makes the day whole:
+    /// orders of which the message file does not tell are made up, and told of in the notes.
+    ///
+    /// # Errors
+    /// As [`open_with`](Self::open_with), or one of the files is none of LOBSTER's.
+    pub fn open_with_books(
+        messages: impl AsRef<Path>,
+        books: impl AsRef<Path>,
+    ) -> Result<Self, RecordingError> {
+        let path = messages.as_ref();
+        let name = path.file_name().map(|name| name.to_string_lossy().into_owned());
+        let Input { head, reader, compression, position, size } = Input::open(path)?;
+        match detect(&head)? {
+            Format::Lobster => {}
+            other => return Err(RecordingError::NoOrderBook(other)),
+        }
+        let books = Input::open(books.as_ref())?;
+        if detect(&books.head)? != Format::LobsterBook {
+            return Err(RecordingError::NotAnOrderBook);
+        }
+        let symbol = lobster::symbol_of(&name.unwrap_or_default());
+        let source = Box::new(LobsterDay::new(reader, books.reader, symbol));
+        Ok(Self { source, compression, size, position })
     }
 
     /// A recording from a reader instead of a file. Of a capture the groups must be picked, since it

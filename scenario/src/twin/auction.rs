@@ -4,7 +4,7 @@ use super::{Order, Place, Twin, badness};
 use crate::decimal::Amount;
 use crate::edge;
 use crate::line::{Figures, Line, Rejected};
-use crate::op::{self, Id, Phase, Side, Tif};
+use crate::op::{self, Id, Phase, Side, State, Tif};
 
 impl Twin {
     pub(super) fn change_phase(&mut self, op: &op::PhaseChange) -> Result<(), Rejected> {
@@ -15,15 +15,27 @@ impl Twin {
         if old == new {
             return Ok(());
         }
+        let reference = op.reference.map(|price| price.units).or(self.instruments[at].last);
+        if new == Phase::Continuous {
+            self.may_begin(at, old, reference)?;
+        }
         let auction = match (old, new) {
             (Phase::PreOpen, Phase::Continuous) => Some("opening"),
             (_, Phase::Continuous) => Some("halt"),
-            (Phase::PreClose, Phase::Closed) => Some("closing"),
+            (Phase::PreClose, Phase::Closed)
+                if self.instruments[at].tape_trades()
+                    && !self.instruments[at].stale
+                    && !self.day_is_over() =>
+            {
+                Some("closing")
+            }
             _ => None,
         };
-        let reference = op.reference.map(|price| price.units).or(self.instruments[at].last);
         let print = auction.and_then(|auction| self.hold(at, auction, reference));
         self.instruments[at].phase = new;
+        if auction == Some("halt") {
+            self.instruments[at].collar = None;
+        }
         if new.collects() && !old.collects() {
             self.instruments[at].told = Figures::default();
         }
@@ -41,6 +53,30 @@ impl Twin {
         Ok(())
     }
 
+    /// Whether the tape lets continuous trading begin.
+    fn may_begin(&self, at: usize, old: Phase, reference: Option<i64>) -> Result<(), Rejected> {
+        let instrument = &self.instruments[at];
+        if self.day_is_over() {
+            return Err(Rejected::because("closed"));
+        }
+        if instrument.stale {
+            return Err(Rejected::because("stale"));
+        }
+        if instrument.state != State::Trading {
+            return Err(Rejected::because("halted"));
+        }
+        if !instrument.tape_trades() {
+            return Err(Rejected::because("operational_halt"));
+        }
+        if let Some((_, upper, lower, _)) = instrument.collar.filter(|_| old != Phase::PreOpen)
+            && let Some(price) = self.figures(at, false, reference).price
+            && !(lower..=upper).contains(&price.units)
+        {
+            return Err(Rejected::because("outside_collar"));
+        }
+        Ok(())
+    }
+
     /// Holds an auction and cancels what was for it alone. Gives its price.
     fn hold(&mut self, at: usize, auction: &'static str, reference: Option<i64>) -> Option<i64> {
         let closing = auction == "closing";
@@ -52,7 +88,8 @@ impl Twin {
         }
         let over = self.ids(|order| {
             let market = order.place == Place::Book && order.price.is_none();
-            let its_own = order.tif == Tif::AtOpen || (closing && order.tif == Tif::AtClose);
+            let opens = order.tif == Tif::AtOpen && order.place != Place::AtOpen;
+            let its_own = opens || (closing && order.tif == Tif::AtClose);
             order.at == at && (market || its_own)
         });
         for id in over {

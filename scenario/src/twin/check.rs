@@ -4,7 +4,7 @@ use super::{Order, Twin};
 use crate::decimal::Amount;
 use crate::edge::HIGHEST;
 use crate::line::{Figure, Rejected};
-use crate::op::{Kind, Phase, PostOnly, Side, State, Tif};
+use crate::op::{Day, Kind, Phase, PostOnly, Side, State, Tif};
 
 /// What an order asks for, with values that may be anything.
 pub(super) struct Asked {
@@ -40,7 +40,15 @@ impl Twin {
         if asked.tif == Tif::Gtd && asked.expire <= self.now {
             return Err(Rejected::because("invalid_expiry"));
         }
-        if asked.tif == Tif::AtOpen && phase != Phase::PreOpen {
+        let instrument = &self.instruments[asked.at];
+        let before_the_open =
+            matches!(self.day, Some(Day::StartOfMessages | Day::StartOfSystemHours));
+        let opens = match phase {
+            Phase::PreOpen => true,
+            Phase::Continuous => before_the_open && !instrument.opened,
+            _ => false,
+        };
+        if asked.tif == Tif::AtOpen && !opens || asked.tif == Tif::AtClose && instrument.closed {
             return Err(Rejected::because("wrong_phase"));
         }
         let at_once = matches!(asked.tif, Tif::Ioc | Tif::Fok) || asked.kind == Kind::MarketToLimit;
@@ -52,10 +60,15 @@ impl Twin {
 
     fn check_phase(&self, at: usize) -> Result<(), Rejected> {
         let instrument = &self.instruments[at];
+        if self.day_is_over() {
+            return Err(Rejected::because("closed"));
+        }
         match instrument.phase {
             Phase::Closed => Err(Rejected::because("closed")),
+            _ if instrument.stale => Err(Rejected::because("stale")),
             Phase::Halted => Err(Rejected::because("halted")),
             _ if instrument.state != State::Trading => Err(Rejected::because("halted")),
+            _ if !instrument.tape_trades() => Err(Rejected::because("operational_halt")),
             _ => Ok(()),
         }
     }

@@ -2,8 +2,8 @@
 
 use super::{Order, Place, Twin, badness};
 use crate::edge;
-use crate::line::Rejected;
-use crate::op::{Id, Kind, Side, Tape, TapeEvent, Tif};
+use crate::line::{Line, Rejected};
+use crate::op::{Id, Kind, Sale, Side, Tape, TapeEvent, Tif};
 
 impl Twin {
     /// An order of the market that must be there.
@@ -13,9 +13,22 @@ impl Twin {
     }
 
     pub(super) fn tape_does(&mut self, op: &Tape) -> Result<(), Rejected> {
+        if op.event.is_of_the_market() {
+            edge::tape(op)?;
+            self.market_says(op);
+            return Ok(());
+        }
+        if op.event == TapeEvent::Loss && op.symbol.is_empty() {
+            self.tape_is_lost(None);
+            return Ok(());
+        }
         let unknown = Rejected::because("unknown_instrument");
         let at = self.instrument(&op.symbol).ok_or(unknown)?;
         edge::tape(op)?;
+        if op.event == TapeEvent::Loss {
+            self.tape_is_lost(Some(at));
+            return Ok(());
+        }
         let known = |reference: Option<Id>| {
             self.tape.iter().find(|order| Some(order.id) == reference).cloned()
         };
@@ -36,12 +49,21 @@ impl Twin {
                 self.tape_adds(at, side, reference, quantity, price.unwrap_or(0), 0);
             }
             (TapeEvent::Trade, _) => self.tape_trades(at, quantity, price.unwrap_or(0)),
-            (TapeEvent::Cross, _) => {
-                if quantity > 0 {
-                    self.print(at, price.unwrap_or(0));
-                }
-            }
-            (TapeEvent::Status, _) => self.instruments[at].state = op.state.unwrap_or_default(),
+            (TapeEvent::Cross, _) => self.tape_crosses(at, op, quantity, price.unwrap_or(0)),
+            (TapeEvent::Imbalance, _) => self.tape_has_an_imbalance(at, op),
+            (
+                TapeEvent::Status
+                | TapeEvent::OperationalHalt
+                | TapeEvent::Collar
+                | TapeEvent::ShortSale
+                | TapeEvent::Release,
+                _,
+            ) => self.tape_says(at, op),
+            // The whole market's are not of an instrument.
+            (
+                TapeEvent::BreakerLevels | TapeEvent::Breaker | TapeEvent::System | TapeEvent::Loss,
+                _,
+            ) => {}
             (_, None) => return Err(Rejected::because("unknown_ref")),
             // Shares that a cross prints again.
             (TapeEvent::Execute, Some(old)) if op.printable == Some(false) => {
@@ -83,6 +105,7 @@ impl Twin {
             session: String::new(),
             at,
             side,
+            sale: Sale::Long,
             kind: Kind::Limit,
             limit: Some(price),
             price: Some(price),
@@ -123,10 +146,17 @@ impl Twin {
 
     fn tape_reduces(&mut self, reference: Id, quantity: u64) {
         let order = self.tape_order(reference);
+        let (at, excess) = (order.at, quantity > order.open);
         order.open = order.open.saturating_sub(quantity);
         order.shown = order.open;
         order.taken = order.taken.min(order.open);
         self.tape.retain(|order| order.open > 0);
+        if excess && !self.instruments[at].stale {
+            // It had more than was ever shown.
+            self.instruments[at].stale = true;
+            let symbol = Some(self.instruments[at].symbol.clone());
+            self.tell(Line::Stale { symbol, cause: "excess" });
+        }
     }
 
     /// Rule 5: displayed orders of strategies that are better or at it are filled, whichever side
@@ -145,7 +175,7 @@ impl Twin {
 
     /// The first of a side's orders of strategies, while the tape fills any.
     fn first_own(&self, at: usize, side: Side, with_hidden: bool) -> Option<&Order> {
-        if !self.instruments[at].trades() {
+        if !self.trades(at) {
             return None;
         }
         let fits = |order: &&Order| !order.is_tape && (with_hidden || order.is_displayed());

@@ -66,7 +66,9 @@ impl Twin {
         self.tell(Line::Triggered { id });
         let order = self.order(id);
         order.kind = if order.limit.is_some() { Kind::Limit } else { Kind::Market };
-        self.enter(id);
+        if self.passes_again(id) {
+            self.enter(id);
+        }
     }
 
     /// Brings pegs to where they should stand, until all do.
@@ -100,7 +102,7 @@ impl Twin {
 
     /// Where a peg should stand; `None` is outside.
     fn peg_price(&self, order: &Order) -> Option<i64> {
-        if !self.instruments[order.at].trades() {
+        if !self.trades(order.at) {
             return None;
         }
         let reference = |side| {

@@ -52,6 +52,7 @@ impl Pair {
     /// Carries out one operation on both and compares; what is wrong is the error.
     pub(crate) fn apply(&mut self, op: &Op) -> Result<(), String> {
         self.lines.clear();
+        let asked = self.asked(op);
         self.twin.apply(op, &mut self.lines);
         let mut theirs = Vec::new();
         self.venue.apply(op, &mut theirs);
@@ -80,6 +81,7 @@ impl Pair {
             ));
         }
         self.diverge(op);
+        self.refuse(asked);
         for at in 0..self.symbols.len() {
             let symbol = self.symbols[at].clone();
             self.compare_divergence(&symbol)?;
@@ -88,12 +90,29 @@ impl Pair {
         Ok(())
     }
 
-    /// Books what the lines tell of trades with the tape, by the rule behind them.
+    /// Books what the tape traded, and what the lines tell of trades with it, by the rule behind
+    /// them.
     fn diverge(&mut self, op: &Op) {
+        if let Op::Tape(tape) = op
+            && !matches!(self.lines[..], [Line::Rejected(_)])
+        {
+            let trades = match tape.event {
+                TapeEvent::Execute => tape.printable != Some(false),
+                event => matches!(event, TapeEvent::Trade | TapeEvent::Cross),
+            };
+            let shares = tape.quantity.map_or(0, |shares| shares.0.unsigned_abs());
+            if trades {
+                self.divergence.entry(tape.symbol.clone()).or_default().volume += shares;
+            }
+        }
         for line in &self.lines {
-            let Line::Trade { symbol, maker, taker, reference, quantity, .. } = line else {
+            let Line::Trade { symbol, maker, taker, reference, quantity, cross, .. } = line else {
                 continue;
             };
+            if cross.is_some() {
+                self.divergence.entry(symbol.clone()).or_default().cross += quantity;
+                continue;
+            }
             let ledger = self.divergence.entry(symbol.clone()).or_default();
             let executes = matches!(op, Op::Tape(tape) if matches!(tape.event, TapeEvent::Execute));
             match (maker, taker, reference) {
@@ -103,6 +122,35 @@ impl Pair {
                 (_, None, Some(_)) if executes => ledger.ahead += quantity,
                 (_, None, Some(_)) => ledger.met += quantity,
             }
+        }
+    }
+
+    /// The instrument and the shares that an operation asks for, were it refused.
+    fn asked(&self, op: &Op) -> Option<(String, u64)> {
+        let fits = |shares: i64| u64::try_from(shares).ok().filter(|shares| *shares < 1 << 31);
+        match op {
+            Op::New(op) => fits(op.quantity.0).map(|shares| (op.symbol.clone(), shares)),
+            Op::Replace(op) => {
+                let (symbol, executed) = self.twin.executed(op.id)?;
+                fits(op.quantity.0).map(|shares| (symbol.into(), shares.saturating_sub(executed)))
+            }
+            _ => None,
+        }
+    }
+
+    /// Books shares that were refused because of the tape.
+    fn refuse(&mut self, asked: Option<(String, u64)>) {
+        let ([Line::Rejected(why)], Some((symbol, shares))) = (&self.lines[..], asked) else {
+            return;
+        };
+        let is_of_tape = match why.reason {
+            "halted" => !self.twin.is_traded_on_the_tape(&symbol),
+            "stale" => true,
+            "closed" => self.twin.is_over(),
+            reason => matches!(reason, "operational_halt" | "short_sale"),
+        };
+        if is_of_tape {
+            self.divergence.entry(symbol).or_default().refused += shares;
         }
     }
 

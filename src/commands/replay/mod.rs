@@ -113,7 +113,7 @@ fn session(text: &str) -> Result<[u8; 10], String> {
 }
 
 /// `9:30`, `09:30:00` or `09:30:00.000000001`.
-fn time_of_day(text: &str) -> Result<EventTime, String> {
+pub(crate) fn time_of_day(text: &str) -> Result<EventTime, String> {
     let wrong = || "a time of day is HH:MM or HH:MM:SS with up to 9 decimals".to_owned();
     let (clock, fraction) = text.split_once('.').unwrap_or((text, ""));
     let parts: Vec<&str> = clock.split(':').collect();

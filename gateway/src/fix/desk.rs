@@ -1,0 +1,356 @@
+//! The FIX sessions of a gateway with their applications. Connections come and go; what is here
+//! lasts the day.
+
+use spindle_engine::command::{Action, MassCancel};
+use spindle_engine::event::Event;
+use spindle_types::{AccountId, EventTime, OrderToken, SessionId};
+
+use super::config::{Application, CancelOn, FixConfig, FixUser};
+use super::dictionary::Version;
+use super::echo::Echo;
+use super::entry::{Entry, Reaction};
+use super::frame::{Frame, frame};
+use super::message::{Message, Scratch};
+use super::session::{Close, Received, Session};
+use super::tag;
+use crate::notice::{GatewayNotice, UserName};
+use crate::port::Port;
+use crate::protocol::{Sessions, Taken};
+
+/// What answers a session.
+enum App {
+    Venue(Box<Entry>),
+    Echo(Echo),
+}
+
+struct User {
+    session: Session,
+    app: App,
+    username: Box<[u8]>,
+    password: Box<[u8]>,
+    session_id: SessionId,
+    account: AccountId,
+    cancel_on: CancelOn,
+    grace_ns: u64,
+    /// When its orders are cancelled, on the monotonic clock.
+    cancel_at: Option<u64>,
+    /// Whether its connection has requests that were received and not yet taken.
+    behind: bool,
+    full_told: bool,
+}
+
+impl User {
+    fn new(user: &FixUser, config: &FixConfig) -> Self {
+        let app = match user.application {
+            Application::Venue => {
+                App::Venue(Box::new(Entry::new(user.version, user.account, config.ids_max)))
+            }
+            Application::Echo => App::Echo(Echo::new(config.ids_max)),
+        };
+        Self {
+            session: Session::new(&user.session_config(&config.comp_id, config.limits)),
+            app,
+            username: user.username.as_bytes().into(),
+            password: user.password.as_bytes().into(),
+            session_id: user.session,
+            account: user.account,
+            cancel_on: user.cancel_on,
+            grace_ns: user.grace_ns,
+            cancel_at: None,
+            behind: false,
+            full_told: false,
+        }
+    }
+
+    /// Whether a Logon brings what is asked for. The time it takes does not tell how much of it is
+    /// right.
+    fn admits(&self, message: &Message<'_>) -> bool {
+        let (username, password) = match self.session.version() {
+            // RawData is where 4.2 has room for a password, and it has none for a name.
+            Version::Fix42 => (&b""[..], message.get(tag::RAW_DATA).unwrap_or_default()),
+            Version::Fix44 => (
+                message.get(tag::USERNAME).unwrap_or_default(),
+                message.get(tag::PASSWORD).unwrap_or_default(),
+            ),
+        };
+        let asks_name = !self.username.is_empty() && self.session.version() == Version::Fix44;
+        let wrong_name = asks_name && !is_same(&self.username, username);
+        let wrong_password = !self.password.is_empty() && !is_same(&self.password, password);
+        !(wrong_name | wrong_password)
+    }
+}
+
+/// Compares without ending at the first difference.
+fn is_same(right: &[u8], given: &[u8]) -> bool {
+    let differ = right.iter().enumerate().fold(right.len() ^ given.len(), |all, (at, byte)| {
+        all | usize::from(byte ^ given.get(at).copied().unwrap_or(0))
+    });
+    std::hint::black_box(differ) == 0
+}
+
+/// The sessions of FIX. A session is known by its place in the configuration, from 0.
+pub(crate) struct FixDesk {
+    users: Vec<User>,
+    scratch: Scratch,
+    /// A message that waited beyond a gap, while it is dealt with.
+    queued: Box<[u8]>,
+    message_max: usize,
+    ended: bool,
+}
+
+impl FixDesk {
+    pub(crate) fn new(config: Option<&FixConfig>) -> Self {
+        let message_max = config.map_or(0, |config| config.limits.message_max);
+        let users = config
+            .map(|config| config.sessions.iter().map(|user| User::new(user, config)).collect());
+        Self {
+            users: users.unwrap_or_default(),
+            scratch: Scratch::new(),
+            queued: vec![0; message_max].into_boxed_slice(),
+            message_max,
+            ended: false,
+        }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.users.is_empty()
+    }
+
+    /// Bytes that a connection reads at once at least: a message, and one that swallows another.
+    pub(crate) const fn block_max(&self) -> usize {
+        2 * self.message_max
+    }
+
+    pub(crate) fn session(&self, user: usize) -> &Session {
+        &self.users[user].session
+    }
+
+    pub(crate) fn session_mut(&mut self, user: usize) -> &mut Session {
+        &mut self.users[user].session
+    }
+
+    pub(crate) fn user_name(&self, user: usize) -> UserName {
+        UserName::new(self.users[user].session.their_comp_id())
+    }
+
+    pub(crate) fn set_behind(&mut self, user: usize, behind: bool) {
+        self.users[user].behind = behind;
+    }
+
+    pub(crate) fn next_timer(&self) -> Option<u64> {
+        let due = self.users.iter().filter_map(|user| user.cancel_at);
+        self.users.iter().filter_map(|user| user.session.next_timer()).chain(due).min()
+    }
+
+    /// The connection of a session is gone.
+    pub(crate) fn disconnected(&mut self, user: usize, port: &Port) {
+        let user = &mut self.users[user];
+        let is_logout = user.session.is_closing_by_logout();
+        user.session.disconnected();
+        user.behind = false;
+        if user.cancel_on.means(is_logout) && matches!(user.app, App::Venue(_)) {
+            user.cancel_at = Some(port.now.monotonic.saturating_add(user.grace_ns));
+        }
+    }
+
+    /// Looks for a Logon at the front of what a connection has sent. The session that it opens.
+    ///
+    /// # Errors
+    /// Anything else, and a Logon that is not admitted: close without a word.
+    pub(crate) fn take_logon(
+        &mut self,
+        bytes: &[u8],
+        port: &mut Port,
+    ) -> Result<(Taken, Option<usize>), Close> {
+        let (start, end) = match frame(bytes, self.message_max, self.block_max()) {
+            // Nothing but a message may come first.
+            Frame::More { skip: 0 } => return Ok((Taken::More(0), None)),
+            Frame::More { .. } | Frame::Garbled { .. } => return Err(Close::NoLogon),
+            Frame::Whole { start, end } => (start, end),
+        };
+        let Self { users, scratch, ended, .. } = self;
+        let message = scratch.parse(&bytes[start..end]).map_err(|_| Close::NoLogon)?;
+        if message.msg_type() != b"A" || start > 0 {
+            return Err(Close::NoLogon);
+        }
+        let field = |tag| message.get(tag).unwrap_or_default();
+        let (sender, target) = (field(tag::SENDER_COMP_ID), field(tag::TARGET_COMP_ID));
+        let version = Version::ALL
+            .into_iter()
+            .find(|version| version.begin_string() == message.begin_string());
+        let found = version.and_then(|version| {
+            users.iter().position(|user| user.session.is_of(version, sender, target))
+        });
+        let index = found.filter(|&index| users[index].admits(&message) && !*ended);
+        let Some(index) = index else {
+            port.stats.refused_logins += 1;
+            return Err(Close::Unknown);
+        };
+        let user = &mut users[index];
+        if user.session.is_taken() {
+            // Its connection may turn out to have ended behind what is left to be taken of it.
+            if user.behind {
+                return Ok((Taken::Wait, None));
+            }
+            port.stats.refused_logins += 1;
+            return Err(Close::AlreadyLoggedOn);
+        }
+        user.session.logon(&message, port.now).inspect_err(|_| {
+            user.session.disconnected();
+            port.stats.refused_logins += 1;
+        })?;
+        if let App::Echo(echo) = &mut user.app {
+            echo.forget();
+        }
+        (user.cancel_at, user.behind) = (None, false);
+        port.stats.logins += 1;
+        Ok((Taken::Used(end), Some(index)))
+    }
+
+    /// Deals with one message of a session: one that waited beyond a gap and has its turn, or the
+    /// first of `bytes`.
+    #[inline]
+    pub(crate) fn take(
+        &mut self,
+        index: usize,
+        bytes: &[u8],
+        received: u64,
+        port: &mut Port,
+    ) -> Taken {
+        let (message_max, block_max) = (self.message_max, self.block_max());
+        let Self { users, scratch, queued, .. } = self;
+        let user = &mut users[index];
+        if user.session.is_closing() {
+            return Taken::Over;
+        }
+        if !user.session.takes_requests() || !user.has_room() {
+            return Taken::Wait;
+        }
+        if user.session.has_queued() {
+            if let Some(length) = user.session.take_queued(queued)
+                && let Ok(message) = scratch.parse(&queued[..length])
+                && user.session.receive_queued(&message, port.now) == Received::Application
+            {
+                user.apply(&message, received, port);
+            }
+            return Taken::Used(0);
+        }
+        match frame(bytes, message_max, block_max) {
+            Frame::More { skip } => Taken::More(skip),
+            Frame::Garbled { used, .. } => {
+                port.stats.garbled += 1;
+                Taken::Used(used)
+            }
+            Frame::Whole { start, end } => {
+                match scratch.parse(&bytes[start..end]) {
+                    Ok(message) => {
+                        if user.session.receive(&message, port.now) == Received::Application {
+                            user.apply(&message, received, port);
+                        }
+                    }
+                    Err(_) => port.stats.garbled += 1,
+                }
+                Taken::Used(end)
+            }
+        }
+    }
+}
+
+impl User {
+    /// Whether the application can take a request.
+    #[inline]
+    fn has_room(&self) -> bool {
+        match &self.app {
+            App::Venue(entry) => entry.has_room(),
+            App::Echo(_) => true,
+        }
+    }
+
+    /// Hands a message to the application.
+    #[inline]
+    fn apply(&mut self, message: &Message<'_>, received: u64, port: &mut Port) {
+        let now = port.now;
+        let reaction = match &mut self.app {
+            App::Venue(entry) => {
+                let full = self.session.is_nearly_full();
+                if full && !self.full_told {
+                    self.full_told = true;
+                    let user = UserName::new(self.session.their_comp_id());
+                    port.notice(GatewayNotice::StreamFull {
+                        user,
+                        bytes: self.session.stored_bytes(),
+                    });
+                }
+                entry.request(message, full, now)
+            }
+            App::Echo(echo) => {
+                if echo.request(message, &mut self.session, now) {
+                    Reaction::Ignore
+                } else {
+                    Reaction::Unsupported
+                }
+            }
+        };
+        match reaction {
+            Reaction::Pass(action) => port.pass(self.session_id, self.account, action, received),
+            Reaction::Reject(violation) => self.session.reject(message, violation, now),
+            Reaction::Unsupported => {
+                let sequence = message.sequence().unwrap_or(0);
+                let text = b"Unsupported Message Type";
+                self.session.reject_business(sequence, message.msg_type(), 3, None, text, now);
+            }
+            Reaction::Ignore => port.stats.ignored += 1,
+        }
+    }
+
+    /// Cancels the orders of a session that is gone for too long.
+    fn cancel_orders(&mut self, port: &mut Port) {
+        let App::Venue(entry) = &mut self.app else { return };
+        if !entry.has_room() || !port.takes_requests() {
+            return;
+        }
+        self.cancel_at = None;
+        entry.expect_cancel_on_disconnect();
+        let action = Action::MassCancel(MassCancel {
+            token: OrderToken(0),
+            session: Some(self.session_id),
+            ..MassCancel::default()
+        });
+        port.pass(self.session_id, self.account, action, 0);
+    }
+}
+
+impl Sessions for FixDesk {
+    #[inline]
+    fn answer(&mut self, session: usize, event: &Event, port: &mut Port) {
+        if let Some(user) = self.users.get_mut(session)
+            && let App::Venue(entry) = &mut user.app
+        {
+            entry.answer(event, &mut user.session, port.now);
+            port.stats.messages += 1;
+        }
+    }
+
+    fn is_settled(&self) -> bool {
+        self.users.iter().all(|user| match &user.app {
+            App::Venue(entry) => entry.under_way() == 0,
+            App::Echo(_) => true,
+        })
+    }
+
+    fn end_day(&mut self, _: EventTime, _: &mut Port) {
+        self.ended = true;
+    }
+
+    #[inline]
+    fn turn(&mut self, port: &mut Port) {
+        let now = port.now.monotonic;
+        for user in &mut self.users {
+            if user.cancel_at.is_some_and(|at| now >= at) {
+                user.cancel_orders(port);
+            }
+        }
+    }
+
+    fn prepare(&mut self) {}
+}

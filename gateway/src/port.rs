@@ -1,0 +1,77 @@
+//! What the protocols of a gateway share: the ring to the engine, the time of the turn, counters
+//! and notices.
+
+use rtrb::Producer;
+use spindle_engine::command::{Action, Command};
+use spindle_types::{AccountId, EventTime, SessionId};
+
+use crate::config::Limits;
+use crate::fix::session::Now;
+use crate::notice::GatewayNotice;
+use crate::stats::GatewayStats;
+
+/// The way from the protocols to the engine, and to people.
+pub(crate) struct Port {
+    pub(crate) limits: Limits,
+    commands: Producer<Command>,
+    /// For stamps; `None` when nothing is measured.
+    pub(crate) ticks: Option<quanta::Clock>,
+    pub(crate) stats: GatewayStats,
+    notices: Option<Producer<GatewayNotice>>,
+    /// The time of this turn.
+    pub(crate) now: Now,
+}
+
+impl Port {
+    pub(crate) fn new(limits: Limits, commands: Producer<Command>, stamps: bool) -> Self {
+        Self {
+            limits,
+            commands,
+            ticks: stamps.then(quanta::Clock::new),
+            stats: GatewayStats::new(),
+            notices: None,
+            now: Now::default(),
+        }
+    }
+
+    pub(crate) fn set_notices(&mut self, ring: Producer<GatewayNotice>) {
+        self.notices = Some(ring);
+    }
+
+    /// The raw ticks of now; 0 when nothing is measured.
+    #[inline]
+    pub(crate) fn stamp(&self) -> u64 {
+        self.ticks.as_ref().map_or(0, quanta::Clock::raw)
+    }
+
+    pub(crate) fn notice(&mut self, notice: GatewayNotice) {
+        if let Some(ring) = &mut self.notices
+            && ring.push(notice).is_err()
+        {
+            self.stats.notices_lost += 1;
+        }
+    }
+
+    /// Whether a request can be passed on: reading stops while it cannot.
+    #[inline]
+    pub(crate) fn takes_requests(&self) -> bool {
+        !self.commands.is_full()
+    }
+
+    /// Passes a request on. There must be room in the ring: see [`Port::takes_requests`].
+    #[inline]
+    pub(crate) fn pass(
+        &mut self,
+        session: SessionId,
+        account: AccountId,
+        action: Action,
+        received: u64,
+    ) {
+        let queued = self.stamp();
+        let time = EventTime(0);
+        let pushed =
+            self.commands.push(Command { time, session, account, received, queued, action });
+        debug_assert!(pushed.is_ok(), "room in the ring was checked before");
+        self.stats.commands += 1;
+    }
+}
