@@ -140,9 +140,9 @@ impl Engine {
         self.admit_token(to)?;
         self.admit_market(instrument, known, &mut terms)?;
         let request = self.terms_request(instrument, known, &terms);
-        let admission = self.admit_risk(&request, dry)?;
         self.admit_refills(&terms)?;
         self.admit_capacity()?;
+        let admission = self.admit_risk(&request, dry)?;
         Ok((terms, request, admission))
     }
 
@@ -210,9 +210,8 @@ impl Engine {
         Self::admit_size_and_limit(known, enter.quantity, enter.limit)?;
         self.admit_token(to)?;
         self.admit_short_sale(request.instrument, known, enter.side, enter.limit)?;
-        let admission = self.admit_risk(request, false)?;
         self.admit_capacity()?;
-        Ok(admission)
+        self.admit_risk(request, false)
     }
 
     #[inline]
@@ -226,9 +225,16 @@ impl Engine {
     #[inline]
     fn admit_capacity(&self) -> Result<(), Refusal> {
         if self.own.is_full() || !self.books.has_room() {
-            return Err(RejectReason::Capacity.into());
+            return Err(self.why_no_room());
         }
         Ok(())
+    }
+
+    /// Of the table that is full, how many it holds, and that it would be one more.
+    #[cold]
+    fn why_no_room(&self) -> Refusal {
+        let most = if self.own.is_full() { self.own.capacity() } else { self.books.most() } as u64;
+        Refusal { reason: RejectReason::Capacity, limit: most, observed: most + 1 }
     }
 
     /// Whether a plain order takes the short way: nothing at the instrument asks for more, nor its
@@ -423,8 +429,8 @@ impl Engine {
         self.admit_terms(known, terms)?;
         self.admit_market(instrument, known, terms)?;
         let request = self.terms_request(instrument, known, terms);
-        let admission = self.admit_risk(&request, false)?;
         self.admit_refills(terms)?;
+        let admission = self.admit_risk(&request, false)?;
         Ok((request, admission))
     }
 

@@ -18,7 +18,7 @@ use crate::op::{
     self, Center, Day, Id, Kind, Op, Phase, PostOnly, Restriction, Sale, SelfTrade, Side, State,
     Tif,
 };
-use crate::{Matcher, edge};
+use crate::{Matcher, Size, edge};
 
 /// The naive twin.
 #[derive(Clone, Debug, Default)]
@@ -36,6 +36,8 @@ pub struct Twin {
     breaker: u8,
     /// Ids of orders that were ever accepted.
     used: std::collections::HashSet<Id>,
+    /// Orders that there is room for, strategies' and the market's together; `None` for any number.
+    orders_max: Option<usize>,
     /// Counts whatever needs an order in time.
     moments: u64,
     lines: Vec<Line>,
@@ -207,6 +209,11 @@ impl Twin {
     /// A venue without instruments, at time 0.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// As [`Twin::new`], with room for no more orders than a venue of this size has.
+    pub fn with(size: Size) -> Self {
+        Self { orders_max: Some(size.orders), ..Self::default() }
     }
 
     /// The open orders and their open shares.

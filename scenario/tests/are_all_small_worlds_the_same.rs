@@ -118,7 +118,7 @@ fn try_one(world: &[Op]) {
     let mut pair = Pair::new(SIZE);
     let wrong = world.iter().any(|op| pair.apply(op).is_err());
     if wrong || pair.end().is_err() {
-        panic!("{}", report(world.to_vec(), "twin and engine differ"));
+        panic!("{}", report(SIZE, world.to_vec(), "twin and engine differ"));
     }
 }
 

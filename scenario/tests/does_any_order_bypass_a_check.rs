@@ -3,7 +3,7 @@
 
 use spindle_scenario::{Line, Matcher, Op, Size, Twin, Venue};
 
-const SIZE: Size = Size { instruments: 2, accounts: 8, orders: 64 };
+const SIZE: Size = Size { instruments: 2, accounts: 8, orders: 512 };
 
 /// Orders by name: the fields of a buy, and whether it is for an auction.
 const TYPES: [(&str, &str); 16] = [

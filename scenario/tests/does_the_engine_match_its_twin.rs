@@ -16,7 +16,7 @@ use spindle_risk::{Key, Unit};
 use spindle_scenario::{
     Account, Arm, Cancel, Center, Cross, Day, Id, Instrument, Kill, Kind, Limits, Line, MassCancel,
     New, Op, Owner, Phase, PhaseChange, PostOnly, Reference, Replace, Restriction, Sale, SelfTrade,
-    Shares, Side, State, Tape, TapeEvent, Tif, Time,
+    Shares, Side, Size, State, Tape, TapeEvent, Tif, Time,
 };
 
 /// Commands in one run; the next begins with an empty venue.
@@ -39,6 +39,8 @@ struct Taste {
     phases: u64,
     /// Open orders at which cancels become frequent.
     crowd: usize,
+    /// Orders that there is room for.
+    room: usize,
     /// What the tape does, of 1,000 commands.
     tape: u64,
     /// Values that no order can have, of 1,000 orders.
@@ -87,6 +89,7 @@ impl Generator {
             plain: pick(&[90, 50, 20, 5]),
             phases: pick(&[0, 5, 30, 100]),
             crowd: usize::try_from(pick(&[5, 15, 40, 80])).expect("small"),
+            room: usize::try_from(pick(&[4_096, 4_096, 4_096, 64, 20])).expect("small"),
             tape: pick(&[0, 0, 0, 100, 300]),
             nonsense: pick(&[0, 10, 50]),
             risk: pick(&[0, 0, 10, 40]),
@@ -532,7 +535,6 @@ impl Generator {
         if self.percent(4) {
             quantity = Shares(0);
         }
-        quantity = fillable(quantity);
         let tif = if self.percent(15) { Some(self.tif()) } else { None };
         let expire_ns = self.expiry(tif.unwrap_or_default());
         Op::Replace(Replace { id, new_id, price: limit.map(price), quantity, tif, expire_ns })
@@ -610,10 +612,7 @@ impl Generator {
         let display = (modified && stays && self.percent(40)).then(|| self.quantity());
         let hidden =
             modified && stays && (display.is_none() || self.percent(4)) && self.percent(40);
-        let mut quantity = self.quantity();
-        if display.is_some() {
-            quantity = fillable(quantity);
-        }
+        let quantity = self.quantity();
         let enters = matches!(kind, Kind::Limit | Kind::Market | Kind::MarketToLimit);
         let post_only = modified && (kind == Kind::Limit && stays || self.percent(2));
         let post_only = post_only && self.percent(30);
@@ -650,12 +649,6 @@ impl Generator {
     }
 }
 
-/// Icebergs that would be refilled without end are refused for want of room, which the twin always
-/// has.
-fn fillable(quantity: Shares) -> Shares {
-    if quantity.0 == i64::from(i32::MAX) { Shares(40) } else { quantity }
-}
-
 fn setting(name: &str, default: u64) -> u64 {
     std::env::var(name).map_or(default, |text| {
         text.parse().unwrap_or_else(|_| panic!("{name} is {text:?}; give a whole number"))
@@ -663,9 +656,10 @@ fn setting(name: &str, default: u64) -> u64 {
 }
 
 /// One run; how often each kind of event came is added up. The operations come back if it failed.
-fn run(seed: u64, commands: u64, seen: &mut Seen) -> Result<(), (Vec<Op>, String)> {
+fn run(seed: u64, commands: u64, seen: &mut Seen) -> Result<(), (Size, Vec<Op>, String)> {
     let mut generator = Generator::new(seed);
-    let mut pair = Pair::default();
+    let size = Size { instruments: 8, accounts: 16, orders: generator.taste.room };
+    let mut pair = Pair::new(size);
     let mut ops = generator.begin();
     let mut at = 0;
     while (at as u64) < commands {
@@ -675,12 +669,12 @@ fn run(seed: u64, commands: u64, seen: &mut Seen) -> Result<(), (Vec<Op>, String
         let applied = panic::catch_unwind(panic::AssertUnwindSafe(|| pair.apply(&ops[at])));
         match applied {
             Ok(Ok(())) => seen.count(&pair.lines),
-            Ok(Err(fault)) => return Err((ops, fault)),
-            Err(_) => return Err((ops, "panicked".into())),
+            Ok(Err(fault)) => return Err((size, ops, fault)),
+            Err(_) => return Err((size, ops, "panicked".into())),
         }
         at += 1;
     }
-    pair.end().map_err(|fault| (ops, fault))
+    pair.end().map_err(|fault| (size, ops, fault))
 }
 
 /// How often each kind of event came: a comparison of nothing with nothing proves nothing.
@@ -750,8 +744,8 @@ fn every_line_and_the_whole_book_are_the_same() {
     for at in 0..commands.div_ceil(RUN) {
         let seed = first + at;
         let about = format!("seed {seed}: twin and engine differ");
-        if let Err((ops, fault)) = run(seed, RUN.min(commands - at * RUN), &mut seen) {
-            panic!("{}\nfirst seen as:\n{fault}", report(ops, &about));
+        if let Err((size, ops, fault)) = run(seed, RUN.min(commands - at * RUN), &mut seen) {
+            panic!("{}\nfirst seen as:\n{fault}", report(size, ops, &about));
         }
     }
     println!("{commands} commands from seed {first}: {seen:#?}");
@@ -766,6 +760,7 @@ fn every_line_and_the_whole_book_are_the_same() {
             ("states", seen.states),
             ("trades in crosses of the tape", 10 * seen.in_crosses),
             ("imbalances of the tape", 20 * seen.tape_imbalances),
+            ("full books", seen.reasons.get("capacity").copied().unwrap_or(0)),
         ] {
             assert!(count > commands / 1_000, "only {count} {name}: this compares too little");
         }

@@ -205,6 +205,12 @@ impl Books {
         !self.orders.is_full() && !self.levels.is_full()
     }
 
+    /// Orders or levels that live at most: of the table that is full, or else of that of orders.
+    pub fn most(&self) -> usize {
+        let all_orders = self.orders.is_full() || !self.levels.is_full();
+        if all_orders { self.orders.live_max() } else { self.levels.live_max() }
+    }
+
     /// Gives an order another key, which no order has, and leaves it in its place, with its handle.
     pub fn rekey(&mut self, slot: Slot, key: OrderKey) {
         self.orders.rekey(slot, key);

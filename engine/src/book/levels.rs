@@ -98,6 +98,10 @@ impl Levels {
         self.live
     }
 
+    pub(super) fn live_max(&self) -> usize {
+        self.live_max
+    }
+
     pub(super) fn is_full(&self) -> bool {
         self.live == self.live_max
     }

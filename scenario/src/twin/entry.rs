@@ -6,7 +6,7 @@ use super::check::Asked;
 use super::{Order, Place, Twin, risk};
 use crate::decimal::Amount;
 use crate::edge;
-use crate::line::{Line, Rejected};
+use crate::line::{Figure, Line, Rejected};
 use crate::op::{self, Id, Kind, Phase, SelfTrade, Side, Tif};
 
 impl Twin {
@@ -104,7 +104,37 @@ impl Twin {
             limit => limit,
         };
         self.check_short_sale(asked.at, op.sale, limit)?;
+        self.check_refills(asked.display, op.quantity.0.unsigned_abs())?;
+        if !self.has_room() {
+            let most = self.orders_max.unwrap_or(0) as u64;
+            let full = Rejected::because("capacity");
+            return Err(full.with(Figure::Count(most), Figure::Count(most + 1)));
+        }
         Ok((stop, limit))
+    }
+
+    /// Whether one more order has room, of a strategy or of the market.
+    pub(super) fn has_room(&self) -> bool {
+        self.orders_max.is_none_or(|most| self.orders.len() + self.tape.len() < most)
+    }
+
+    /// Whether there is room for what an iceberg of this size may show.
+    pub(super) fn check_refills(&self, display: Option<i64>, open: u64) -> Result<(), Rejected> {
+        let (Some(most), Some(display)) = (self.orders_max, display) else { return Ok(()) };
+        let display = display.unsigned_abs();
+        if display == 0 || open <= display {
+            return Ok(());
+        }
+        let is_iceberg = |order: &&Order| order.display > 0 && order.place == Place::Book;
+        let icebergs = self.orders.iter().filter(is_iceberg);
+        let refills: u64 =
+            icebergs.map(|order| (order.open - order.shown).div_ceil(order.display)).sum();
+        let (room, needed) = ((most as u64).saturating_sub(refills), (open - 1) / display);
+        if needed > room {
+            let full = Rejected::because("capacity");
+            return Err(full.with(Figure::Count(room), Figure::Count(needed)));
+        }
+        Ok(())
     }
 
     /// Brings an order to where its kind has its place.

@@ -37,7 +37,8 @@ impl Twin {
             (Kind::Stop | Kind::StopLimit, false) => Kind::Stop,
             (kind, _) => kind,
         };
-        let checked = self.check(&Asked { quantity: op.quantity.0, ..new.asked() });
+        let asked = Asked { quantity: op.quantity.0, ..new.asked() };
+        let checked = self.check(&asked);
         if checked.is_err() {
             self.count_refused(&old.account, &old.session);
         }
@@ -46,6 +47,7 @@ impl Twin {
         let same_tif = new.tif == old.tif || (until_told(new.tif) && until_told(old.tif));
         let keeps = new.limit == old.limit && open <= old.open && same_tif;
         if keeps {
+            self.replaced_refills(&old, &asked, open)?;
             self.judge_replacement(op, &new)?;
             self.used.insert(op.new_id);
             self.tell(Line::Replaced { id: op.id, new_id: op.new_id, price: None });
@@ -64,6 +66,7 @@ impl Twin {
             self.count_refused(&old.account, &old.session);
         }
         new.limit = moved?;
+        self.replaced_refills(&old, &asked, open)?;
         self.judge_replacement(op, &new)?;
         let asked = op.price.map(|price| price.units);
         let slid = new.limit.filter(|_| new.limit != asked).map(Amount::new);
@@ -83,6 +86,15 @@ impl Twin {
             self.place(op.new_id);
         }
         Ok(())
+    }
+
+    /// Whether there is room for what a replacement may show, beside what it replaces.
+    fn replaced_refills(&mut self, old: &Order, asked: &Asked, open: u64) -> Result<(), Rejected> {
+        let room = self.check_refills(asked.display, open);
+        if room.is_err() {
+            self.count_refused(&old.account, &old.session);
+        }
+        room
     }
 
     /// The limit of a replacement that loses its place.

@@ -41,6 +41,12 @@ impl Twin {
         if known(comes).is_some() {
             return Err(Rejected::because("duplicate_ref"));
         }
+        if op.event.names_an_order() && old.is_none() {
+            return Err(Rejected::because("unknown_ref"));
+        }
+        if comes.is_some() && !self.has_room() {
+            return Err(Rejected::because("capacity"));
+        }
         let quantity = op.quantity.map_or(0, |quantity| quantity.0.unsigned_abs());
         let price = op.price.map(|price| price.units);
         match (op.event, old) {

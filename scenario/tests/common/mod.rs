@@ -10,9 +10,6 @@ use spindle_scenario::{
     Amount, Book, Id, Level, Line, MassCancel, Matcher, Op, Phase, Size, TapeEvent, Twin, Venue,
 };
 
-/// Enough for every test here.
-const SIZE: Size = Size { instruments: 8, accounts: 16, orders: 4_096 };
-
 /// Twin and engine.
 pub(crate) struct Pair {
     pub(crate) twin: Twin,
@@ -28,17 +25,11 @@ pub(crate) struct Pair {
     pub(crate) lines: Vec<Line>,
 }
 
-impl Default for Pair {
-    fn default() -> Self {
-        Self::new(SIZE)
-    }
-}
-
 impl Pair {
-    /// With an engine of this size.
+    /// Both of this size.
     pub(crate) fn new(size: Size) -> Self {
         Self {
-            twin: Twin::new(),
+            twin: Twin::with(size),
             venue: Venue::new(size),
             ledger: Ledger::default(),
             divergence: HashMap::new(),
@@ -296,8 +287,8 @@ impl Ledger {
 }
 
 /// Where a run went wrong, and how.
-pub(crate) fn first_fault(ops: &[Op]) -> Option<(usize, String)> {
-    let mut pair = Pair::default();
+pub(crate) fn first_fault(size: Size, ops: &[Op]) -> Option<(usize, String)> {
+    let mut pair = Pair::new(size);
     let mut at = 0;
     let run = catch_unwind(AssertUnwindSafe(|| {
         for op in ops {
@@ -318,8 +309,8 @@ pub(crate) fn first_fault(ops: &[Op]) -> Option<(usize, String)> {
 }
 
 /// The smallest scenario that still fails, found by leaving out what is not needed.
-pub(crate) fn shrink(mut ops: Vec<Op>) -> Vec<Op> {
-    if let Some((at, _)) = first_fault(&ops) {
+pub(crate) fn shrink(size: Size, mut ops: Vec<Op>) -> Vec<Op> {
+    if let Some((at, _)) = first_fault(size, &ops) {
         ops.truncate(at + 1);
     }
     let mut chunk = ops.len().div_ceil(2);
@@ -329,7 +320,7 @@ pub(crate) fn shrink(mut ops: Vec<Op>) -> Vec<Op> {
         while at < ops.len() {
             let mut fewer = ops.clone();
             fewer.drain(at..(at + chunk).min(ops.len()));
-            if let Some((fault, _)) = first_fault(&fewer) {
+            if let Some((fault, _)) = first_fault(size, &fewer) {
                 fewer.truncate(fault + 1);
                 ops = fewer;
                 shrunk = true;
@@ -347,9 +338,9 @@ pub(crate) fn shrink(mut ops: Vec<Op>) -> Vec<Op> {
 }
 
 /// Shrinks a failing scenario and says all there is to say about it.
-pub(crate) fn report(ops: Vec<Op>, about: &str) -> String {
-    let ops = shrink(ops);
-    let fault = first_fault(&ops).map_or("it does not fail again".into(), |(_, fault)| fault);
+pub(crate) fn report(size: Size, ops: Vec<Op>, about: &str) -> String {
+    let ops = shrink(size, ops);
+    let fault = first_fault(size, &ops).map_or("it does not fail again".into(), |(_, fault)| fault);
     let mut text = format!("{about}\nthe smallest scenario:\n");
     for op in &ops {
         let _ = writeln!(text, "{}", op.to_json());
@@ -359,6 +350,7 @@ pub(crate) fn report(ops: Vec<Op>, about: &str) -> String {
 }
 
 /// A price of this many units.
+#[allow(dead_code, reason = "not every test writes prices")]
 pub(crate) fn price(units: i64) -> Amount {
     Amount::new(units)
 }
