@@ -7,10 +7,12 @@ use std::collections::HashMap;
 
 use rtrb::{Consumer, Producer, RingBuffer};
 use spindle_accounts::{Accounts, Fill, Liquidity, Money, Report};
-use spindle_engine::event::{Event, Liquidity as EngineLiquidity, Outcome};
+use spindle_engine::event::{Basis, Event, Liquidity as EngineLiquidity, Outcome};
 use spindle_engine::rider::Rider;
-use spindle_engine::{Divergence, Engine};
-use spindle_types::{EventTime, InstrumentId, OrderToken, Price, SessionId, Side, Symbol};
+use spindle_engine::{Divergence, DivergenceRow, Engine};
+use spindle_types::{
+    AccountId, EventTime, InstrumentId, OrderToken, Price, Quantity, SessionId, Side, Symbol,
+};
 
 use crate::config::Config;
 
@@ -24,20 +26,35 @@ pub struct RunRecord {
     /// For each line of a position the symbol of its instrument.
     pub symbols: Vec<Symbol>,
     /// The instruments in which the run has left the tape.
-    pub divergence: Vec<DivergenceLine>,
+    pub divergence: Vec<DivergenceRow>,
     /// All instruments together.
     pub total: Divergence,
+    /// The first fills that rest on an assumption, up to [`ASSUMED_MAX`].
+    pub assumed: Vec<AssumedFill>,
+    /// How many there were in all.
+    pub assumed_fills: u64,
 }
 
-/// How far a run has left the tape in one instrument.
+/// Fills that rest on an assumption and are told one by one, at most.
+pub const ASSUMED_MAX: usize = 4_096;
+
+/// A fill that rests on an assumption.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct DivergenceLine {
-    /// Its number.
-    pub instrument: InstrumentId,
-    /// Its symbol.
+pub struct AssumedFill {
+    /// When, in tape time.
+    pub time: EventTime,
+    /// Whose.
+    pub account: AccountId,
+    /// Of what.
     pub symbol: Symbol,
-    /// Its sums.
-    pub sums: Divergence,
+    /// Bought or sold.
+    pub side: Side,
+    /// At which price.
+    pub price: Price,
+    /// How many shares.
+    pub quantity: Quantity,
+    /// On which assumption.
+    pub basis: Basis,
 }
 
 /// The accounts of a venue's strategies. Rides along with the engine.
@@ -45,6 +62,8 @@ pub struct StrategyBooks {
     accounts: Accounts,
     /// Of what and on which side each open order is.
     orders: HashMap<(SessionId, OrderToken), (InstrumentId, Side)>,
+    assumed: Vec<AssumedFill>,
+    assumed_fills: u64,
     wanted: Consumer<Box<RunRecord>>,
     filled: Producer<Box<RunRecord>>,
 }
@@ -70,13 +89,15 @@ impl StrategyBooks {
             accounts: empty,
             symbols: Vec::with_capacity(positions),
             divergence: Vec::with_capacity(instruments),
+            assumed: Vec::with_capacity(ASSUMED_MAX),
             ..RunRecord::default()
         };
         // Twice the orders there can be: room that a table without deletions in place would need.
         let orders = HashMap::with_capacity(2 * config.engine.own_orders);
         let desk =
             RecordDesk { wanted: wanted_in, filled: filled_out, spare: Some(Box::new(spare)) };
-        (Self { accounts, orders, wanted, filled }, desk)
+        let assumed = Vec::with_capacity(ASSUMED_MAX);
+        (Self { accounts, orders, assumed, assumed_fills: 0, wanted, filled }, desk)
     }
 
     /// Writes how all stands into a record; allocates only where it has no room.
@@ -88,14 +109,11 @@ impl StrategyBooks {
             record.symbols.push(engine.instruments().get(line.instrument).symbol);
         }
         record.divergence.clear();
-        record.total = Divergence::default();
-        for (instrument, known) in engine.instruments().iter() {
-            let sums = engine.divergence_of(instrument);
-            record.total = record.total.plus(&sums);
-            if sums != Divergence::default() {
-                record.divergence.push(DivergenceLine { instrument, symbol: known.symbol, sums });
-            }
-        }
+        record.divergence.extend(engine.divergence_report());
+        record.total = engine.divergence();
+        record.assumed.clear();
+        record.assumed.extend_from_slice(&self.assumed);
+        record.assumed_fills = self.assumed_fills;
     }
 
     /// A record of how all stands, when nothing runs any more. Allocates.
@@ -170,7 +188,7 @@ impl Rider for StrategyBooks {
                     self.orders.insert(key, order);
                 }
             }
-            Outcome::Executed { quantity, price, open, liquidity, .. } => {
+            Outcome::Executed { quantity, price, open, liquidity, basis, .. } => {
                 if let Some(&(instrument, side)) = self.orders.get(&key) {
                     self.accounts.fill(&Fill {
                         time: event.time,
@@ -183,7 +201,18 @@ impl Rider for StrategyBooks {
                             EngineLiquidity::Added => Liquidity::Maker,
                             EngineLiquidity::Removed => Liquidity::Taker,
                         },
+                        assumed: basis.is_assumed(),
                     });
+                    if basis.is_assumed() {
+                        self.assumed_fills += 1;
+                        if self.assumed.len() < ASSUMED_MAX {
+                            let (time, account) = (event.time, event.account);
+                            let symbol = engine.instruments().get(instrument).symbol;
+                            let fill =
+                                AssumedFill { time, account, symbol, side, price, quantity, basis };
+                            self.assumed.push(fill);
+                        }
+                    }
                 }
                 if open.is_zero() {
                     self.orders.remove(&key);

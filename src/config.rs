@@ -1,6 +1,7 @@
 //! The configuration of a venue: a TOML file in, checked values out.
 
 mod fix;
+pub mod risk;
 mod strategies;
 
 pub use strategies::{LatencyConfig, LockstepSettings};
@@ -18,9 +19,10 @@ use spindle_engine::{Capacity, EngineConfig};
 use spindle_gateway::delay::SessionModels;
 use spindle_gateway::fix::FixConfig;
 use spindle_risk::Limits;
-use spindle_types::{AccountId, PriceUnit, Quantity, SessionId, Symbol};
+use spindle_types::{AccountId, SessionId, Symbol};
 use thiserror::Error;
 
+use self::risk::{LimitsTable, RiskConfig, RiskTable};
 use self::strategies::{
     AccountingTable, FeesTable, LatencyTable, LockstepTable, SessionLatencyTable,
 };
@@ -76,6 +78,10 @@ struct File {
     latency: LatencyTable,
     #[serde(default)]
     accounting: AccountingTable,
+    #[serde(default)]
+    risk: RiskTable,
+    #[serde(default)]
+    limits: Vec<LimitsTable>,
     #[serde(default, rename = "instrument")]
     instruments: Vec<InstrumentTable>,
     #[serde(default, rename = "account")]
@@ -218,18 +224,25 @@ pub struct FeedLine {
 #[serde(deny_unknown_fields)]
 struct InstrumentTable {
     symbol: String,
+    currency: Option<String>,
+    reference_price: Option<Decimal>,
+    band_low: Option<Decimal>,
+    band_high: Option<Decimal>,
+    #[serde(default)]
+    restricted: bool,
+    #[serde(default)]
+    price_test: bool,
 }
 
 #[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
 struct AccountTable {
     name: String,
-    order_size_max: u32,
-    order_value_max: Decimal,
-    collar_percent: Decimal,
-    open_orders_max: u32,
+    firm: Option<String>,
     #[serde(default)]
     fees: FeesTable,
+    /// Whatever else is there must be a limit.
+    #[serde(flatten)]
+    limits: toml::Table,
 }
 
 #[derive(Debug, Deserialize)]
@@ -263,6 +276,8 @@ pub struct Config {
     pub feed: Option<FeedConfig>,
     /// Instruments of a venue without a feed, numbered from 1.
     pub instruments: Vec<Symbol>,
+    /// What the risk gate is made of.
+    pub risk: RiskConfig,
     /// Accounts, numbered from 0.
     pub accounts: Vec<AccountConfig>,
     /// Sessions, numbered from 0.
@@ -305,6 +320,8 @@ pub struct AccountConfig {
     pub id: AccountId,
     /// Its name.
     pub name: String,
+    /// The number of its firm, if it belongs to one.
+    pub firm: Option<u16>,
     /// Its limits.
     pub limits: Limits,
     /// What a share costs it.
@@ -351,13 +368,14 @@ impl Config {
                 message: error.message().replace('\n', " "),
             }
         })?;
-        Checker { path }.check(file)
+        Checker { path, text }.check(file)
     }
 }
 
 /// Turns the file into checked values; every complaint names the place.
 struct Checker<'a> {
     path: &'a str,
+    text: &'a str,
 }
 
 impl Checker<'_> {
@@ -368,7 +386,8 @@ impl Checker<'_> {
 
     fn check(&self, file: File) -> Result<Config, ConfigError> {
         let name = self.text(&file.venue.name, 10, "[venue] name")?;
-        let accounts = self.accounts(&file.accounts)?;
+        let mut firms = Vec::new();
+        let accounts = self.accounts(&file.accounts, &mut firms)?;
         let sessions = self.sessions(&file.sessions, &accounts)?;
         let fix =
             file.fix.as_ref().map(|fix| self.fix(fix, sessions.len(), &accounts)).transpose()?;
@@ -376,6 +395,8 @@ impl Checker<'_> {
             let message = "nobody could connect; give at least one [[session]] or [[fix.session]]";
             return Err(self.wrong("the file", message));
         }
+        let (table, limits) = (file.risk, &file.limits);
+        let risk = self.risk(table, limits, &file.instruments, &accounts, &sessions, firms)?;
         let instruments = self.instruments(&file.instruments)?;
         if instruments.is_empty() && file.feed.is_none() && file.lockstep.is_none() {
             let message = "nothing to trade; give at least one [[instrument]], or a [feed]";
@@ -402,6 +423,7 @@ impl Checker<'_> {
             sessions,
             latency: Self::latency(&file.latency),
             accounting: self.accounting(&file.accounting)?,
+            risk,
             lockstep: lockstep.transpose()?,
         })
     }
@@ -514,7 +536,11 @@ impl Checker<'_> {
         Ok(symbols)
     }
 
-    fn accounts(&self, tables: &[AccountTable]) -> Result<Vec<AccountConfig>, ConfigError> {
+    fn accounts(
+        &self,
+        tables: &[AccountTable],
+        firms: &mut Vec<String>,
+    ) -> Result<Vec<AccountConfig>, ConfigError> {
         let mut accounts: Vec<AccountConfig> = Vec::new();
         for (id, table) in (0..=u16::MAX).zip(tables) {
             let name = &table.name;
@@ -522,31 +548,22 @@ impl Checker<'_> {
             if accounts.iter().any(|account| account.name == *name) {
                 return Err(self.wrong(place("name"), "the name is there twice"));
             }
-            let limits = self.limits(table, &place)?;
+            let limits = self.account_limits(usize::from(id) + 1, table)?;
+            let firm = table.firm.as_deref().map(|firm| {
+                let full = || self.wrong(place("firm"), "there are too many firms");
+                Self::firm(firms, firm).ok_or_else(full)
+            });
+            let firm = firm.transpose()?;
             let fees = self.fees(&table.fees, &place)?;
-            accounts.push(AccountConfig { id: AccountId(id), name: name.clone(), limits, fees });
+            accounts.push(AccountConfig {
+                id: AccountId(id),
+                name: name.clone(),
+                firm,
+                limits,
+                fees,
+            });
         }
         Ok(accounts)
-    }
-
-    fn limits(
-        &self,
-        table: &AccountTable,
-        place: &dyn Fn(&str) -> String,
-    ) -> Result<Limits, ConfigError> {
-        let order_value_max = PriceUnit::TEN_THOUSANDTH
-            .notional(table.order_value_max)
-            .map_err(|error| self.wrong(place("order_value_max"), error))?;
-        let collar_basis_points =
-            self.basis_points(table.collar_percent, place("collar_percent"))?;
-        let limits = Limits {
-            order_size_max: Quantity(table.order_size_max),
-            order_value_max,
-            collar_basis_points,
-            open_orders_max: table.open_orders_max,
-        };
-        limits.check().map_err(|error| self.wrong(place("limits"), error))?;
-        Ok(limits)
     }
 
     fn sessions(
@@ -587,6 +604,8 @@ impl Checker<'_> {
 
 #[cfg(test)]
 mod tests {
+    use spindle_risk::{Key, OFF, Target};
+
     use super::*;
 
     const GOOD: &str = r#"
@@ -615,8 +634,8 @@ account = "MAKER"
     #[test]
     fn a_good_file_is_taken() {
         let config = Config::parse(GOOD, "venue.toml").expect("a configuration");
-        assert_eq!(config.accounts[0].limits.order_value_max.0, 100_000_000);
-        assert_eq!(config.accounts[0].limits.collar_basis_points, 500);
+        assert_eq!(config.accounts[0].limits.get(Key::OrderValueMax, 0), 100_000_000);
+        assert_eq!(config.accounts[0].limits.get(Key::CollarPercent, 0), 500);
         assert_eq!(config.instruments, ["AAA".parse().unwrap()]);
         assert_eq!(config.engine.first_number, 1);
     }
@@ -625,11 +644,11 @@ account = "MAKER"
     fn complaints_name_place_and_remedy() {
         let cases = [
             ("name = \"SPINDLE\"", "nam = \"SPINDLE\"", "line 3: unknown field `nam`"),
-            ("500", "-5", "line 10: invalid value: integer `-5`"),
-            ("500", "0", "[[account]] MAKER, limits: limit order_size_max is 0"),
-            ("\"10000.00\"", "\"-1\"", "order_value_max: the price is negative"),
-            ("\"10000.00\"", "\"ten\"", "line 11: invalid value"),
-            ("\"5\"", "\"5.123\"", "collar_percent: give a percentage"),
+            ("500", "-5", "line 10: order_size_max: give a whole number"),
+            ("500", "0", "line 10: order_size_max is 0 and would refuse"),
+            ("\"10000.00\"", "\"-1\"", "line 11: order_value_max: it is negative"),
+            ("\"10000.00\"", "\"ten\"", "line 11: order_value_max: give a decimal"),
+            ("\"5\"", "\"5.123\"", "line 12: collar_percent: give at most two"),
             ("\"AAA\"", "\"TOOLONGSYM\"", "number 1, symbol: 'TOOLONGSYM' is not a symbol"),
             ("account = \"MAKER\"", "account = \"X\"", "no [[account]] is named 'X'"),
             ("\"secret\"", "\"with space\"", "maker, password: give 1 to 10 ASCII"),
@@ -669,6 +688,74 @@ account = "MAKER"
             assert!(complaint.contains(expected), "{complaint} does not contain {expected}");
             assert!(!complaint.contains('\n'), "{complaint:?}");
         }
+    }
+
+    #[test]
+    fn limits_that_are_wrong_are_refused_with_the_line() {
+        let after = |text: &str| format!("{GOOD}{text}");
+        let of_account = |text: &str| GOOD.replacen("open_orders_max = 10", text, 1);
+        let cases = [
+            (of_account(""), "line 8: missing field `open_orders_max`"),
+            (GOOD.replacen("collar_percent = \"5\"", "", 1), "missing field `collar_percent`"),
+            (of_account("open_orders_max = \"10\""), "line 13: open_orders_max: give a whole"),
+            (of_account("open_orders_max = 10\nluld = 1"), "line 14: luld: give true or false"),
+            (
+                of_account("open_orders_max = 10\nbought_quantity_max = 499"),
+                "line 10: order_size_max is above bought_quantity_max",
+            ),
+            (of_account("open_orders_max = 10\norders = 1"), "line 14: unknown field `orders`"),
+            (after("[[limits]]\naccount = \"X\"\n"), "line 19: no [[account]] is named 'X'"),
+            (after("[[limits]]\nsession = \"X\"\n"), "line 19: no [[session]] has the user 'X'"),
+            (after("[[limits]]\nfirm = \"X\"\n"), "line 19: no [[account]] belongs to firm 'X'"),
+            (after("[[limits]]\nposition_max = 1\n"), "line 18: give one of account, session"),
+            (
+                after("[[limits]]\nsession = \"maker\"\nsymbol = \"AAA\"\n"),
+                "line 20: only an account has limits in one",
+            ),
+            (
+                after("[[limits]]\nsession = \"maker\"\ncurrency = \"EUR\"\n"),
+                "line 20: [risk] currencies does not name 'EUR'",
+            ),
+            (
+                after("[[limits]]\nsession = \"maker\"\nduplicate_max = 1\n"),
+                "line 20: duplicate_max needs duplicate_window_ms",
+            ),
+            (after("[risk]\ncurrencies = []\n"), "[risk] currencies: give 1 to 4"),
+            (after("[risk]\ncells_max = 0\n"), "[risk] cells_max: 0 is out of range"),
+        ];
+        for (text, expected) in cases {
+            let complaint = complaint(&text);
+            assert!(complaint.contains(expected), "{complaint} does not contain {expected}");
+            assert!(!complaint.contains('\n'), "{complaint:?}");
+        }
+    }
+
+    #[test]
+    fn limits_are_read_at_every_level() {
+        let text = GOOD.replacen("name = \"MAKER\"", "name = \"MAKER\"\nfirm = \"F\"", 1)
+            + "[risk]\ncurrencies = [\"USD\", \"EUR\"]\n\
+               [[limits]]\nfirm = \"F\"\ncurrency = \"EUR\"\ncredit_max = \"10.00\"\n\
+               [[limits]]\naccount = \"MAKER\"\nsymbol = \"AAA\"\nposition_max = 7\n\
+               [[limits]]\nsession = \"maker\"\nmessage_rate_max = 5\n\
+               [[limits]]\nfirm = \"F\"\nwarn_percent = 50\n";
+        let config = Config::parse(&text, "venue.toml").expect("a configuration");
+        assert_eq!(
+            (config.accounts[0].firm, &*config.risk.firms),
+            (Some(0), &["F".to_owned()][..])
+        );
+        let limits = |target, symbol: Option<&str>| {
+            let symbol = symbol.map(|symbol| symbol.parse().expect("a symbol"));
+            let found = config.risk.limits.iter();
+            let found = found.filter(|one| one.target == target && one.symbol == symbol);
+            found.map(|one| one.limits).collect::<Vec<_>>()
+        };
+        let [firm] = limits(Target::Firm(0), None)[..] else { panic!("one") };
+        assert_eq!(firm.get(Key::CreditMax, 1), 100_000);
+        assert_eq!(firm.get(Key::CreditMax, 0), OFF);
+        assert_eq!(firm.get(Key::WarnPercent, 0), 50);
+        let own = limits(Target::Account(AccountId(0)), Some("AAA"));
+        assert_eq!(own[0].get(Key::PositionMax, 0), 7);
+        assert_eq!(limits(Target::Session(SessionId(0)), None)[0].get(Key::MessageRateMax, 0), 5);
     }
 
     #[test]

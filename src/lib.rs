@@ -10,6 +10,7 @@ pub mod feed;
 pub mod health;
 pub mod lockstep;
 pub mod report;
+pub mod risk;
 pub mod runner;
 pub mod shares;
 pub mod statement;
@@ -41,6 +42,7 @@ enum Command {
     Replay(commands::Replay),
     Bench(commands::Bench),
     Record(commands::Record),
+    Risk(commands::Risk),
 }
 
 /// Runs the program on the process's own arguments.
@@ -56,6 +58,7 @@ pub fn run() -> ExitCode {
         Command::Replay(command) => command.run(),
         Command::Bench(command) => command.run(),
         Command::Record(command) => command.run(),
+        Command::Risk(command) => command.run(),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

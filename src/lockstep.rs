@@ -12,7 +12,7 @@ use thiserror::Error;
 
 use crate::accounting::{RecordDesk, StrategyBooks};
 use crate::config::{Config, LockstepSettings, SessionConfig};
-use crate::venue::{engine, gateway_config};
+use crate::venue::{engine, gateway_config, limit};
 
 /// Why a run in lockstep does not begin.
 #[derive(Debug, Error)]
@@ -30,6 +30,9 @@ pub enum StartError {
         "{0}: no [lockstep] table; give one with tape_listen = \"127.0.0.1:8402\" for a run in lockstep"
     )]
     NotConfigured(String),
+    /// The limits of the risk gate.
+    #[error("risk: {0}")]
+    Risk(#[from] spindle_engine::RiskError),
     /// The sessions cannot be served.
     #[error("{0}")]
     Lockstep(#[from] LockstepError),
@@ -98,7 +101,8 @@ pub fn build(config: &Config, name: &str, tape: Tape) -> Result<Ready, StartErro
     // Strategies of a run in lockstep speak OUCH.
     config.fix = None;
     let (books, records) = StrategyBooks::new(&config);
-    let (engine, _) = engine(&config);
+    let (mut engine, _) = engine(&config);
+    limit(&mut engine, &config, &[])?;
     let mut gateway = gateway_config(&config);
     gateway.stamps = false;
     let sessions = config.sessions.iter().map(|session| (session.id, &session.latency));

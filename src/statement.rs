@@ -5,9 +5,10 @@ use std::fmt::Write as _;
 use serde_json::{Value, json};
 use spindle_accounts::{AccountLine, HORIZONS, Money, Owner};
 use spindle_engine::Divergence;
+use spindle_engine::event::{Basis, StaleCause};
 use spindle_gateway::lockstep::Outcome;
 
-use crate::accounting::RunRecord;
+use crate::accounting::{AssumedFill, RunRecord};
 use crate::config::Config;
 use crate::report::grouped;
 
@@ -93,6 +94,7 @@ pub fn table(record: &RunRecord, frame: &Frame) -> String {
         }
         out.push('\n');
     }
+    out.push_str(&position_table(record, frame));
     for line in &record.accounts.accounts {
         for shortcoming in shortcomings(line) {
             let _ = writeln!(out, "{}: {shortcoming}", frame.name(line.owner));
@@ -102,6 +104,34 @@ pub fn table(record: &RunRecord, frame: &Frame) -> String {
         let _ = writeln!(out, "{line}");
     }
     out.push_str(&divergence_table(record));
+    out
+}
+
+/// The open positions, and those that are closed, up to a screen or two.
+fn position_table(record: &RunRecord, frame: &Frame) -> String {
+    const ROWS_MAX: usize = 60;
+    let lines = || {
+        let all = record.accounts.positions.iter().zip(&record.symbols);
+        all.filter(|(line, _)| line.owner != Owner::Firm)
+    };
+    let mut out = format!("{:<12}{:<9}{:>14}", "position in", "", "shares");
+    for name in ["average", "price", "realised", "unrealised"] {
+        let _ = write!(out, "{name:>15}");
+    }
+    out.push('\n');
+    for (line, symbol) in lines().take(ROWS_MAX) {
+        let (name, position) = (frame.name(line.owner), &line.position);
+        let _ = write!(out, "{name:<12}{symbol:<9}{:>14}", position.shares);
+        let price = |price: Option<Money>| price.map_or("-".to_owned(), money);
+        let unrealised = line.mark.map_or("-".to_owned(), |mark| cents(position.unrealised(mark)));
+        let (average, mark) = (price(position.average()), price(line.mark));
+        let realised = cents(position.realised);
+        let _ = writeln!(out, "{average:>15}{mark:>15}{realised:>15}{unrealised:>15}");
+    }
+    let more = lines().count().saturating_sub(ROWS_MAX);
+    if more > 0 {
+        let _ = writeln!(out, "and {more} more: --json or --csv has all");
+    }
     out
 }
 
@@ -119,36 +149,49 @@ fn shortcomings(line: &AccountLine) -> Vec<String> {
 }
 
 /// The columns of a ledger, with what each counts.
-fn columns(sums: &Divergence) -> [(&'static str, u64); 6] {
+fn columns(sums: &Divergence) -> [(&'static str, u64); 8] {
     [
         ("taken", sums.taken),
         ("met", sums.met),
         ("ahead", sums.ahead),
         ("hidden", sums.hidden),
+        ("cross", sums.cross),
         ("displaced", sums.displaced),
         ("void", sums.void),
+        ("refused", sums.refused),
     ]
 }
 
 fn divergence_table(record: &RunRecord) -> String {
     let mut out = format!("{:<12}", "off the tape");
     for (name, _) in columns(&record.total) {
-        let _ = write!(out, "{name:>11}");
+        let _ = write!(out, "{name:>10}");
     }
     let _ = writeln!(out, "{:>14}{:>10}", "day's volume", "traded");
     let mut row = |name: &str, sums: &Divergence| {
         let _ = write!(out, "{name:<12}");
         for (_, shares) in columns(sums) {
-            let _ = write!(out, "{:>11}", grouped(shares));
+            let _ = write!(out, "{:>10}", grouped(shares));
         }
         let _ =
-            writeln!(out, "{:>14}{:>10}", grouped(volume(sums)), part(traded(sums), volume(sums)));
+            writeln!(out, "{:>14}{:>10}", grouped(sums.volume), part(sums.traded(), sums.volume));
     };
     for line in &record.divergence {
         row(&line.symbol.to_string(), &line.sums);
     }
     row("all", &record.total);
-    let assumed = assumed(&record.total);
+    for line in &record.divergence {
+        if let Some(cause) = line.stale {
+            let _ = writeln!(
+                out,
+                "{}: its book is not known to be the market's any more ({}): no order is taken or filled \
+                 there",
+                line.symbol,
+                cause.name()
+            );
+        }
+    }
+    let assumed = record.total.assumed();
     if assumed > 0 {
         let _ = writeln!(
             out,
@@ -158,18 +201,6 @@ fn divergence_table(record: &RunRecord) -> String {
         );
     }
     out
-}
-
-fn volume(_: &Divergence) -> u64 {
-    0
-}
-
-fn traded(sums: &Divergence) -> u64 {
-    sums.taken + sums.filled_ahead()
-}
-
-fn assumed(sums: &Divergence) -> u64 {
-    sums.hidden
 }
 
 /// A part as a percentage with three places; `-` of nothing.
@@ -203,6 +234,7 @@ pub fn json(record: &RunRecord, frame: &Frame, outcome: Option<&Outcome>) -> Val
             "sold": line.sold,
             "maker": line.maker,
             "taker": line.taker,
+            "assumed": line.assumed,
             "fees": money(line.fees),
             "realised": money(line.realised),
             "unrealised": money(line.unrealised),
@@ -226,6 +258,7 @@ pub fn json(record: &RunRecord, frame: &Frame, outcome: Option<&Outcome>) -> Val
     });
     let instruments = record.divergence.iter().map(|line| {
         let mut sums = divergence_json(&line.sums);
+        sums["stale"] = line.stale.map(StaleCause::name).into();
         sums["symbol"] = line.symbol.to_string().into();
         sums
     });
@@ -242,15 +275,35 @@ pub fn json(record: &RunRecord, frame: &Frame, outcome: Option<&Outcome>) -> Val
             "all": divergence_json(&record.total),
             "instruments": instruments.collect::<Vec<_>>(),
         },
+        "assumed_fills": {
+            "count": record.assumed_fills,
+            "first": record.assumed.iter().map(|fill| assumed_json(fill, frame)).collect::<Vec<_>>(),
+        },
+    })
+}
+
+fn assumed_json(fill: &AssumedFill, frame: &Frame) -> Value {
+    json!({
+        "time": fill.time.to_string(),
+        "account": frame.name(Owner::Account(fill.account)),
+        "symbol": fill.symbol.to_string(),
+        "side": fill.side.name(),
+        "price": money(Money::of_price(fill.price)),
+        "shares": fill.quantity.0,
+        "rests_on": match fill.basis {
+            Basis::Queue => "queue",
+            Basis::Hidden => "hidden trade",
+            Basis::Cross(_) => "cross",
+        },
     })
 }
 
 fn divergence_json(sums: &Divergence) -> Value {
     let mut value = json!({
-        "volume": volume(sums),
-        "traded": traded(sums),
-        "assumed": assumed(sums),
-        "traded_of_volume": part(traded(sums), volume(sums)),
+        "volume": sums.volume,
+        "traded": sums.traded(),
+        "assumed": sums.assumed(),
+        "traded_of_volume": part(sums.traded(), sums.volume),
     });
     for (name, shares) in columns(sums) {
         value[name] = shares.into();
@@ -277,8 +330,8 @@ fn outcome_json(outcome: &Outcome) -> Value {
 /// first field. Fields that a row does not have are empty.
 pub fn csv(record: &RunRecord, frame: &Frame) -> String {
     let mut out = String::from(
-        "record,account,symbol,after,fills,shares,bought,sold,maker,taker,price,fees,realised,\
-         unrealised,net,profit,volume,taken,met,ahead,hidden,displaced,void\n",
+        "record,account,symbol,after,fills,shares,bought,sold,maker,taker,average,price,fees,realised,\
+         unrealised,net,profit,volume,taken,met,ahead,hidden,cross,displaced,void,refused\n",
     );
     for line in &record.accounts.accounts {
         let name = frame.name(line.owner);
@@ -286,12 +339,14 @@ pub fn csv(record: &RunRecord, frame: &Frame) -> String {
         let amounts = [line.fees, line.realised, line.unrealised, line.net()].map(money).join(",");
         let _ = writeln!(
             out,
-            "account,{name},,,{fills},,{bought},{sold},{maker},{taker},,{amounts},,,,,,,,"
+            "account,{name},,,{fills},,{bought},{sold},{maker},{taker},,,{amounts},,,,,,,,,,"
         );
         for (after, markout) in HORIZON_NAMES.iter().zip(&line.markouts) {
             let (fills, shares, profit) = (markout.fills, markout.shares, money(markout.profit));
-            let _ =
-                writeln!(out, "markout,{name},,{after},{fills},{shares},,,,,,,,,,{profit},,,,,,,");
+            let _ = writeln!(
+                out,
+                "markout,{name},,{after},{fills},{shares},,,,,,,,,,,{profit},,,,,,,,,"
+            );
         }
     }
     for (line, symbol) in record.accounts.positions.iter().zip(&record.symbols) {
@@ -299,15 +354,16 @@ pub fn csv(record: &RunRecord, frame: &Frame) -> String {
         let (price, realised) = (line.mark.map(money), money(line.position.realised));
         let unrealised = line.mark.map(|mark| money(line.position.unrealised(mark)));
         let (price, unrealised) = (price.unwrap_or_default(), unrealised.unwrap_or_default());
+        let average = line.position.average().map(money).unwrap_or_default();
         let _ = writeln!(
             out,
-            "position,{name},{symbol},,,{shares},,,,,{price},,{realised},{unrealised},,,,,,,,,"
+            "position,{name},{symbol},,,{shares},,,,,{average},{price},,{realised},{unrealised},,,,,,,,,,,"
         );
     }
     for line in &record.divergence {
         let sums = columns(&line.sums).map(|(_, shares)| shares.to_string()).join(",");
         let _ =
-            writeln!(out, "divergence,,{},,,,,,,,,,,,,,{},{sums}", line.symbol, volume(&line.sums));
+            writeln!(out, "divergence,,{},,,,,,,,,,,,,,,{},{sums}", line.symbol, line.sums.volume);
     }
     out
 }
@@ -329,10 +385,10 @@ fn cents(amount: Money) -> String {
 #[cfg(test)]
 mod tests {
     use spindle_accounts::{Position, PositionLine, Report};
+    use spindle_engine::DivergenceRow;
     use spindle_types::{AccountId, InstrumentId};
 
     use super::*;
-    use crate::accounting::DivergenceLine;
 
     #[test]
     fn amounts_are_written_exactly_or_to_the_cent() {
@@ -351,6 +407,7 @@ mod tests {
             sold: 50,
             maker: 100,
             taker: 50,
+            assumed: 0,
             fees: Money(-150_000),
             realised: Money(2_000_000),
             unrealised: Money(-1_000_000),
@@ -377,7 +434,12 @@ mod tests {
                 ..Report::default()
             },
             symbols: vec![symbol],
-            divergence: vec![DivergenceLine { instrument: InstrumentId(1), symbol, sums }],
+            divergence: vec![DivergenceRow {
+                instrument: InstrumentId(1),
+                symbol,
+                sums,
+                stale: Some(StaleCause::Loss),
+            }],
             total: sums,
             ..RunRecord::default()
         }
@@ -393,6 +455,7 @@ mod tests {
         let table = table(&record, &frame);
         assert!(table.contains("MAKER              2         100          50"), "{table}");
         assert!(table.contains("-0.15           2.00          -1.00           1.15"), "{table}");
+        assert!(table.contains("GOOG: its book is not known to be the market's any more (loss)"));
         assert!(table.contains("MAKER: 2 fills less than 10 s before the end"), "{table}");
         let json = json(&record, &frame, None);
         assert_eq!(json["accounts"][0]["net"], "1.150000");
@@ -401,6 +464,9 @@ mod tests {
         let csv = csv(&record, &frame);
         let widths: Vec<_> = csv.lines().map(|line| line.matches(',').count()).collect();
         assert!(widths.iter().all(|width| *width == widths[0]), "{csv}");
-        assert!(csv.contains("position,MAKER,GOOG,,,50,,,,,9.980000,,2.000000,-1.000000"), "{csv}");
+        assert!(
+            csv.contains("position,MAKER,GOOG,,,50,,,,,10.000000,9.980000,,2.000000,-1.000000"),
+            "{csv}"
+        );
     }
 }

@@ -3,10 +3,10 @@
 use std::net::SocketAddr;
 
 use rtrb::{Consumer, RingBuffer};
-use spindle_engine::Engine;
 use spindle_engine::agent::{EngineAgent, TimeSource};
 use spindle_engine::delay::Delayed;
 use spindle_engine::latency::EngineLatency;
+use spindle_engine::{Engine, RiskChange, RiskError};
 use spindle_feed::quarantine::Band;
 use spindle_feed::top::TopReader;
 use spindle_gateway::delay::{SessionDelays, SessionModels};
@@ -14,13 +14,14 @@ use spindle_gateway::{
     Gateway, GatewayConfig, GatewayError, GatewayNotice, GatewayStats, ShutdownHandle, SystemClock,
     User,
 };
-use spindle_risk::Gate;
+use spindle_risk::{Cause, Gate, Target};
 use spindle_types::{EventTime, InstrumentId};
 use thiserror::Error;
 
 use crate::accounting::{RecordDesk, StrategyBooks};
 use crate::config::Config;
 use crate::feed::{AnyFeed, FeedError};
+use crate::risk::{RiskDesk, StateError, read_state};
 
 /// Commands that wait between gateway and engine at most. When they do, the gateway stops reading.
 const COMMANDS_MAX: usize = 4_096;
@@ -43,6 +44,12 @@ pub enum VenueError {
     /// The feed.
     #[error("feed: {0}")]
     Feed(#[from] FeedError),
+    /// The limits of the risk gate.
+    #[error("risk: {0}")]
+    Risk(#[from] RiskError),
+    /// Who was stopped is not known.
+    #[error("risk: {0}")]
+    State(#[from] StateError),
 }
 
 /// The engine of a venue: its feed with it, and the strategies' accounts riding along.
@@ -67,6 +74,8 @@ pub struct Venue {
     pub fix_address: Option<SocketAddr>,
     /// Asks for how the strategies stand.
     pub records: RecordDesk,
+    /// Where the operator of the risk gate acts.
+    pub risk: RiskDesk,
     /// Ends the gateway.
     pub shutdown: ShutdownHandle,
     /// Bytes that the engine has taken, once.
@@ -85,6 +94,9 @@ impl Venue {
         for (id, &symbol) in (1..=u16::MAX).zip(&config.instruments) {
             engine.add_instrument(InstrumentId(id), symbol);
         }
+        let stopped = read_state(config)?;
+        limit(&mut engine, config, &stopped)?;
+        let (risk, port) = RiskDesk::new(config, &stopped);
         let mut gateway =
             Gateway::bind(&gateway_config(config), SystemClock::new(), commands_in, events_out)?;
         let feed = AnyFeed::open(config.feed.as_ref())?;
@@ -113,7 +125,8 @@ impl Venue {
             let (ranks, scale) = (config.sessions.len() + of_fix.count(), config.latency.scale);
             engine.delay(Delayed::new(Box::new(delays), ranks, UNDER_WAY_MAX, scale));
         }
-        let memory_bytes = config.engine.bytes();
+        engine.open_risk_port(port);
+        let memory_bytes = config.engine.bytes() + config.risk.gate.bytes();
         Ok(Self {
             engine,
             gateway,
@@ -122,6 +135,7 @@ impl Venue {
             address,
             fix_address,
             records,
+            risk,
             shutdown,
             memory_bytes,
         })
@@ -145,10 +159,10 @@ impl Outcome<'_> {
 
 /// The engine of a configuration with its accounts, its memory touched.
 pub(crate) fn engine(config: &Config) -> (Engine, TopReader) {
-    let mut gate = Gate::new(config.accounts.len());
+    let mut gate = Gate::with(&config.risk.gate);
     for account in &config.accounts {
-        // The limits were checked with the configuration.
-        let _ = gate.set_limits(account.id, account.limits);
+        // Sizes and limits were checked with the configuration.
+        gate.set_account(account.id, account.firm);
     }
     let (mut engine, tops) = Engine::new(&config.engine, gate);
     engine.warm_up();
@@ -156,7 +170,21 @@ pub(crate) fn engine(config: &Config) -> (Engine, TopReader) {
     if let Some(width_basis_points) = band {
         engine.watch(Band { width_basis_points, calm: CALM });
     }
+    engine.kill_on_stale(config.risk.kill_on_stale);
     (engine, tops)
+}
+
+/// Sets all limits of a configuration, and stops whoever was stopped before. The instruments of a
+/// venue without a feed are known by now.
+pub(crate) fn limit(
+    engine: &mut Engine,
+    config: &Config,
+    stopped: &[Target],
+) -> Result<(), RiskError> {
+    let mut changes = config.risk.changes(&config.accounts, config.feed.is_none());
+    let kills = stopped.iter().map(|&target| RiskChange::Kill { target, cause: Cause::Restart });
+    changes.extend(kills);
+    engine.on_risk(EventTime(0), &changes)
 }
 
 /// What the gateway of a configuration is told.

@@ -10,24 +10,22 @@ use spindle_feed::itch::{self, Message};
 use spindle_feed::top::TopReader;
 use spindle_gateway::ouch::answer::Answer;
 use spindle_replay::generate::{GenerateConfig, Generator};
-use spindle_risk::{Gate, Limits};
+use spindle_risk::{Gate, Key, Limits, Target};
 use spindle_types::{
-    AccountId, EventTime, InstrumentId, Notional, OrderToken, Price, Quantity, Sequence, SessionId,
-    Symbol,
+    AccountId, EventTime, InstrumentId, OrderToken, Price, Quantity, Sequence, SessionId, Symbol,
 };
 
 const ACCOUNTS: u16 = 4;
 
 fn engine() -> (Engine, TopReader) {
-    let limits = Limits {
-        order_size_max: Quantity(1_000),
-        order_value_max: Notional(50_000_000_000),
-        collar_basis_points: 1_000,
-        open_orders_max: 50,
-    };
+    let limits = Limits::NONE
+        .with(Key::OrderSizeMax, 1_000)
+        .with(Key::OrderValueMax, 50_000_000_000)
+        .with(Key::CollarPercent, 1_000)
+        .with(Key::OpenOrdersMax, 50);
     let mut gate = Gate::new(ACCOUNTS.into());
     for account in 0..ACCOUNTS {
-        gate.set_limits(AccountId(account), limits).expect("limits");
+        gate.set_limits(Target::Account(AccountId(account)), limits).expect("limits");
     }
     let capacity = Capacity { instruments: 101, orders: 100_000, levels: 50_000 };
     let first_number = EngineConfig::BESIDE_A_FEED;

@@ -41,6 +41,8 @@ pub struct Fill {
     pub quantity: Quantity,
     /// Whether the order stood or took.
     pub liquidity: Liquidity,
+    /// Whether it rests on an assumption about the tape and not on a displayed queue.
+    pub assumed: bool,
 }
 
 /// The sums of one account.
@@ -51,6 +53,7 @@ struct Sums {
     sold: u64,
     maker: u64,
     taker: u64,
+    assumed: u64,
     fees: Money,
     markouts: [Markout; HORIZONS.len()],
     markouts_missed: u64,
@@ -150,6 +153,7 @@ impl Accounts {
                 Liquidity::Maker => sums.maker += quantity,
                 Liquidity::Taker => sums.taker += quantity,
             }
+            sums.assumed += if fill.assumed { quantity } else { 0 };
             sums.unplaced += u64::from(placed.is_none());
             sums.markouts_missed += u64::from(!waits);
         }
@@ -238,6 +242,7 @@ impl Accounts {
             sold: sums.sold,
             maker: sums.maker,
             taker: sums.taker,
+            assumed: sums.assumed,
             fees: sums.fees,
             realised: Money::ZERO,
             unrealised: Money::ZERO,

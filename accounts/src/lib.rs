@@ -18,6 +18,7 @@
 //!     price: Price(100_000),
 //!     quantity: Quantity(100),
 //!     liquidity: Liquidity::Maker,
+//!     assumed: false,
 //! };
 //! accounts.fill(&buy);
 //! let mark = |_| Some(Money(10_010_000)); // 10.01 dollars

@@ -30,6 +30,8 @@ pub struct AccountLine {
     pub maker: u64,
     /// Shares of orders that took.
     pub taker: u64,
+    /// Shares of fills that rest on an assumption about the tape and not on a displayed queue.
+    pub assumed: u64,
     /// Fees paid; below zero rebates received.
     pub fees: Money,
     /// Profit of what was closed, without fees.

@@ -124,6 +124,7 @@ fn run(steps: &[Step]) {
                     price: Price(price),
                     quantity: Quantity(quantity),
                     liquidity: if takes { Liquidity::Taker } else { Liquidity::Maker },
+                    assumed: quantity % 3 == 0,
                 };
                 accounts.fill(&fill);
                 twin.fills.push(fill);
@@ -149,7 +150,7 @@ fn compare(accounts: &Accounts, twin: &Twin, prices: [Option<u32>; 2], now: u64)
             Some(account) => accounts.line(AccountId(account), |i| mark(prices, i)).expect("known"),
             None => accounts.firm(|i| mark(prices, i)),
         };
-        let (mut cash, mut value, mut fees, mut fills) = (0, 0, 0, 0);
+        let (mut cash, mut value, mut fees, mut fills, mut assumed) = (0, 0, 0, 0, 0);
         for fill in &twin.fills {
             if account.is_some_and(|account| fill.account.0 != account) {
                 continue;
@@ -162,6 +163,7 @@ fn compare(accounts: &Accounts, twin: &Twin, prices: [Option<u32>; 2], now: u64)
             fees += quantity * (fee.0 + schedule.share.0);
             cash -= sign * quantity * i128::from(fill.price.0) * 100;
             fills += 1;
+            assumed += if fill.assumed { u64::from(fill.quantity.0) } else { 0 };
         }
         let (mut unpriced, mut realised, mut slack) = (0, Ratio(0, 1), 0);
         for instrument in 1..3 {
@@ -184,6 +186,7 @@ fn compare(accounts: &Accounts, twin: &Twin, prices: [Option<u32>; 2], now: u64)
             }
         }
         assert_eq!((line.fees.0, line.fills, line.unpriced), (fees, fills, unpriced));
+        assert_eq!(line.assumed, assumed);
         assert!(realised.is_within_halves(line.realised.0, slack));
         if unpriced == 0 {
             assert_eq!(line.profit().0, cash + value, "profit in all is exact");
@@ -244,6 +247,7 @@ fn what_finds_no_room_is_counted_and_told() {
         price: Price(100),
         quantity: Quantity(10),
         liquidity: Liquidity::Maker,
+        assumed: false,
     };
     for number in 0..3 {
         accounts.fill(&fill(0, 1, number));

@@ -12,6 +12,7 @@ use quanta::Clock;
 use rtrb::{Consumer, Producer};
 use spindle_feed::itch::DecodeError;
 use spindle_feed::moldudp64;
+use spindle_risk::Notice;
 use spindle_types::{Agent, EventTime, ReceiveTime, Sequence};
 
 use crate::command::Command;
@@ -21,6 +22,7 @@ use crate::event::Event;
 use crate::latency::EngineLatency;
 use crate::probe::{Probe, Step};
 use crate::rider::Rider;
+use crate::risk::{RiskChange, RiskError};
 
 /// Commands that one turn takes at most, so that a flood of orders cannot starve the feed.
 pub const COMMANDS_PER_TURN: usize = 64;
@@ -28,6 +30,29 @@ pub const COMMANDS_PER_TURN: usize = 64;
 /// Turns that a full ring is waited for in the middle of a packet, which cannot be put back. After
 /// that the rest of the packet counts as lost, and the books are stale; events are still kept.
 const WAITS_MAX: u32 = 1_000_000;
+
+/// Changes of the risk gate on their way to the engine, and back with its answer.
+#[derive(Debug)]
+pub struct RiskInput {
+    /// What whoever asks knows it by.
+    pub number: u64,
+    /// All of them are made, or none.
+    pub changes: Box<[RiskChange]>,
+    /// Why they were not made; what is written here on the way in does not matter.
+    pub answer: Result<(), RiskError>,
+}
+
+/// The engine's ends of the rings to the operator of its risk gate.
+#[derive(Debug)]
+pub struct RiskPort {
+    /// Changes that come. As many answers as inputs must have room.
+    pub inputs: Consumer<RiskInput>,
+    /// The same, answered.
+    pub answers: Producer<RiskInput>,
+    /// What the operator is told; while there is no room it waits in the gate, which counts what it
+    /// has no room for either.
+    pub notices: Producer<Notice>,
+}
 
 /// Where market messages come from.
 pub trait MarketFeed: Send {
@@ -103,6 +128,7 @@ pub struct EngineAgent<F, R = ()> {
     feed: F,
     core: Core<R>,
     commands: Consumer<Command>,
+    risk: Option<RiskPort>,
 }
 
 /// What one input needs besides the input: kept apart from the feed, which is polled with it.
@@ -161,7 +187,44 @@ impl<F: MarketFeed, R: Rider> EngineAgent<F, R> {
             last: 0,
             position: Arc::default(),
         };
-        Self { feed, core, commands }
+        Self { feed, core, commands, risk: None }
+    }
+
+    /// From now on changes of the risk gate come through this port, one each turn and before any
+    /// command, and its operator is told.
+    pub fn open_risk_port(&mut self, port: RiskPort) {
+        self.risk = Some(port);
+    }
+
+    /// Takes one change of the gate, and hands on what its operator is told.
+    fn poll_risk(&mut self) -> usize {
+        let Some(port) = &mut self.risk else {
+            return 0;
+        };
+        let engine = &mut self.core.engine;
+        let mut taken = 0;
+        if engine.has_room()
+            && port.answers.slots() > 0
+            && let Ok(mut input) = port.inputs.pop()
+        {
+            let time = match self.core.time_source {
+                TimeSource::Tape => engine.time(),
+                TimeSource::Wall { ticks, time } => {
+                    let since = self.core.clock.delta_as_nanos(ticks, self.core.clock.raw());
+                    EventTime(time.0 + since)
+                }
+            };
+            input.answer = engine.on_risk(time, &input.changes);
+            // Memory of the input goes back with it: nothing is freed on this thread.
+            let _ = port.answers.push(input);
+            taken = 1;
+        }
+        while port.notices.slots() > 0
+            && let Some(notice) = engine.next_notice()
+        {
+            let _ = port.notices.push(notice);
+        }
+        taken
     }
 
     /// From now on requests and answers take time.
@@ -200,6 +263,11 @@ impl<F: MarketFeed, R: Rider> EngineAgent<F, R> {
         &self.feed
     }
 
+    /// The feed, for whoever steps an agent by hand.
+    pub fn feed_mut(&mut self) -> &mut F {
+        &mut self.feed
+    }
+
     /// Where time went.
     pub fn latency(&self) -> &EngineLatency {
         &self.core.latency
@@ -228,11 +296,17 @@ impl<F: MarketFeed, R: Rider> Agent for EngineAgent<F, R> {
         "engine"
     }
 
+    /// The books of shares do not balance: whoever owns the engine says so, and the run is over.
+    fn is_done(&self) -> bool {
+        self.core.engine.imbalance().is_some()
+    }
+
     fn poll(&mut self) -> usize {
         self.core.hand_on();
         if !self.core.engine.outbox().is_empty() {
             return 0;
         }
+        let risk = self.poll_risk();
         let commands = self.poll_commands();
         let packets = self.feed.poll(&mut self.core);
         if self.core.delayed.is_some() {
@@ -243,7 +317,7 @@ impl<F: MarketFeed, R: Rider> Agent for EngineAgent<F, R> {
             // Relaxed: the number stands for itself; no other memory is read on its strength.
             self.core.position.store(self.core.feed.last_sequence, Ordering::Relaxed);
         }
-        commands + packets
+        risk + commands + packets
     }
 }
 

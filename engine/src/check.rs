@@ -149,7 +149,6 @@ impl Engine {
     /// The first thing found.
     pub fn check(&self) -> Result<(), Fault> {
         self.books.check()?;
-        let mut per_account: HashMap<AccountId, u32> = HashMap::new();
         let (mut hidden, mut refills) = (0, 0);
         for (index, order) in self.own.iter() {
             let place = || format!("order {} of session {}", order.token, order.session);
@@ -169,7 +168,7 @@ impl Engine {
             }
             let price = match (stands, order.special) {
                 (Place::Shown, true) => Some(special.price),
-                (Place::Shown, false) => order.limit.map(|limit| limit.0),
+                (Place::Shown, false) => order.limit.get().map(|limit| limit.0),
                 _ => None,
             };
             if price.is_some_and(|price| Price(price) != self.books.price_of(order.slot))
@@ -184,18 +183,11 @@ impl Engine {
                 }
                 self.check_special(index).map_err(|what| format!("{}: {what}", place()))?;
             }
-            *per_account.entry(order.account).or_default() += 1;
         }
         if (hidden, refills) != (self.extras.hidden, self.extras.refills) {
             return Err("hidden orders or refills are miscounted".to_owned());
         }
-        for (account, orders) in per_account {
-            if self.gate.open_orders(account) != orders {
-                return Err(format!(
-                    "account {account} has {orders} orders open, not as the gate counts"
-                ));
-            }
-        }
+        self.check_risk()?;
         if !self.extras.dirty.is_empty() || self.time >= self.extras.next_expiry {
             return Err("an input was left half done".to_owned());
         }

@@ -1,5 +1,6 @@
 //! What the engine is asked to do: the plain values that travel from a gateway to it.
 
+use spindle_risk::Sale;
 use spindle_types::{AccountId, EventTime, OrderToken, Price, Quantity, SessionId, Side, Symbol};
 
 use crate::event::RejectReason;
@@ -108,12 +109,20 @@ pub struct Modifiers {
     pub post_only: bool,
     /// The least that may execute on entry, if anything does; 0 is no such condition.
     pub minimum: Quantity,
+    /// Nothing happens but that it is told what would become of the order: answered by checked, and
+    /// not counted by the risk gate.
+    pub check_only: bool,
 }
 
 impl Modifiers {
     /// Shown whole, and nothing special on entry.
-    pub const NONE: Self =
-        Self { display: Quantity::ZERO, hidden: false, post_only: false, minimum: Quantity::ZERO };
+    pub const NONE: Self = Self {
+        display: Quantity::ZERO,
+        hidden: false,
+        post_only: false,
+        minimum: Quantity::ZERO,
+        check_only: false,
+    };
 }
 
 /// Which orders a mass cancel means: those that match all that is given.
@@ -208,6 +217,16 @@ impl OrderSide {
         match self {
             Self::Buy => Side::Buy,
             Self::Sell | Self::SellShort | Self::SellShortExempt => Side::Sell,
+        }
+    }
+
+    /// How the risk gate sees it.
+    #[inline]
+    pub const fn sale(self) -> Sale {
+        match self {
+            Self::Buy | Self::Sell => Sale::Long,
+            Self::SellShort => Sale::Short,
+            Self::SellShortExempt => Sale::ShortExempt,
         }
     }
 }

@@ -112,6 +112,8 @@ pub struct Engine {
     pub(crate) gap_open: bool,
     /// Whether nothing has come from the market for too long.
     pub(crate) feed_silent: bool,
+    /// Whether everybody is stopped when the feed is silent or loses messages.
+    pub(crate) kills_on_stale: bool,
     quarantine: Option<Quarantine>,
     sequence: u64,
     next_reference: u64,
@@ -139,8 +141,9 @@ impl Address {
 
 impl Engine {
     /// An engine whose accounts and limits are those of `gate`, and a reader of its tops of book.
-    pub fn new(config: &EngineConfig, gate: Gate) -> (Self, TopReader) {
+    pub fn new(config: &EngineConfig, mut gate: Gate) -> (Self, TopReader) {
         let capacity = config.capacity.clamped();
+        gate.fit_instruments(capacity.instruments);
         let (tops, reader) = top_table(capacity.instruments);
         let outbox_max = config.outbox();
         let engine = Self {
@@ -162,6 +165,7 @@ impl Engine {
             center: MarketCenter::default(),
             gap_open: false,
             feed_silent: false,
+            kills_on_stale: false,
             quarantine: None,
             sequence: 0,
             next_reference: config.first_number,
@@ -189,6 +193,7 @@ impl Engine {
         self.begin_book(instrument);
         let learnt = self.instruments.learn(instrument, symbol);
         if learnt {
+            self.gate.learn(instrument, symbol);
             self.publish(instrument);
         }
         learnt
@@ -302,7 +307,7 @@ impl Engine {
     /// market adds to a level or takes from it. The other side and the state stay as they are.
     #[inline(always)]
     pub(crate) fn publish_side(&mut self, instrument: InstrumentId, side: Side) {
-        if self.books.any_taken() | self.quarantine.is_some() {
+        if self.books.any_taken(instrument) || self.quarantine.is_some() {
             // The state may change with the price, or which level is the best that can be traded
             // against, on both sides.
             return self.publish(instrument);

@@ -66,6 +66,17 @@ pub enum Outcome {
         /// What the client wrote.
         attributes: Attributes,
     },
+    /// What a check of an order found: nothing has changed.
+    Checked {
+        /// Why the order would be refused; `None` where it would be accepted.
+        refused: Option<RejectReason>,
+        /// What would have been allowed, in the reason's unit; 0 where it has none. Where the order would be accepted,
+        /// 0.
+        limit: u64,
+        /// What was asked, in the reason's unit; 0 where it has none. Where the order would be
+        /// accepted, the price at which each share would be valued.
+        observed: u64,
+    },
     /// The original is gone and this order, under its new token, stands instead.
     Replaced {
         /// The session's number for the original.
@@ -358,6 +369,10 @@ pub enum CancelReason {
     AuctionOver,
     /// A mass cancel meant it.
     MassCancel,
+    /// Its account, session or firm was stopped, or everybody was.
+    Killed,
+    /// A stop that was triggered does not pass this check of the risk gate.
+    Risk(Check),
 }
 
 impl CancelReason {
@@ -377,6 +392,8 @@ impl CancelReason {
             Self::Expired => "expired",
             Self::AuctionOver => "auction_over",
             Self::MassCancel => "mass_cancel",
+            Self::Killed => "killed",
+            Self::Risk(check) => check.name(),
         }
     }
 }

@@ -17,6 +17,7 @@ mod orders;
 mod own;
 pub mod probe;
 pub mod rider;
+pub mod risk;
 mod state;
 mod tape;
 
@@ -27,3 +28,4 @@ pub use engine::{Counters, Engine, EngineConfig};
 pub use instruments::{Instrument, Instruments};
 pub use ledger::{Booking, Divergence, DivergenceRow, Imbalance};
 pub use matcher::{Matcher, Trade};
+pub use risk::{RiskChange, RiskError, RiskFault};

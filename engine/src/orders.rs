@@ -1,6 +1,6 @@
 //! What a command of a strategy does.
 
-use spindle_risk::Request;
+use spindle_risk::{Admission, Form, Purpose, Request, Reserved};
 use spindle_types::{EventTime, InstrumentId, Price, Quantity};
 
 use crate::book::{OrderKey, Placement};
@@ -42,7 +42,11 @@ impl Engine {
     fn enter<P: Probe>(&mut self, to: Address, enter: &Enter, probe: &mut P) {
         let Some(instrument) = self.instruments.find(enter.symbol) else {
             probe.passed(Step::Risk);
-            return self.reject(to, RejectReason::UnknownInstrument.into(), enter.attributes);
+            let refusal = RejectReason::UnknownInstrument.into();
+            if enter.modifiers.check_only {
+                return self.tell_checked(to, Err(refusal));
+            }
+            return self.reject(to, refusal, enter.attributes);
         };
         let known = self.instruments.get(instrument);
         let is_short = enter.kind == OrderKind::Plain
@@ -51,13 +55,30 @@ impl Engine {
         if !is_short {
             return self.enter_special(to, enter, instrument, &known, probe);
         }
-        let decision = self.admit(to, enter, instrument, &known);
+        let request = Request {
+            time: self.time,
+            account: to.account,
+            session: to.session,
+            instrument,
+            side: enter.side.book_side(),
+            sale: enter.side.sale(),
+            quantity: enter.quantity,
+            limit: enter.limit,
+            form: Form::Plain,
+            purpose: Purpose::Enter,
+            before: Reserved::default(),
+        };
+        let decision = self.admit(to, enter, &request, &known);
         probe.passed(Step::Risk);
-        if let Err(refusal) = decision {
-            self.book_refused(instrument, refusal.reason, enter.quantity);
-            return self.reject(to, refusal, enter.attributes);
-        }
-        let order = self.accept(to, enter, instrument, enter.limit);
+        let admission = match decision {
+            Ok(admission) => admission,
+            Err(refusal) => {
+                self.book_refused(instrument, refusal.reason, enter.quantity);
+                return self.reject(to, refusal, enter.attributes);
+            }
+        };
+        self.gate.reserve(&request, &admission);
+        let order = self.accept(to, enter, instrument, enter.limit, admission.price);
         self.match_and_rest(to, order, enter.quantity);
     }
 
@@ -71,33 +92,67 @@ impl Engine {
         known: &Instrument,
         probe: &mut P,
     ) {
+        let dry = enter.modifiers.check_only;
+        let decision = self.admit_special(to, enter, instrument, known, dry);
+        probe.passed(Step::Risk);
+        if dry {
+            return self.tell_checked(to, decision.map(|(_, _, admission)| admission));
+        }
+        let (terms, request, admission) = match decision {
+            Ok(decision) => decision,
+            Err(refusal) => {
+                self.book_refused(instrument, refusal.reason, enter.quantity);
+                return self.reject(to, refusal, enter.attributes);
+            }
+        };
+        self.gate.reserve(&request, &admission);
+        let order = self.accept(to, enter, instrument, terms.limit, admission.price);
+        let mut special = terms.special;
+        (special.time, special.expiry) = (order.entry, expiry_of(enter.time_in_force));
+        let (open, received) = (enter.quantity.0, to.received);
+        self.come(Incoming { order, special, open, received });
+    }
+
+    /// Whether a new order of any kind may go; `dry` leaves no trace in the risk gate.
+    fn admit_special(
+        &mut self,
+        to: Address,
+        enter: &Enter,
+        instrument: InstrumentId,
+        known: &Instrument,
+        dry: bool,
+    ) -> Result<(Terms, Request, Admission), Refusal> {
         let mut terms = Terms {
             account: to.account,
+            session: to.session,
             side: enter.side,
             total: enter.quantity,
             open: enter.quantity,
             limit: enter.limit,
             time_in_force: enter.time_in_force,
             special: special_of(enter.kind, &enter.modifiers),
+            before: Reserved::default(),
             replaces: false,
             keeps_place: false,
         };
-        let decision = self
-            .admit_state(known)
-            .and_then(|()| self.admit_terms(known, &terms))
-            .and_then(|()| self.admit_token(to))
-            .and_then(|()| self.admit_market(instrument, known, &mut terms))
-            .and_then(|()| self.admit_capacity());
-        probe.passed(Step::Risk);
-        if let Err(refusal) = decision {
-            self.book_refused(instrument, refusal.reason, enter.quantity);
-            return self.reject(to, refusal, enter.attributes);
-        }
-        let order = self.accept(to, enter, instrument, terms.limit);
-        let mut special = terms.special;
-        (special.time, special.expiry) = (order.entry, expiry_of(enter.time_in_force));
-        let (open, received) = (enter.quantity.0, to.received);
-        self.come(Incoming { order, special, open, received });
+        self.admit_state(known)?;
+        self.admit_terms(known, &terms)?;
+        self.admit_token(to)?;
+        self.admit_market(instrument, known, &mut terms)?;
+        let request = self.terms_request(instrument, known, &terms);
+        let admission = self.admit_risk(&request, dry)?;
+        self.admit_refills(&terms)?;
+        self.admit_capacity()?;
+        Ok((terms, request, admission))
+    }
+
+    /// Says what would become of a new order.
+    fn tell_checked(&mut self, to: Address, decision: Result<Admission, Refusal>) {
+        let (refused, limit, observed) = match decision {
+            Ok(admission) => (None, 0, admission.price.0.into()),
+            Err(Refusal { reason, limit, observed }) => (Some(reason), limit, observed),
+        };
+        self.emit(to, Outcome::Checked { refused, limit, observed });
     }
 
     /// Tells that an order is accepted.
@@ -108,6 +163,7 @@ impl Engine {
         enter: &Enter,
         instrument: InstrumentId,
         limit: Option<Price>,
+        valued: Price,
     ) -> OwnOrder {
         let reference = self.next_reference();
         self.counters.accepted += 1;
@@ -131,7 +187,8 @@ impl Engine {
             instrument,
             side: enter.side,
             special: false,
-            limit,
+            limit: limit.into(),
+            valued,
             stay: Stay::of(enter.time_in_force),
             executed: Quantity::ZERO,
             slot: 0,
@@ -143,26 +200,19 @@ impl Engine {
     /// Whether a new order that takes the short way may go.
     #[inline]
     fn admit(
-        &self,
+        &mut self,
         to: Address,
         enter: &Enter,
-        instrument: InstrumentId,
+        request: &Request,
         known: &Instrument,
-    ) -> Result<(), Refusal> {
+    ) -> Result<Admission, Refusal> {
         self.admit_state(known)?;
         Self::admit_size_and_limit(known, enter.quantity, enter.limit)?;
         self.admit_token(to)?;
-        self.admit_short_sale(instrument, known, enter.side, enter.limit)?;
-        let request = Request {
-            account: to.account,
-            side: enter.side.book_side(),
-            quantity: enter.quantity,
-            limit: enter.limit,
-            replaces: false,
-            waits: false,
-        };
-        self.gate.check(&request, &self.market(instrument))?;
-        self.admit_capacity()
+        self.admit_short_sale(request.instrument, known, enter.side, enter.limit)?;
+        let admission = self.admit_risk(request, false)?;
+        self.admit_capacity()?;
+        Ok(admission)
     }
 
     #[inline]
@@ -198,14 +248,14 @@ impl Engine {
             Some(bound) => self.take(to, &mut order, quantity, bound),
             None => quantity,
         };
-        match (order.limit, order.stay) {
+        match (order.limit.get(), order.stay) {
             _ if open.is_zero() => {}
             (None, _) => {
                 let reason = self.why_no_more(&order);
-                self.cancel_remainder(to, open, reason);
+                self.cancel_remainder(to, order.holder(), open, reason);
             }
             (Some(_), Stay::ImmediateOrCancel) => {
-                self.cancel_remainder(to, open, CancelReason::ImmediateOrCancel);
+                self.cancel_remainder(to, order.holder(), open, CancelReason::ImmediateOrCancel);
             }
             (Some(limit), _) => self.rest(to, order, open, limit),
         }
@@ -225,9 +275,8 @@ impl Engine {
                 order.slot = placed.slot;
                 order.special = false;
                 self.own.insert(order);
-                self.gate.opened(to.account);
             }
-            Err(_) => self.cancel_remainder(to, open, CancelReason::Capacity),
+            Err(_) => self.cancel_remainder(to, order.holder(), open, CancelReason::Capacity),
         }
     }
 
@@ -253,7 +302,7 @@ impl Engine {
             }
             _ if phase == TradingPhase::Continuous => self.arrive(incoming),
             _ => {
-                let limit = incoming.order.limit;
+                let limit = incoming.order.limit.get();
                 special.place = special.place_in_auction(limit.is_none());
                 special.price = limit.map_or(0, |limit| limit.0);
                 self.lodge(incoming);
@@ -287,32 +336,36 @@ impl Engine {
         let time_in_force = replace.time_in_force.unwrap_or(before_in_force);
         let keeps_place = replace.priority == Priority::KeepWhenReduced
             && keeps_place(before_in_force, time_in_force)
-            && replace.limit == original.limit
+            && replace.limit == original.limit.get()
             && open <= before;
         let mut terms = Terms {
             account: original.account,
+            session: original.session,
             side: original.side,
             total: replace.quantity,
             open: Quantity(open),
             limit: replace.limit,
             time_in_force,
             special,
+            before: original.reserved(before),
             replaces: true,
             keeps_place,
         };
         let known = self.instruments.get(original.instrument);
-        let decision = self
-            .admit_state(&known)
-            .and_then(|()| self.admit_terms(&known, &terms))
-            .and_then(|()| self.admit_market(original.instrument, &known, &mut terms));
+        let decision = self.admit_replacement(original.instrument, &known, &mut terms);
         probe.passed(Step::Risk);
-        if let Err(refusal) = decision {
-            self.book_refused(original.instrument, refusal.reason, Quantity(open));
-            return self.reject(to, refusal, attributes);
-        }
+        let (request, admission) = match decision {
+            Ok(decision) => decision,
+            Err(refusal) => {
+                self.book_refused(original.instrument, refusal.reason, Quantity(open));
+                return self.reject(to, refusal, attributes);
+            }
+        };
+        self.gate.reserve(&request, &admission);
         let order = OwnOrder {
             token: to.token,
-            limit: terms.limit,
+            limit: terms.limit.into(),
+            valued: admission.price,
             stay: Stay::of(time_in_force),
             attributes,
             ..original
@@ -327,7 +380,7 @@ impl Engine {
                 symbol: known.symbol,
                 side: order.side,
                 quantity: Quantity(open),
-                limit: order.limit,
+                limit: order.limit.get(),
                 time_in_force,
                 attributes,
             },
@@ -359,6 +412,22 @@ impl Engine {
         }
     }
 
+    /// Whether a replacement may come.
+    fn admit_replacement(
+        &mut self,
+        instrument: InstrumentId,
+        known: &Instrument,
+        terms: &mut Terms,
+    ) -> Result<(Request, Admission), Refusal> {
+        self.admit_state(known)?;
+        self.admit_terms(known, terms)?;
+        self.admit_market(instrument, known, terms)?;
+        let request = self.terms_request(instrument, known, terms);
+        let admission = self.admit_risk(&request, false)?;
+        self.admit_refills(terms)?;
+        Ok((request, admission))
+    }
+
     /// Gives a resting order its new token and time in force, takes shares off and leaves it in its
     /// place.
     fn rename(&mut self, index: u32, mut order: OwnOrder, by: u32, expiry: EventTime) {
@@ -385,11 +454,13 @@ impl Engine {
 
     fn cancel(&mut self, to: Address, cancel: &Cancel) {
         let Some(index) = self.find_own(OrderKey::own(to.session, to.token)) else {
+            self.gate.message(to.account, to.session, None, self.time);
             return self.emit(to, Outcome::CancelRejected);
         };
         let own = self.own.get(index);
         let to = Address { account: own.account, ..to };
-        let (executed, instrument) = (own.executed.0, own.instrument);
+        let (executed, instrument, holder) = (own.executed.0, own.instrument, own.holder());
+        self.gate.message(to.account, to.session, Some(instrument), self.time);
         let open = self.open_of(index);
         let intended = cancel.quantity.0.saturating_sub(executed);
         if cancel.quantity.0 != 0 && intended >= open {
@@ -399,6 +470,7 @@ impl Engine {
             return self.cancel_own(index, CancelReason::UserRequest, to.received);
         }
         let quantity = Quantity(open - intended);
+        self.gate.release(&holder, quantity, false);
         if self.reduce_open(index, quantity.0) {
             self.publish(instrument);
         }
@@ -415,6 +487,11 @@ impl Engine {
     pub(crate) fn reject(&mut self, to: Address, refusal: Refusal, attributes: Attributes) {
         let Refusal { reason, limit, observed } = refusal;
         self.counters.rejected += 1;
+        if !matches!(reason, RejectReason::Risk(_)) {
+            self.gate.message(to.account, to.session, None, self.time);
+        } else if self.gate.has_tripped() {
+            self.stop_at_the_end();
+        }
         self.emit(to, Outcome::Rejected { reason, limit, observed, attributes });
     }
 }

@@ -1,5 +1,8 @@
 //! Strategies' orders: what the book does not need to know of them.
 
+use std::num::NonZeroU32;
+
+use spindle_risk::{Holder, Reserved};
 use spindle_types::{AccountId, EventTime, InstrumentId, OrderToken, Price, Quantity, SessionId};
 
 use crate::book::Slot;
@@ -49,6 +52,24 @@ impl Stay {
     }
 }
 
+/// A limit or none, in 32 bits: 0 is no price of an order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Limit(Option<NonZeroU32>);
+
+impl Limit {
+    #[inline]
+    pub(crate) fn get(self) -> Option<Price> {
+        self.0.map(|limit| Price(limit.get()))
+    }
+}
+
+impl From<Option<Price>> for Limit {
+    #[inline]
+    fn from(limit: Option<Price>) -> Self {
+        Self(limit.and_then(|limit| NonZeroU32::new(limit.0)))
+    }
+}
+
 /// A strategy's order, beside its record in the books: a cache line.
 #[derive(Clone, Copy, Debug)]
 #[repr(align(64))]
@@ -61,7 +82,9 @@ pub(crate) struct OwnOrder {
     /// Whether its [`Special`](crate::matching::Special) says more. An order without stands whole
     /// and displayed at its limit.
     pub(crate) special: bool,
-    pub(crate) limit: Option<Price>,
+    pub(crate) limit: Limit,
+    /// What each of its open shares is valued at by the risk gate.
+    pub(crate) valued: Price,
     pub(crate) stay: Stay,
     /// Shares of the whole chain of replacements that were executed.
     pub(crate) executed: Quantity,
@@ -73,6 +96,26 @@ pub(crate) struct OwnOrder {
 }
 
 const _: () = assert!(size_of::<OwnOrder>() == 64);
+
+impl OwnOrder {
+    /// The order as the risk gate needs to know it to take back what it reserved.
+    #[inline]
+    pub(crate) const fn holder(&self) -> Holder {
+        Holder {
+            account: self.account,
+            session: self.session,
+            instrument: self.instrument,
+            side: self.side.book_side(),
+            sale: self.side.sale(),
+            price: self.valued,
+        }
+    }
+
+    /// What it has reserved with so many shares open.
+    pub(crate) const fn reserved(&self, open: u32) -> Reserved {
+        Reserved { quantity: Quantity(open), price: self.valued }
+    }
+}
 
 /// The table of strategies' orders that are open.
 #[derive(Debug)]

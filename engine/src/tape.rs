@@ -74,6 +74,9 @@ impl Engine {
     pub fn on_silence(&mut self, is_silent: bool) {
         self.feed_silent = is_silent;
         self.set_table_state();
+        if is_silent {
+            self.feed_failed();
+        }
     }
 
     fn set_table_state(&mut self) {
@@ -96,6 +99,7 @@ impl Engine {
         self.void_ledgers();
         self.books.clear();
         self.instruments.clear();
+        self.gate.new_day();
         self.extras.clear();
         self.forget_anchors();
         self.phase = None;
@@ -118,6 +122,7 @@ impl Engine {
         if is_news {
             self.announce(Symbol::BLANK, Change::Stale(StaleCause::Loss));
         }
+        self.feed_failed();
         self.finish();
     }
 
@@ -148,6 +153,7 @@ impl Engine {
     #[cold]
     fn learn(&mut self, instrument: InstrumentId, symbol: Symbol) {
         if self.instruments.learn(instrument, symbol) {
+            self.gate.learn(instrument, symbol);
             self.publish(instrument);
         }
     }
@@ -207,7 +213,7 @@ impl Engine {
             self.learn(instrument, symbol);
         }
         let opposite = side.opposite();
-        if taken > 0 || self.own.live() > 0 && self.has_own(instrument, opposite) {
+        if taken > 0 || self.own.live() > 0 && self.may_meet(instrument, opposite, price) {
             // An absurd order must not fill anybody before it is seen to be one.
             self.watch_market(instrument);
             let taken = taken.min(quantity.0);
@@ -270,6 +276,14 @@ impl Engine {
             self.print_of_tape(instrument, price, quantity.0.into());
         }
         self.reduce(slot, quantity);
+    }
+
+    /// Whether an order of the market at this price may meet strategies' orders on a side.
+    #[inline]
+    fn may_meet(&self, instrument: InstrumentId, side: Side, price: Price) -> bool {
+        self.first_hidden(instrument, side).is_some()
+            || self.books.own_orders(instrument, side) > 0
+                && self.books.is_reached(instrument, side, price)
     }
 
     /// Whether strategies' orders stand on a side.
@@ -442,7 +456,8 @@ impl Engine {
             return Quantity::ZERO;
         }
         while left.0 > 0
-            && let Some((index, own)) = self.first_own(instrument, side, because_of.is_some())
+            && let Some((index, own)) =
+                self.first_own(instrument, side, price, because_of.is_some())
             && price.reaches(side.opposite(), own)
         {
             left.0 -= self.fill_from_tape(index, own, left, because_of).0;
@@ -466,7 +481,7 @@ impl Engine {
         let price = self.books.price_of(executed);
         let because_of = self.books.order(executed).key().reference();
         while left.0 > 0
-            && let Some((index, own)) = self.first_own(instrument, side, true)
+            && let Some((index, own)) = self.first_own(instrument, side, price, true)
         {
             let slot = self.own.get(index).slot;
             let is_ahead = match self.books.is_parked(slot) {
@@ -487,14 +502,15 @@ impl Engine {
     }
 
     /// The first strategy's order of a side and its price, hidden ones behind displayed ones at the
-    /// same price, or left out.
+    /// same price, or left out. Displayed ones beyond the worst price are not looked for.
     fn first_own(
         &self,
         instrument: InstrumentId,
         side: Side,
+        worst: Price,
         with_hidden: bool,
     ) -> Option<(u32, Price)> {
-        let shown = self.books.first_own(instrument, side).and_then(|slot| {
+        let shown = self.books.first_own(instrument, side, worst).and_then(|slot| {
             self.books.order(slot).own_index().map(|index| (index, self.books.price_of(slot)))
         });
         let hidden = if with_hidden { self.first_hidden(instrument, side) } else { None };

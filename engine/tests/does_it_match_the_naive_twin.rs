@@ -10,10 +10,10 @@ use spindle_engine::command::{
 use spindle_engine::event::{Basis, CancelReason, Liquidity, Outcome};
 use spindle_engine::{Capacity, Engine, EngineConfig};
 use spindle_feed::event::{MarketAction, MarketEvent};
-use spindle_risk::{Gate, Limits};
+use spindle_risk::{Gate, Limits, Target};
 use spindle_types::{
-    AccountId, EventTime, InstrumentId, MatchNumber, Notional, OrderReference, OrderToken, Price,
-    Quantity, Sequence, SessionId, Side, Symbol,
+    AccountId, EventTime, InstrumentId, MatchNumber, OrderReference, OrderToken, Price, Quantity,
+    Sequence, SessionId, Side, Symbol,
 };
 
 const INSTRUMENTS: u16 = 2;
@@ -504,14 +504,9 @@ fn symbol(instrument: u16) -> Symbol {
 }
 
 fn engine() -> Engine {
-    let limits = Limits {
-        order_size_max: Quantity(u32::MAX),
-        order_value_max: Notional(u64::MAX),
-        collar_basis_points: u32::MAX,
-        open_orders_max: u32::MAX,
-    };
+    let limits = Limits::NONE;
     let mut gate = Gate::new(1);
-    gate.set_limits(AccountId(0), limits).expect("limits");
+    gate.set_limits(Target::Account(AccountId(0)), limits).expect("limits");
     let capacity = Capacity { instruments: 1 + INSTRUMENTS as usize, orders: 512, levels: 512 };
     let config = EngineConfig { capacity, own_orders: 256, first_number: 1 };
     let (mut engine, _) = Engine::new(&config, gate);

@@ -10,10 +10,10 @@ use spindle_engine::{Capacity, Engine, EngineConfig};
 use spindle_feed::event::{MarketAction, MarketEvent, Phase, TradingState};
 use spindle_feed::quarantine::Band;
 use spindle_feed::top::{TopReader, TopState};
-use spindle_risk::{Gate, Limits};
+use spindle_risk::{Gate, Key, Limits, Target};
 use spindle_types::{
-    AccountId, EventTime, InstrumentId, MatchNumber, Notional, OrderReference, OrderToken, Price,
-    Quantity, Sequence, SessionId, Side, Symbol,
+    AccountId, EventTime, InstrumentId, MatchNumber, OrderReference, OrderToken, Price, Quantity,
+    Sequence, SessionId, Side, Symbol,
 };
 
 const X: InstrumentId = InstrumentId(1);
@@ -28,14 +28,12 @@ struct World {
 
 impl World {
     fn new(orders: usize) -> Self {
-        let limits = Limits {
-            order_size_max: Quantity(1_000),
-            order_value_max: Notional(u64::MAX),
-            collar_basis_points: 10_000,
-            open_orders_max: 100,
-        };
+        let limits = Limits::NONE
+            .with(Key::OrderSizeMax, 1_000)
+            .with(Key::CollarPercent, 10_000)
+            .with(Key::OpenOrdersMax, 100);
         let mut gate = Gate::new(1);
-        gate.set_limits(AccountId(0), limits).expect("limits");
+        gate.set_limits(Target::Account(AccountId(0)), limits).expect("limits");
         let capacity = Capacity { instruments: 4, orders, levels: 64 };
         let config = EngineConfig { capacity, own_orders: 8, first_number: 1 << 62 };
         let (engine, tops) = Engine::new(&config, gate);
@@ -298,14 +296,9 @@ fn a_new_session_begins_with_nothing() {
 
 #[test]
 fn an_order_that_would_meet_too_many_of_the_market_is_cut_short() {
-    let limits = Limits {
-        order_size_max: Quantity(u32::MAX),
-        order_value_max: Notional(u64::MAX),
-        collar_basis_points: 10_000,
-        open_orders_max: 100,
-    };
+    let limits = Limits::NONE.with(Key::CollarPercent, 10_000).with(Key::OpenOrdersMax, 100);
     let mut gate = Gate::new(1);
-    gate.set_limits(AccountId(0), limits).expect("limits");
+    gate.set_limits(Target::Account(AccountId(0)), limits).expect("limits");
     let capacity = Capacity { instruments: 3, orders: 8_192, levels: 64 };
     let config = EngineConfig { capacity, own_orders: 8, first_number: 1 << 62 };
     let (engine, tops) = Engine::new(&config, gate);

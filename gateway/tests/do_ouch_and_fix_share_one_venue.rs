@@ -15,9 +15,9 @@ use spindle_gateway::client::{
 };
 use spindle_gateway::fix::{FixConfig, FixUser, Version};
 use spindle_gateway::{Gateway, GatewayConfig, GatewayNotice};
-use spindle_risk::{Gate, Limits};
+use spindle_risk::{Gate, Key, Limits, Target};
 use spindle_types::{
-    AccountId, Agent, InstrumentId, Notional, OrderToken, Price, Quantity, SessionId, Symbol,
+    AccountId, Agent, InstrumentId, OrderToken, Price, Quantity, SessionId, Symbol,
 };
 
 struct Venue {
@@ -76,14 +76,13 @@ impl FixTrader {
 impl Venue {
     fn new() -> Self {
         let mut gate = Gate::new(4);
-        let limits = Limits {
-            order_size_max: Quantity(10_000),
-            order_value_max: Notional(1_000_000_000_000),
-            collar_basis_points: 1_000,
-            open_orders_max: 10_000,
-        };
+        let limits = Limits::NONE
+            .with(Key::OrderSizeMax, 10_000)
+            .with(Key::OrderValueMax, 1_000_000_000_000)
+            .with(Key::CollarPercent, 1_000)
+            .with(Key::OpenOrdersMax, 10_000);
         for account in [AccountId(1), AccountId(2)] {
-            gate.set_limits(account, limits).expect("good limits");
+            gate.set_limits(Target::Account(account), limits).expect("good limits");
         }
         let capacity = Capacity { orders: 20_000, levels: 1_000, instruments: 4 };
         let engine_config = EngineConfig { capacity, own_orders: 20_000, first_number: 1 };

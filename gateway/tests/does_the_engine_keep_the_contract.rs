@@ -9,8 +9,8 @@ use spindle_engine::command::OrderSide;
 use spindle_engine::{Capacity, Engine, EngineConfig};
 use spindle_gateway::Gateway;
 use spindle_gateway::client::{Login, NewOrder, OuchClient, Replacement};
-use spindle_risk::{Gate, Limits};
-use spindle_types::{AccountId, Agent, InstrumentId, Notional, OrderToken, Price, Quantity};
+use spindle_risk::{Gate, Key, Limits, Target};
+use spindle_types::{AccountId, Agent, InstrumentId, OrderToken, Price, Quantity};
 
 struct Venue {
     clock: ManualClock,
@@ -21,14 +21,13 @@ struct Venue {
 impl Venue {
     fn new() -> Self {
         let mut gate = Gate::new(4);
-        let limits = Limits {
-            order_size_max: Quantity(10_000),
-            order_value_max: Notional(1_000_000_000_000),
-            collar_basis_points: 1_000,
-            open_orders_max: 100,
-        };
+        let limits = Limits::NONE
+            .with(Key::OrderSizeMax, 10_000)
+            .with(Key::OrderValueMax, 1_000_000_000_000)
+            .with(Key::CollarPercent, 1_000)
+            .with(Key::OpenOrdersMax, 100);
         for account in [AccountId(1), AccountId(2)] {
-            gate.set_limits(account, limits).expect("good limits");
+            gate.set_limits(Target::Account(account), limits).expect("good limits");
         }
         let capacity = Capacity { orders: 1_000, levels: 1_000, instruments: 4 };
         let engine_config = EngineConfig { capacity, own_orders: 100, first_number: 1 };

@@ -128,3 +128,36 @@ fn whole_units(price: Option<Amount>) -> Result<(), Rejected> {
         _ => Ok(()),
     }
 }
+
+/// The limits that somebody has after some of them were set.
+pub(crate) fn limits(
+    mut limits: spindle_risk::Limits,
+    op: &crate::risk_op::Limits,
+    currency: usize,
+) -> Result<spindle_risk::Limits, Rejected> {
+    use spindle_risk::LimitError as Wrong;
+    for &(key, value) in &op.values {
+        let at = if key.is_money() { currency } else { 0 };
+        limits.set(key, at, value.unwrap_or(spindle_risk::Limits::NONE.get(key, at)));
+    }
+    match limits.check(op.symbol.is_some()) {
+        Ok(()) => Ok(limits),
+        Err(
+            Wrong::Zero(key)
+            | Wrong::NotForInstrument(key)
+            | Wrong::OnlyForInstrument(key)
+            | Wrong::TooHigh { key, .. }
+            | Wrong::Contradiction { key, .. }
+            | Wrong::Alone { key, .. },
+        ) => {
+            let mut rejected = Rejected::because("invalid_limits");
+            rejected.field = Some(key);
+            Err(rejected)
+        }
+    }
+}
+
+/// Why these cannot be the prices of an instrument.
+pub(crate) fn prices(op: &crate::risk_op::Reference) -> Result<(), Rejected> {
+    [op.price, op.low, op.high].into_iter().try_for_each(reference)
+}

@@ -6,19 +6,22 @@
 
 mod decimal;
 mod edge;
+pub mod gate;
 mod line;
 mod op;
+mod risk_op;
 mod run;
 mod twin;
 mod venue;
 
 pub use decimal::{Amount, Shares};
-pub use line::{Figure, Figures, Level, Line, OfTape, Rejected};
+pub use line::{Figure, Figures, Level, Line, OfTape, OwnerName, Rejected};
 pub use op::{
     Account, Book, Cancel, Center, Cross, Day, Id, Instrument, Kind, MassCancel, New, Op, Phase,
     PhaseChange, PostOnly, Replace, Restriction, Sale, SelfTrade, Side, State, Tape, TapeEvent,
     Tif, Time,
 };
+pub use risk_op::{Arm, Kill, Limits, Owner, Reference, value_of, written};
 pub use run::{RunError, run};
 pub use twin::Twin;
 pub use venue::{Size, Venue};

@@ -19,6 +19,57 @@ pub enum Line {
     },
     /// A request is refused and has changed nothing.
     Rejected(Rejected),
+    /// What would become of an order; nothing has changed.
+    Checked {
+        /// The order.
+        id: Id,
+        /// Whether it would be accepted.
+        passes: bool,
+        /// What each share would be valued at, where it would be accepted.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        price: Option<Amount>,
+        /// Why it would be refused.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        reason: Option<&'static str>,
+        /// The field that does not go with the rest of the order.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        field: Option<&'static str>,
+        /// What would have been allowed.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        limit: Option<Figure>,
+        /// What was asked.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        observed: Option<Figure>,
+    },
+    /// A sum has reached the part of its limit from which it is told.
+    Warning {
+        /// Whose.
+        #[serde(flatten)]
+        owner: Box<OwnerName>,
+        /// The instrument, where the limit is that of an account in one or the sum that of one.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        symbol: Option<String>,
+        /// Which sum.
+        check: &'static str,
+        /// Its limit.
+        limit: Figure,
+        /// What it is.
+        observed: Figure,
+    },
+    /// Somebody was stopped.
+    Killed {
+        /// Who; everybody where nobody is named.
+        #[serde(flatten)]
+        owner: Box<OwnerName>,
+        /// Why.
+        cause: &'static str,
+    },
+    /// Somebody may go on.
+    Armed {
+        /// Who; everybody where nobody is named.
+        #[serde(flatten)]
+        owner: Box<OwnerName>,
+    },
     /// Two orders traded.
     Trade {
         /// The instrument.
@@ -188,6 +239,20 @@ pub enum Line {
     },
 }
 
+/// Whom something is about; nobody is everybody.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct OwnerName {
+    /// An account.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub account: Option<String>,
+    /// A session.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub session: Option<String>,
+    /// A firm.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub firm: Option<String>,
+}
+
 /// A refusal.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Rejected {
@@ -237,6 +302,13 @@ impl Rejected {
         Line::Rejected(self)
     }
 
+    /// As the answer to a check of this order.
+    pub const fn checked(self, id: Id) -> Line {
+        let Self { reason, field, limit, observed, .. } = self;
+        let (passes, price, reason) = (false, None, Some(reason));
+        Line::Checked { id, passes, price, reason, field, limit, observed }
+    }
+
     /// As the answer to an operation that has no number.
     pub const fn of_op(mut self, op: &'static str) -> Line {
         self.op = Some(op);
@@ -252,6 +324,20 @@ pub enum Figure {
     Amount(Amount),
     /// A number of shares, orders or messages.
     Count(u64),
+}
+
+impl Figure {
+    /// Figures of a check of the risk gate; `None` where it has none.
+    pub fn of_check(check: &str, units: u64) -> Option<Self> {
+        let check = spindle_risk::Check::ALL.into_iter().find(|known| known.name() == check)?;
+        match check.measure() {
+            spindle_risk::Measure::Money => {
+                Some(Self::Amount(Amount::new(i64::try_from(units).unwrap_or(i64::MAX))))
+            }
+            spindle_risk::Measure::Count => Some(Self::Count(units)),
+            spindle_risk::Measure::None => None,
+        }
+    }
 }
 
 /// The figures of an auction. Where nothing trades there is no price and all else is 0.

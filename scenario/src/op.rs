@@ -7,6 +7,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 
 use crate::decimal::{Amount, Shares};
+use crate::risk_op::{Arm, Kill, Limits, Reference};
 
 mod tape;
 
@@ -39,6 +40,14 @@ pub enum Op {
     Book(Book),
     /// Something that the recorded market does.
     Tape(Tape),
+    /// Sets limits of the risk gate.
+    Limits(Limits),
+    /// Says what the risk gate is to know of an instrument.
+    Reference(Reference),
+    /// Stops somebody.
+    Kill(Kill),
+    /// Lets somebody go on.
+    Arm(Arm),
 }
 
 /// An instrument and its steps.
@@ -53,6 +62,9 @@ pub struct Instrument {
     /// The step of its quantities, 1 where none is given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lot: Option<Shares>,
+    /// Its currency; USD where none is given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub currency: Option<String>,
 }
 
 /// How an account's orders behave.
@@ -70,6 +82,9 @@ pub struct Account {
     /// What happens to a post-only order that would trade on entry; refused where none is given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub post_only: Option<PostOnly>,
+    /// The firm that it belongs to; none where none is given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub firm: Option<String>,
 }
 
 /// A new order.
@@ -126,6 +141,9 @@ pub struct New {
     /// The least that may execute on entry; 0 is no such condition.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub minimum_quantity: Option<Shares>,
+    /// Nothing happens but that it is told what would become of the order.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub check_only: bool,
 }
 
 /// A cancel.
@@ -363,10 +381,15 @@ impl Op {
             "time" => Self::Time(read(fields)?),
             "book" => Self::Book(read(fields)?),
             "tape" => Self::Tape(read(fields)?),
+            "limits" => Self::Limits(Limits::read(fields)?),
+            "reference" => Self::Reference(read(fields)?),
+            "kill" => Self::Kill(read(fields)?),
+            "arm" => Self::Arm(read(fields)?),
             _ => {
                 return Err(format!(
                     "op: unknown operation `{op}`, expected one of instrument, account, new, \
-                     cancel, replace, mass_cancel, phase, time, book, tape"
+                     cancel, replace, mass_cancel, phase, time, book, tape, limits, reference, \
+                     kill, arm"
                 ));
             }
         };
@@ -377,6 +400,11 @@ impl Op {
                 true => format!("{field}: this event of the tape has none"),
                 false => format!("missing field `{field}`: this event of the tape needs it"),
             });
+        }
+        match &op {
+            Self::Kill(kill) => drop(kill.owner()?),
+            Self::Arm(arm) => drop(arm.owner()?),
+            _ => {}
         }
         op.misses()
             .map_or(Ok(op.clone()), |(field, why)| Err(format!("missing field `{field}`: {why}")))
@@ -521,6 +549,26 @@ mod tests {
                 "printable: ",
             ),
             (r#"{"op":"account","account":"A","group":"g"}"#.into(), "missing field `self_trade`"),
+            (r#"{"op":"limits","order_size_max":1}"#.into(), "missing field `account`"),
+            (r#"{"op":"limits","account":"A","firm":"F"}"#.into(), "firm: give one of"),
+            (r#"{"op":"limits","firm":"F","symbol":"X"}"#.into(), "symbol: only an account"),
+            (r#"{"op":"limits","account":"A","size":1}"#.into(), "unknown field `size`"),
+            (
+                r#"{"op":"limits","account":"A","order_size_max":-1}"#.into(),
+                "order_size_max: give a whole number",
+            ),
+            (
+                r#"{"op":"limits","account":"A","order_value_max":"-1"}"#.into(),
+                "order_value_max: it is negative",
+            ),
+            (
+                r#"{"op":"limits","account":"A","collar_percent":"5.001"}"#.into(),
+                "collar_percent: give at most two",
+            ),
+            (r#"{"op":"limits","account":"A","luld":1}"#.into(), "luld: give true or false"),
+            (r#"{"op":"arm","account":"A"}"#.into(), "missing field `cause`"),
+            (r#"{"op":"arm","account":"A","cause":" "}"#.into(), "cause: say why"),
+            (r#"{"op":"kill","account":"A","firm":"F"}"#.into(), "firm: give one of"),
         ];
         for (line, expected) in cases {
             let message = error(&line);
@@ -536,6 +584,10 @@ mod tests {
             r#"{"op":"replace","id":1,"new_id":2,"price":null,"quantity":50}"#,
             r#"{"op":"mass_cancel","account":"A","side":"buy"}"#,
             r#"{"op":"phase","symbol":"X","phase":"pre_open"}"#,
+            r#"{"op":"limits","account":"A","symbol":"X","order_value_max":"10.00","collar_percent":"5.00","luld":false,"position_max":null}"#,
+            r#"{"op":"reference","symbol":"X","price":"10.00","restricted":true}"#,
+            r#"{"op":"kill","firm":"F"}"#,
+            r#"{"op":"arm","cause":"checked"}"#,
             r#"{"op":"account","account":"A","group":"g","self_trade":"cancel_both","post_only":"slide"}"#,
             r#"{"op":"tape","symbol":"X","event":"execute","ref":7,"quantity":5,"price":"9.99","printable":false}"#,
             r#"{"op":"tape","symbol":"X","event":"trade","side":"sell","quantity":5,"price":"9.99"}"#,

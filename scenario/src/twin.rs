@@ -6,11 +6,13 @@ mod check;
 mod cross;
 mod entry;
 mod replace;
+mod risk;
 mod states;
 mod tape;
 mod waiting;
 
 use crate::decimal::Amount;
+use crate::gate::NaiveGate;
 use crate::line::{Figures, Level, Line, Rejected};
 use crate::op::{
     self, Center, Day, Id, Kind, Op, Phase, PostOnly, Restriction, Sale, SelfTrade, Side, State,
@@ -37,6 +39,9 @@ pub struct Twin {
     /// Counts whatever needs an order in time.
     moments: u64,
     lines: Vec<Line>,
+    gate: NaiveGate,
+    /// Names that the gate knows by their place.
+    names: risk::Names,
 }
 
 #[derive(Clone, Debug)]
@@ -309,6 +314,7 @@ impl Twin {
 
     /// Takes off shares that nobody executed: the reserve first.
     fn shrink(&mut self, id: Id, quantity: u64) {
+        self.gate.release(id, quantity);
         let order = self.order(id);
         order.open -= quantity;
         order.shown = order.shown.min(order.open);
@@ -355,15 +361,18 @@ impl Twin {
     fn carry_out(&mut self, op: &Op) -> Result<(), Line> {
         match op {
             Op::Instrument(op) => self.add_instrument(op).map_err(|why| why.of_op("instrument")),
-            Op::Account(op) => {
-                self.set_account(op);
-                Ok(())
-            }
+            Op::Account(op) => self.set_account(op).map_err(|why| why.of_op("account")),
+            Op::New(op) if op.check_only => self.enter_new(op).map_err(|why| why.checked(op.id)),
             Op::New(op) => self.enter_new(op).map_err(|why| why.of(op.id)),
+            Op::Limits(op) => self.set_limits(op).map_err(|why| why.of_op("limits")),
+            Op::Reference(op) => self.set_reference(op).map_err(|why| why.of_op("reference")),
+            Op::Kill(op) => self.kill(op).map_err(|why| why.of_op("kill")),
+            Op::Arm(op) => self.arm(op).map_err(|why| why.of_op("arm")),
             Op::Cancel(op) => {
                 if self.find(op.id).is_none() {
                     return Err(Rejected::because("unknown_id").of(op.id));
                 }
+                self.count_cancel(op.id);
                 self.cancel_all(op.id, "user_request");
                 Ok(())
             }
@@ -406,10 +415,11 @@ impl Twin {
             elected: Vec::new(),
             told: Figures::default(),
         });
-        Ok(())
+        self.set_currency(self.instruments.len() - 1, op.currency.as_deref())
     }
 
-    fn set_account(&mut self, op: &op::Account) {
+    fn set_account(&mut self, op: &op::Account) -> Result<(), Rejected> {
+        self.set_firm(op)?;
         self.accounts.retain(|account| account.name != op.account);
         self.accounts.push(Account {
             name: op.account.clone(),
@@ -417,6 +427,7 @@ impl Twin {
             mode: op.self_trade,
             post_only: op.post_only.unwrap_or_default(),
         });
+        Ok(())
     }
 
     fn mass_cancel(&mut self, op: &op::MassCancel) -> Result<(), Rejected> {
@@ -476,13 +487,25 @@ impl Twin {
 
 impl Matcher for Twin {
     fn apply(&mut self, op: &Op, answer: &mut Vec<Line>) {
-        match self.carry_out(op) {
-            Ok(()) => {
-                self.settle();
-                self.tell_figures();
+        let done = self.carry_out(op);
+        let is_answered = match done {
+            Ok(()) => matches!(op, Op::New(_) | Op::Replace(_)),
+            Err(refused) => {
+                self.tell(refused);
+                true
             }
-            Err(refused) => self.tell(refused),
+        };
+        loop {
+            if self.gate.take_tripped() {
+                self.cancel_killed();
+            }
+            self.settle();
+            if !self.gate.has_tripped() {
+                break;
+            }
         }
+        self.tell_figures();
+        self.tell_notices(is_answered);
         answer.append(&mut self.lines);
     }
 }

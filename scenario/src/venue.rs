@@ -11,10 +11,10 @@ use spindle_engine::command::{
 use spindle_engine::event::{self, Basis, Event, Field, Liquidity, Outcome, RejectReason};
 use spindle_engine::{Capacity, Divergence, Engine, EngineConfig};
 use spindle_feed::event::{Cross, MarketAction, MarketEvent};
-use spindle_risk::{Check, Gate, Limits};
+use spindle_risk::{Gate, GateConfig, Measure};
 use spindle_types::{
-    AccountId, EventTime, InstrumentId, MatchNumber, Notional, OrderReference, OrderToken, Price,
-    Quantity, Sequence, SessionId, Symbol,
+    AccountId, EventTime, InstrumentId, MatchNumber, OrderReference, OrderToken, Price, Quantity,
+    Sequence, SessionId, Symbol,
 };
 
 use crate::decimal::{Amount, Shares};
@@ -23,15 +23,8 @@ use crate::line::{Figure, Figures, Level, Line, Rejected};
 use crate::op::{self, Id, Kind, Op, Phase, Sale, Side, TapeEvent, Tif};
 use crate::{Matcher, edge};
 
+mod risk;
 mod states;
-
-/// An account without limits.
-const UNLIMITED: Limits = Limits {
-    order_size_max: Quantity(u32::MAX),
-    order_value_max: Notional(u64::MAX),
-    collar_basis_points: u32::MAX,
-    open_orders_max: u32::MAX,
-};
 
 /// How much a venue holds at once.
 #[derive(Clone, Copy, Debug)]
@@ -60,6 +53,8 @@ pub struct Venue {
     accounts: Names,
     sessions: Names,
     groups: Names,
+    firms: Names,
+    currencies: Names,
     /// Ids of orders that were ever accepted.
     used: HashSet<Id>,
     open: HashMap<Id, Own>,
@@ -96,6 +91,16 @@ impl Names {
         self.0.insert(name.into(), number);
         Some(number)
     }
+
+    /// One name, with the number 0.
+    fn with(name: &str) -> Self {
+        Self(HashMap::from([(name.into(), 0)]))
+    }
+
+    /// The name of a number.
+    fn name(&self, number: u16) -> Option<String> {
+        self.0.iter().find(|(_, of)| **of == number).map(|(name, _)| name.clone())
+    }
 }
 
 impl Default for Venue {
@@ -107,10 +112,16 @@ impl Default for Venue {
 impl Venue {
     /// A venue without instruments, at time 0.
     pub fn new(size: Size) -> Self {
-        let mut gate = Gate::new(usize::from(size.accounts));
+        let accounts = usize::from(size.accounts);
+        let mut gate = Gate::with(&GateConfig {
+            accounts,
+            sessions: accounts,
+            firms: accounts.min(256),
+            cells: 4 * size.orders.clamp(1 << 10, 1 << 15),
+            sets: accounts.clamp(64, 4_096),
+        });
         for account in 0..size.accounts {
-            // Limits of which none is 0 are never refused.
-            let _ = gate.set_limits(AccountId(account), UNLIMITED);
+            gate.set_account(AccountId(account), None);
         }
         let capacity = Capacity {
             instruments: usize::from(size.instruments) + 1,
@@ -131,6 +142,8 @@ impl Venue {
             accounts: Names::default(),
             sessions: Names::default(),
             groups: Names::default(),
+            firms: Names::default(),
+            currencies: Names::with("USD"),
             used: HashSet::new(),
             open: HashMap::new(),
             by_token: HashMap::new(),
@@ -155,6 +168,7 @@ impl Venue {
         match op {
             Op::Instrument(op) => self.instrument(op).map_err(|why| why.of_op("instrument"))?,
             Op::Account(op) => self.account(op).map_err(|why| why.of_op("account"))?,
+            Op::New(op) if op.check_only => self.check(op, answer),
             Op::New(op) => self.enter(op, answer).map_err(|why| why.of(op.id))?,
             Op::Cancel(op) => self.cancel(op.id).map_err(|why| why.of(op.id))?,
             Op::Replace(op) => self.replace(op, answer).map_err(|why| why.of(op.new_id))?,
@@ -168,6 +182,10 @@ impl Venue {
                 self.engine.on_time(self.now);
             }
             Op::Tape(op) => self.tape(op).map_err(|why| why.of_op("tape"))?,
+            Op::Limits(op) => self.limits(op).map_err(|why| why.of_op("limits"))?,
+            Op::Reference(op) => self.reference(op).map_err(|why| why.of_op("reference"))?,
+            Op::Kill(op) => self.kill(op).map_err(|why| why.of_op("kill"))?,
+            Op::Arm(op) => self.arm(op).map_err(|why| why.of_op("arm"))?,
             Op::Book(op) => answer.push(self.book(op).map_err(|why| why.of_op("book"))?),
         }
         self.tell(answer);
@@ -196,6 +214,7 @@ impl Venue {
             lot: op.lot.map_or(1, |lot| shares_of(lot).0),
         };
         self.engine.set_instrument(instrument, settings);
+        self.set_currency(instrument, op.currency.as_deref())?;
         self.symbols.insert(op.symbol.clone(), instrument);
         Ok(())
     }
@@ -213,6 +232,7 @@ impl Venue {
 
     fn account(&mut self, op: &op::Account) -> Result<(), Rejected> {
         let account = self.account_of(&op.account)?;
+        self.set_firm(account, op.firm.as_deref())?;
         let self_trade = match (&op.group, op.self_trade) {
             (Some(group), Some(mode)) => {
                 let full = Rejected::because("capacity");
@@ -269,12 +289,16 @@ impl Venue {
                     None | Some(Shares(0)) => Quantity::ZERO,
                     Some(minimum) => shares_of(minimum),
                 },
+                check_only: op.check_only,
             },
             time_in_force: time_in_force(op.tif, op.expire_ns),
             attributes: Attributes::default(),
         };
         let own = Own { token, session, account, instrument };
         self.command(session, account, Action::Enter(enter));
+        if op.check_only {
+            return self.checked(op.id, answer);
+        }
         self.answered(op.id, own, enter.limit, answer)
     }
 
@@ -328,7 +352,7 @@ impl Venue {
                 answer.push(Line::Replaced { id: before, new_id: id, price: slid(limit) });
             }
             Outcome::Rejected { reason, limit, observed, .. } => {
-                self.engine.clear_outbox();
+                self.engine.forget_events(1);
                 return Err(rejected(reason, limit, observed));
             }
             // A replacement that leaves nothing open cancels.
@@ -366,7 +390,7 @@ impl Venue {
             side: op.side.map(Into::into),
         };
         // Asked by an operator, who is none of the sessions.
-        self.command(SessionId(u16::MAX), AccountId(0), Action::MassCancel(mass));
+        self.command(SessionId(u16::MAX), AccountId(u16::MAX), Action::MassCancel(mass));
         Ok(())
     }
 
@@ -488,8 +512,9 @@ impl Venue {
         Ok(Line::Book { symbol, bids: levels(buy), asks: levels(sell) })
     }
 
-    /// Hands on what the engine has told.
+    /// Hands on what the gate and the engine have told.
     fn tell(&mut self, answer: &mut Vec<Line>) {
+        self.tell_notices(answer);
         for at in 0..self.engine.outbox().len() {
             let event = self.engine.outbox()[at];
             self.line(&event, answer);
@@ -576,7 +601,10 @@ impl Venue {
                 Some(Rejected::because("unknown_id").of(id))
             }
             // Answers, which are read where the request was made, and trades.
-            Outcome::Accepted { .. } | Outcome::Replaced { .. } | Outcome::Executed { .. } => None,
+            Outcome::Checked { .. }
+            | Outcome::Accepted { .. }
+            | Outcome::Replaced { .. }
+            | Outcome::Executed { .. } => None,
         }
     }
 
@@ -595,6 +623,7 @@ impl Matcher for Venue {
     fn apply(&mut self, op: &Op, answer: &mut Vec<Line>) {
         if let Err(refused) = self.carry_out(op, answer) {
             answer.push(refused);
+            self.tell(answer);
         }
     }
 }
@@ -664,15 +693,17 @@ fn rejected(reason: RejectReason, limit: u64, observed: u64) -> Rejected {
             Field::Minimum => "minimum_quantity",
         }),
         RejectReason::DuplicateToken => Rejected::because("duplicate_id"),
-        RejectReason::PriceOffTick
-        | RejectReason::PostOnly
-        | RejectReason::ShortSale
-        | RejectReason::Risk(Check::OrderValue | Check::Collar) => {
+        RejectReason::Risk(check) => match check.measure() {
+            Measure::Money => Rejected::because(reason.name()).with(money(limit), money(observed)),
+            Measure::Count => {
+                Rejected::because(reason.name()).with(Figure::Count(limit), Figure::Count(observed))
+            }
+            Measure::None => Rejected::because(reason.name()),
+        },
+        RejectReason::PriceOffTick | RejectReason::PostOnly | RejectReason::ShortSale => {
             Rejected::because(reason.name()).with(money(limit), money(observed))
         }
-        RejectReason::QuantityOffLot
-        | RejectReason::Capacity
-        | RejectReason::Risk(Check::OrderSize | Check::OpenOrders) => {
+        RejectReason::QuantityOffLot | RejectReason::Capacity => {
             Rejected::because(reason.name()).with(Figure::Count(limit), Figure::Count(observed))
         }
         _ => Rejected::because(reason.name()),

@@ -38,6 +38,7 @@ fn order(side: Side, kind: Kind, units: Option<i64>, quantity: i64) -> New {
         display: None,
         hidden: false,
         post_only: false,
+        check_only: false,
         minimum_quantity: None,
     }
 }
@@ -123,7 +124,8 @@ fn try_one(world: &[Op]) {
 
 fn worlds(letters: &[New], length: usize) {
     let tick = Some(price(100));
-    let instrument = Op::Instrument(Instrument { symbol: "X".into(), tick, lot: None });
+    let instrument =
+        Op::Instrument(Instrument { symbol: "X".into(), tick, lot: None, currency: None });
     let mut count = 0;
     all(letters, length, &mut vec![instrument], &mut count);
     println!("{count} worlds of {length} commands over {} letters", letters.len());

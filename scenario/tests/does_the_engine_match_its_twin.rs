@@ -12,10 +12,11 @@ use std::panic;
 use common::{Pair, price, report};
 use rand_core::{Rng, SeedableRng};
 use rand_xoshiro::Xoshiro256PlusPlus;
+use spindle_risk::{Key, Unit};
 use spindle_scenario::{
-    Account, Cancel, Center, Cross, Day, Id, Instrument, Kind, Line, MassCancel, New, Op, Phase,
-    PhaseChange, PostOnly, Replace, Restriction, Sale, SelfTrade, Shares, Side, State, Tape,
-    TapeEvent, Tif, Time,
+    Account, Arm, Cancel, Center, Cross, Day, Id, Instrument, Kill, Kind, Limits, Line, MassCancel,
+    New, Op, Owner, Phase, PhaseChange, PostOnly, Reference, Replace, Restriction, Sale, SelfTrade,
+    Shares, Side, State, Tape, TapeEvent, Tif, Time,
 };
 
 /// Commands in one run; the next begins with an empty venue.
@@ -42,6 +43,8 @@ struct Taste {
     tape: u64,
     /// Values that no order can have, of 1,000 orders.
     nonsense: u64,
+    /// What is asked of the risk gate, of 1,000 commands.
+    risk: u64,
 }
 
 struct Generator {
@@ -86,6 +89,7 @@ impl Generator {
             crowd: usize::try_from(pick(&[5, 15, 40, 80])).expect("small"),
             tape: pick(&[0, 0, 0, 100, 300]),
             nonsense: pick(&[0, 10, 50]),
+            risk: pick(&[0, 0, 10, 40]),
         };
         let phases = [Phase::Continuous; 2];
         Self {
@@ -121,8 +125,10 @@ impl Generator {
 
     fn begin(&mut self) -> Vec<Op> {
         let tick = Some(price(self.taste.tick));
-        let instrument =
-            |symbol: &str, lot| Op::Instrument(Instrument { symbol: symbol.into(), tick, lot });
+        let instrument = |symbol: &str, lot| {
+            let currency = (symbol == "Y").then(|| "EUR".to_string());
+            Op::Instrument(Instrument { symbol: symbol.into(), tick, lot, currency })
+        };
         let mut ops = vec![instrument("X", None), instrument("Y", Some(Shares(5)))];
         for _ in 0..3 {
             ops.push(self.account());
@@ -146,7 +152,8 @@ impl Generator {
         ]);
         let group = self.one(&[None, Some("g"), Some("g"), Some("h")]).map(String::from);
         let self_trade = group.is_some().then_some(mode);
-        Op::Account(Account { account, group, self_trade, post_only })
+        let firm = self.one(&[None, Some("f"), Some("f"), Some("g")]).map(String::from);
+        Op::Account(Account { account, group, self_trade, post_only, firm })
     }
 
     fn op(&mut self, pair: &Pair) -> Op {
@@ -173,6 +180,9 @@ impl Generator {
                 quantity.0 = quantity.0.min(i64::try_from(left).expect("small"));
             }
             return tape;
+        }
+        if self.below(1_000) < self.taste.risk {
+            return self.risk();
         }
         let at = self.below(1_000);
         if at < 3 {
@@ -357,6 +367,94 @@ impl Generator {
         if open.is_empty() || self.percent(4) { self.below(self.next + 2) } else { self.one(open) }
     }
 
+    /// Limits, stops and what the gate knows of instruments.
+    fn risk(&mut self) -> Op {
+        let owner = match self.below(4) {
+            0 | 1 => Owner::Account(self.one(&ACCOUNTS).into()),
+            2 => Owner::Session(self.one(&["s", "A", "t"]).into()),
+            _ => Owner::Firm(self.one(&["f", "g"]).into()),
+        };
+        let (account, session, firm) = match owner.clone() {
+            _ if self.percent(15) => (None, None, None),
+            Owner::Session(name) => (None, Some(name), None),
+            Owner::Firm(name) => (None, None, Some(name)),
+            Owner::Account(name) => (Some(name), None, None),
+            Owner::All => (None, None, None),
+        };
+        match self.below(10) {
+            0 => return Op::Kill(Kill { account, session, firm }),
+            1..=3 => return Op::Arm(Arm { account, session, firm, cause: "c".into() }),
+            4 => {
+                let mut near = |percent| {
+                    if self.percent(percent) { Some(price(self.price())) } else { None }
+                };
+                let (reference, low, high) = (near(50), near(10), near(10));
+                return Op::Reference(Reference {
+                    symbol: self.one(&SYMBOLS).into(),
+                    price: reference,
+                    low,
+                    high,
+                    restricted: self.percent(5),
+                    price_test: self.percent(30),
+                });
+            }
+            _ => {}
+        }
+        let is_account = matches!(owner, Owner::Account(_));
+        let symbol = (is_account && self.percent(40)).then(|| self.one(&SYMBOLS).into());
+        let currency = self.percent(30).then(|| "EUR".to_string());
+        let mut values = Vec::new();
+        for _ in 0..1 + self.below(5) {
+            let key = self.one(&Key::ALL);
+            let value = (!self.percent(20)).then(|| self.limit_of(key));
+            values.retain(|(other, _)| *other != key);
+            values.push((key, value));
+            for (one, other) in [
+                (Key::DuplicateMax, Key::DuplicateWindowMs),
+                (Key::ExecutionsMax, Key::ExecutionsWindowMs),
+                (Key::KillRejectsMax, Key::KillRejectsWindowMs),
+                (Key::KillFillsMax, Key::KillFillsWindowMs),
+            ] {
+                if key == one {
+                    values.retain(|(set, _)| *set != other);
+                    let with = value.map(|_| self.limit_of(other));
+                    values.push((other, with));
+                }
+            }
+        }
+        Op::Limits(Limits { owner, symbol, currency, values })
+    }
+
+    fn limit_of(&mut self, key: Key) -> u64 {
+        let middle = self.taste.middle.unsigned_abs();
+        let tick = self.taste.tick.unsigned_abs();
+        match key {
+            Key::LossMax => tick * self.below(200),
+            Key::OrderValueMax => middle * (10 + self.below(60)),
+            key if key.is_money() => middle * (40 + self.below(300)),
+            Key::OrderSizeMax => 10 + self.below(60),
+            Key::CollarTicks => self.below(8),
+            Key::CollarPercent => self.below(1_000),
+            Key::CollarMoney => tick * self.below(8),
+            Key::OrderToTradeMax => self.below(6),
+            Key::OrderToTradeFree => self.below(100),
+            Key::DuplicateMax => 1 + self.below(4),
+            Key::MessageRateMax | Key::OrderRateMax => 1 + self.below(4_000_000_000),
+            Key::MessageBurst | Key::OrderBurst => 1 + self.below(30),
+            Key::ExecutionsMax | Key::KillFillsMax => 1 + self.below(20),
+            Key::KillRejectsMax => self.below(20),
+            Key::OpenOrdersMax => 1 + self.below(10),
+            Key::WarnPercent => self.below(101),
+            Key::Restricted => u64::from(self.percent(5)),
+            Key::MayBuy | Key::MaySell | Key::MayShort | Key::MayShortExempt => {
+                u64::from(self.percent(90))
+            }
+            key if key.unit() == Unit::Flag => self.below(2),
+            key if key.unit() == Unit::Millis => 1 + self.below(3),
+            _ => 40 + self.below(400),
+        }
+    }
+
     fn mass_cancel(&mut self) -> Op {
         let mut given = |of: &[&str]| {
             if self.percent(50) { Some(self.one(of).to_string()) } else { None }
@@ -527,6 +625,7 @@ impl Generator {
             3 if sells => Sale::ShortExempt,
             _ => Sale::Long,
         };
+        let check_only = self.taste.risk > 0 && self.percent(3);
         Op::New(New {
             id,
             account: self.one(&ACCOUNTS).into(),
@@ -545,6 +644,7 @@ impl Generator {
             display,
             hidden,
             post_only,
+            check_only,
             minimum_quantity: (minimum || self.percent(1)).then(|| self.quantity()),
         })
     }

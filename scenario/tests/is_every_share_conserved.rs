@@ -163,6 +163,7 @@ impl Generator {
             hidden: false,
             post_only: false,
             minimum_quantity: None,
+            check_only: false,
         })
     }
 
@@ -218,7 +219,8 @@ struct Seen {
 fn run(seed: u64, events: u64, seen: &mut Seen) -> Result<(), String> {
     let mut generator = Generator::new(seed);
     let (mut world, mut venue) = (World::default(), Venue::new(SIZE));
-    let begin = Instrument { symbol: "X".into(), tick: Some(Amount::new(CENT)), lot: None };
+    let begin =
+        Instrument { symbol: "X".into(), tick: Some(Amount::new(CENT)), lot: None, currency: None };
     let mut ops = vec![Op::Instrument(begin)];
     let mut theirs = Vec::new();
     venue.apply(&ops[0], &mut theirs);

@@ -8,6 +8,7 @@ mod inspect;
 mod match_file;
 mod record;
 mod replay;
+mod risk;
 mod run;
 
 pub(crate) use bench::Bench;
@@ -18,4 +19,5 @@ pub(crate) use inspect::Inspect;
 pub(crate) use match_file::Match;
 pub(crate) use record::Record;
 pub(crate) use replay::{Replay, time_of_day};
+pub(crate) use risk::Risk;
 pub(crate) use run::Run;

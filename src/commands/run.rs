@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use clap::Args;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, unbounded};
 use rtrb::Consumer;
-use signal_hook::consts::{SIGINT, SIGTERM, SIGUSR1};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
 use signal_hook::iterator::Signals;
 use spindle_engine::Engine;
 use spindle_gateway::GatewayNotice;
@@ -22,6 +22,7 @@ use crate::config::Config;
 use crate::exit::Exit;
 use crate::lockstep::{self, Ready, Tape};
 use crate::report::{grouped, latency_table};
+use crate::risk::{ControlPort, Reply, RiskDesk};
 use crate::runner::{Idle, Layout, Place, Stop, run, spawn};
 use crate::statement::{self, Frame};
 use crate::venue::{Outcome, Venue};
@@ -113,7 +114,15 @@ impl Run {
             let (sessions, mebibytes) = (fix.sessions.len(), fix.bytes() >> 20);
             eprintln!("fix: listening on {address}; {sessions} sessions, at most {mebibytes} MiB");
         }
-        serve(venue, &layout, &reports, &control, &events)
+        let mut venue = venue;
+        venue.risk.read_again_from(self.config.clone());
+        let port = match &config.risk.control {
+            None => None,
+            Some(path) => Some(ControlPort::open(path).map_err(|error| {
+                Exit::usage(format!("{}: no control socket: {error}", path.display()))
+            })?),
+        };
+        serve(venue, port, &layout, &reports, &control, &events)
     }
 
     fn run_lockstep(
@@ -152,7 +161,7 @@ impl Run {
                 Ok(Control::Quit) => stop.stop(),
                 Ok(Control::Report) => records.ask(),
                 Ok(Control::Ended) | Err(RecvTimeoutError::Disconnected) => break,
-                Err(RecvTimeoutError::Timeout) => {}
+                Ok(Control::Reload) | Err(RecvTimeoutError::Timeout) => {}
             }
             print(&mut notices);
             reports.look(&mut records);
@@ -208,17 +217,23 @@ enum Control {
     Quit,
     /// An operator wants to know how the strategies stand.
     Report,
+    /// An operator wants the configuration's limits to be read again.
+    Reload,
     /// A thread of the venue has ended by itself.
     Ended,
 }
 
 /// Turns the signals that end a program into a message.
 fn watch_signals(control: Sender<Control>) -> std::io::Result<()> {
-    let mut signals = Signals::new([SIGINT, SIGTERM, SIGUSR1])?;
+    let mut signals = Signals::new([SIGHUP, SIGINT, SIGTERM, SIGUSR1])?;
     thread::Builder::new().name("signals".to_owned()).spawn(move || {
         for signal in &mut signals {
             // Nobody listens once the venue is over.
-            let wanted = if signal == SIGUSR1 { Control::Report } else { Control::Quit };
+            let wanted = match signal {
+                SIGUSR1 => Control::Report,
+                SIGHUP => Control::Reload,
+                _ => Control::Quit,
+            };
             let _ = control.send(wanted);
         }
     })?;
@@ -229,12 +244,13 @@ fn watch_signals(control: Sender<Control>) -> std::io::Result<()> {
 /// every request that was passed on is answered.
 fn serve(
     venue: Venue,
+    mut port: Option<ControlPort>,
     layout: &Layout,
     reports: &Reports,
     control: &Sender<Control>,
     events: &Receiver<Control>,
 ) -> Result<(), Exit> {
-    let Venue { engine, gateway, mut notices, mut records, shutdown, .. } = venue;
+    let Venue { engine, gateway, mut notices, mut records, mut risk, shutdown, .. } = venue;
     let mut watch = engine.feed().watch();
     let started = Instant::now();
     let stop = Stop::default();
@@ -245,9 +261,15 @@ fn serve(
         match events.recv_timeout(Duration::from_millis(20)) {
             Err(RecvTimeoutError::Timeout) => {}
             Ok(Control::Report) => records.ask(),
+            Ok(Control::Reload) => {
+                if let Reply::Now(answer) = risk.reload() {
+                    eprintln!("risk: {answer}");
+                }
+            }
             Ok(Control::Quit | Control::Ended) | Err(RecvTimeoutError::Disconnected) => break,
         }
         print(&mut notices);
+        operate(&mut risk, port.as_mut());
         reports.look(&mut records);
         if let Some(watch) = &mut watch {
             watch.look(started.elapsed(), |line| eprintln!("feed: {line}"));
@@ -264,11 +286,32 @@ fn serve(
     let outcome = Outcome { engine: &engine, gateway: gateway.stats() };
     println!("{}", summary(&outcome));
     println!("{}", latency_table(&outcome, None));
+    if let Some(imbalance) = engine.engine().imbalance() {
+        return Err(Exit::failed(imbalance));
+    }
     let record = engine.rider().last_record(engine.engine());
     if !record.accounts.accounts.is_empty() {
         reports.tell(&record, None)?;
     }
     Ok(())
+}
+
+/// Serves the operator of the risk gate, and prints what the gate has to say.
+fn operate(risk: &mut RiskDesk, mut port: Option<&mut ControlPort>) {
+    if let Some(port) = &mut port {
+        port.serve(risk);
+    }
+    risk.look(
+        |line| eprintln!("risk: {line}"),
+        |number, answer| match &mut port {
+            Some(port) => port.answered(number, &answer),
+            None => {
+                if let Err(error) = answer {
+                    eprintln!("risk: {error}");
+                }
+            }
+        },
+    );
 }
 
 fn print(notices: &mut Consumer<GatewayNotice>) {
@@ -313,6 +356,7 @@ pub(crate) fn summary(outcome: &Outcome<'_>) -> String {
         ("requests", counters.commands),
         ("orders accepted", counters.accepted),
         ("requests rejected", counters.rejected),
+        ("risk warnings", outcome.engine.engine().gate().warnings()),
         ("executions", counters.executions),
         ("shares executed", counters.executed_shares),
         ("logins", outcome.gateway.logins),

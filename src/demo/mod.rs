@@ -19,10 +19,11 @@ use spindle_replay::publish::{
     Outgoing, OutgoingConfig, PublishError, PublishStats, Publisher, Speed, Target,
 };
 use spindle_replay::recording::Recording;
-use spindle_risk::Limits;
-use spindle_types::{AccountId, Agent, InstrumentId, Notional, Quantity, SessionId, Symbol};
+use spindle_risk::{GateConfig, Key, Limits};
+use spindle_types::{AccountId, Agent, InstrumentId, SessionId, Symbol};
 use thiserror::Error;
 
+use crate::config::risk::RiskConfig;
 use crate::config::{
     AccountConfig, Config, FeedConfig, FeedLine, JoinAt, LatencyConfig, ReceivePath, SessionConfig,
     ThreadsTable,
@@ -155,11 +156,12 @@ fn busiest(day: GenerateConfig) -> Vec<(InstrumentId, Symbol)> {
 /// The venue of the demo, as a configuration file would make it.
 fn config(options: &DemoOptions) -> Config {
     let loopback = |port| SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port);
-    let limits = |size, value, basis_points, open| Limits {
-        order_size_max: Quantity(size),
-        order_value_max: Notional(value),
-        collar_basis_points: basis_points,
-        open_orders_max: open,
+    let limits = |size: u32, value, basis_points, open| {
+        Limits::NONE
+            .with(Key::OrderSizeMax, size.into())
+            .with(Key::OrderValueMax, value)
+            .with(Key::CollarPercent, basis_points)
+            .with(Key::OpenOrdersMax, open)
     };
     let accounts = [
         ("QUOTER", limits(10_000, 100_000_000_000, 2_000, 100)),
@@ -173,6 +175,7 @@ fn config(options: &DemoOptions) -> Config {
         .map(|(id, (name, limits))| AccountConfig {
             id: AccountId(id),
             name: name.to_owned(),
+            firm: None,
             limits,
             fees: FeeSchedule::default(),
         })
@@ -195,6 +198,7 @@ fn config(options: &DemoOptions) -> Config {
         name: "DEMO".to_owned(),
         engine: EngineConfig { capacity, own_orders: 4_096, first_number },
         measure: true,
+        risk: RiskConfig { gate: GateConfig::for_accounts(3), ..RiskConfig::default() },
         threads: ThreadsTable::default(),
         ouch_listen: loopback(0),
         connections_max: 16,

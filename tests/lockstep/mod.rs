@@ -278,6 +278,7 @@ pub struct Process {
 
 impl Process {
     /// Starts a run in lockstep and waits until it says where it listens; its log where it ends before.
+    #[allow(clippy::zombie_processes, reason = "whoever takes it waits for it, or kills it")]
     pub fn start(program: &Path, arguments: &[&OsStr]) -> Result<Self, (Option<i32>, String)> {
         let mut process = Command::new(program)
             .arg("run")

@@ -3,7 +3,7 @@
 use spindle_types::{InstrumentId, Price, Quantity, Side};
 use thiserror::Error;
 
-use super::ladder::{Arena, Entry, Ladder, entry, level_of, price_of, rank};
+use super::ladder::{Arena, Ladder, entry, level_of, price_of, rank};
 use super::levels::{Level, LevelIndex, Levels, NO_LEVEL};
 use super::orders::{LIVE_MAX, NONE, NoVacancy, Order, OrderKey, OrderTable, Slot};
 use spindle_feed::memory::table;
@@ -39,8 +39,8 @@ impl Capacity {
         let capacity = self.clamped();
         OrderTable::bytes(capacity.orders)
             + Levels::slots(capacity.levels) * size_of::<Level>()
-            + Arena::entries(capacity.levels, 2 * capacity.instruments) * size_of::<Entry>()
-            + capacity.instruments * size_of::<Book>()
+            + Arena::bytes(capacity.levels, 2 * capacity.instruments)
+            + capacity.instruments * (size_of::<Book>() + size_of::<u32>())
     }
 }
 
@@ -147,6 +147,8 @@ pub struct Books {
     /// Market orders of which strategies have taken shares. While there are none, the last entry of
     /// a ladder is the best that can be traded against.
     taken_orders: usize,
+    /// How many of those each instrument has: looked at only while there are any at all.
+    taken_of: Box<[u32]>,
 }
 
 impl Books {
@@ -156,9 +158,10 @@ impl Books {
         Self {
             orders: OrderTable::new(capacity.orders),
             levels: Levels::new(capacity.levels),
-            arena: Arena::new(Arena::entries(capacity.levels, 2 * capacity.instruments)),
+            arena: Arena::new(capacity.levels, 2 * capacity.instruments),
             books: table(capacity.instruments, Book::EMPTY),
             taken_orders: 0,
+            taken_of: vec![0; capacity.instruments].into(),
         }
     }
 
@@ -177,6 +180,7 @@ impl Books {
         self.arena.clear();
         self.books.fill(Book::EMPTY);
         self.taken_orders = 0;
+        self.taken_of.fill(0);
     }
 
     /// Instruments that the books can hold; the highest number is one less.
@@ -289,10 +293,10 @@ impl Books {
         self.books[instrument.index()].own[side.index()]
     }
 
-    /// Whether strategies have taken shares of a market order that lives.
+    /// Whether strategies have taken shares of a market order of this instrument that lives.
     #[inline]
-    pub fn any_taken(&self) -> bool {
-        self.taken_orders > 0
+    pub fn any_taken(&self, instrument: InstrumentId) -> bool {
+        self.taken_orders > 0 && self.taken_of[instrument.index()] > 0
     }
 
     /// Puts an order at the back of its level. `own` is the index in the table of own orders for a
@@ -401,6 +405,7 @@ impl Books {
             self.books[order.instrument().index()].own[order.side().index()] -= 1;
         } else {
             self.taken_orders -= 1;
+            self.taken_of[order.instrument().index()] -= 1;
         }
     }
 
@@ -431,6 +436,7 @@ impl Books {
         debug_assert!(by.0 <= order.available(), "shares are sold once");
         if order.extra == 0 && by.0 > 0 {
             self.taken_orders += 1;
+            self.taken_of[order.instrument().index()] += 1;
         }
         order.extra += by.0;
         self.levels.get_mut(order.level).quantity -= u64::from(by.0);
@@ -471,7 +477,7 @@ impl Books {
         side: Side,
     ) -> impl DoubleEndedIterator<Item = LevelView> + '_ {
         let ladder = &self.books[instrument.index()].ladders[side.index()];
-        self.arena.entries_of(ladder).iter().rev().map(|&entry| {
+        self.arena.entries_of(ladder).rev().map(|entry| {
             let level = self.levels.get(level_of(entry));
             LevelView { price: Price(level.price()), quantity: level.quantity, orders: level.count }
         })
@@ -493,13 +499,13 @@ impl Books {
         }
         let level = self.levels.get(order.level);
         let ladder = &self.books[level.instrument().index()].ladders[level.side().index()];
-        let at = self.arena.find(ladder, rank(level.side(), level.price())).ok()?;
-        let below = *self.arena.entries_of(ladder).get(at.checked_sub(1)?)?;
+        let below = self.arena.below(ladder, rank(level.side(), level.price()))?;
         Some(self.levels.get(level_of(below)).head)
     }
 
-    /// The first strategy's order, in price-time priority, of a side.
-    pub fn first_own(&self, instrument: InstrumentId, side: Side) -> Option<Slot> {
+    /// The first strategy's order, in price-time priority, of a side, if it stands at this price or
+    /// a better one.
+    pub fn first_own(&self, instrument: InstrumentId, side: Side, worst: Price) -> Option<Slot> {
         let book = &self.books[instrument.index()];
         if book.own[side.index()] == 0 {
             return None;
@@ -508,9 +514,9 @@ impl Books {
         let level = self
             .arena
             .entries_of(ladder)
-            .iter()
             .rev()
-            .map(|&entry| self.levels.get(level_of(entry)))
+            .map(|entry| self.levels.get(level_of(entry)))
+            .take_while(|level| worst.reaches(side.opposite(), Price(level.price())))
             .find(|level| level.own > 0)?;
         let mut slot = level.head;
         while !self.orders.get(slot).is_own() {
@@ -609,7 +615,7 @@ impl Books {
     /// Whether something at this level can change the best of its side.
     #[inline]
     fn touches_best(&self, instrument: InstrumentId, side: Side, level: LevelIndex) -> bool {
-        (self.books[instrument.index()].best[side.index()] == level) | (self.taken_orders > 0)
+        (self.books[instrument.index()].best[side.index()] == level) || self.any_taken(instrument)
     }
 
     /// Makes the level at a price where there is none.
@@ -621,15 +627,15 @@ impl Books {
         price: Price,
     ) -> Result<LevelIndex, BookError> {
         let book = &mut self.books[instrument.index()];
-        let rank = rank(side, price.0);
+        let new = rank(side, price.0);
         let ladder = &mut book.ladders[side.index()];
-        let (Ok(at) | Err(at)) = self.arena.find(ladder, rank);
         let level = self.levels.allocate(instrument, side, price.0).ok_or(BookError::Levels)?;
-        if self.arena.insert(ladder, at, entry(rank, level)).is_err() {
+        if self.arena.insert(ladder, entry(new, level)).is_err() {
             self.levels.free(level);
             return Err(BookError::Levels);
         }
-        if at + 1 == ladder.len() {
+        let best = rank(side, book.best_price[side.index()]);
+        if book.best[side.index()] == NO_LEVEL || new > best {
             book.best[side.index()] = level;
             book.best_price[side.index()] = price.0;
         }
@@ -642,9 +648,7 @@ impl Books {
         let (instrument, side) = (level.instrument(), level.side());
         let book = &mut self.books[instrument.index()];
         let ladder = &mut book.ladders[side.index()];
-        if let Ok(at) = self.arena.find(ladder, rank(side, level.price())) {
-            self.arena.remove(ladder, at);
-        }
+        self.arena.remove(ladder, rank(side, level.price()));
         let best = self.arena.best(ladder);
         book.best[side.index()] = best.map_or(NO_LEVEL, level_of);
         book.best_price[side.index()] = best.map_or(0, |entry| price_of(side, entry));

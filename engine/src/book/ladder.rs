@@ -2,21 +2,36 @@
 //!
 //! An entry is a price rank and a level. The rank of a bid is its price, that of an ask the price's
 //! complement, so that the best of either side is the highest rank. Ladders live in one arena, in
-//! blocks of 8, 16, 32 and so on; a ladder that outgrows its block moves to the next size, and the
-//! block it leaves waits for another ladder.
+//! blocks of 56 entries. Nearly all sides have fewer levels than that and are one block. A longer
+//! one is a tree of blocks, so that a price that comes or goes moves the entries of a few blocks at
+//! most, however many levels there are and however far from the best it is: see [`tree`]. The ladder
+//! knows the block in which the best entries are, so what happens near the best costs the same in a
+//! tree as in a single block.
 
 use spindle_feed::memory::table;
-use spindle_feed::prefetch::prefetch;
+use spindle_feed::prefetch::prefetch_in;
 use spindle_types::Side;
 
 use super::levels::LevelIndex;
 
-const CLASSES: usize = 24;
-const BLOCK_MIN: usize = 8;
+mod check;
+mod entries;
+mod tree;
+
+#[cfg(test)]
+mod tests;
+
+/// Entries of a block: seven cache lines. Were the number of lines even, what is best in each of
+/// many books of like depth would fall into a part of the cache's sets.
+const BLOCK: usize = 56;
 const NONE: u32 = u32::MAX;
 
 /// A price rank in the upper half, a level in the lower.
 pub(super) type Entry = u64;
+
+#[derive(Clone, Copy, Debug)]
+#[repr(C, align(64))]
+struct Block([Entry; BLOCK]);
 
 /// The rank of a price: higher is better.
 #[inline]
@@ -50,34 +65,52 @@ const fn rank_of(entry: Entry) -> u32 {
     (entry >> 32) as u32
 }
 
+/// Where a rank stands among sorted entries, or where it would be put. What is wanted is mostly
+/// near the best, so the search walks a few steps from there before it halves.
+#[inline]
+fn place(entries: &[Entry], rank: u32) -> Result<usize, usize> {
+    const STEPS: usize = 8;
+    let near = entries.len().saturating_sub(STEPS);
+    for (at, &entry) in entries.iter().enumerate().skip(near).rev() {
+        if rank_of(entry) <= rank {
+            return if rank_of(entry) == rank { Ok(at) } else { Err(at + 1) };
+        }
+    }
+    entries[..near].binary_search_by_key(&rank, |&entry| rank_of(entry))
+}
+
 /// One side of one book: where its entries are.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Ladder {
-    offset: u32,
+    root: u32,
+    /// Levels.
     length: u32,
-    class: u32,
+    /// The block of the best entries; the root where that is the only one.
+    last: u32,
+    /// What ranks lower is not in the last block.
+    low: u32,
+    /// Entries of the last block. What leads to it in a tree does not know this number.
+    last_width: u8,
+    /// Entries of a root that has children.
+    width: u8,
+    /// Blocks from the root to a level, less one: 0 where the root holds the levels.
+    height: u8,
 }
 
 impl Ladder {
     /// A side without levels, which holds no block.
-    pub(super) const EMPTY: Self = Self { offset: NONE, length: 0, class: 0 };
-
-    pub(super) const fn len(&self) -> usize {
-        self.length as usize
-    }
-
-    const fn capacity(&self) -> usize {
-        if self.offset == NONE { 0 } else { BLOCK_MIN << self.class }
-    }
+    pub(super) const EMPTY: Self =
+        Self { root: NONE, length: 0, last: NONE, low: 0, last_width: 0, width: 0, height: 0 };
 }
 
 /// The memory of all ladders.
 #[derive(Debug)]
 pub(super) struct Arena {
-    entries: Box<[Entry]>,
-    /// For each class the first free block; a free block holds the next one's offset.
-    free: [u32; CLASSES],
+    blocks: Box<[Block]>,
+    /// The block that became free last; its first entry is the one before.
+    free: u32,
     untouched: usize,
+    used: usize,
 }
 
 /// Every block is in use.
@@ -85,180 +118,145 @@ pub(super) struct Arena {
 pub(super) struct ArenaFull;
 
 impl Arena {
-    pub(super) fn new(entries_max: usize) -> Self {
-        Self { entries: table(entries_max, 0), free: [NONE; CLASSES], untouched: 0 }
+    /// An arena in which `levels_max` levels over `sides` sides always have room.
+    pub(super) fn new(levels_max: usize, sides: usize) -> Self {
+        Self::of_blocks(Self::blocks(levels_max, sides))
+    }
+
+    fn of_blocks(blocks: usize) -> Self {
+        Self { blocks: table(blocks, Block([0; BLOCK])), free: NONE, untouched: 0, used: 0 }
+    }
+
+    /// Bytes of an arena.
+    pub(super) fn bytes(levels_max: usize, sides: usize) -> usize {
+        Self::blocks(levels_max, sides) * size_of::<Block>()
+    }
+
+    /// Blocks that `levels_max` levels over `sides` sides need at worst.
+    ///
+    /// All blocks are alike, so whichever is free will do, and what counts is how many are in use.
+    /// A side without levels has none, one of a single block has one. In a tree every block but the
+    /// root has at least `m` = [`tree::LEAST`] entries. So `n` levels lie in at most `n / m` blocks,
+    /// what leads to those in at most `n / m^2`, and so on: less than `n / (m - 1)` in all, and the
+    /// root. Summed over the sides that is less than `levels_max / (m - 1)`, and one root for each
+    /// side that has a level.
+    fn blocks(levels_max: usize, sides: usize) -> usize {
+        levels_max / (tree::LEAST - 1) + sides.min(levels_max)
     }
 
     /// Forgets everything.
     pub(super) fn clear(&mut self) {
-        self.free = [NONE; CLASSES];
-        self.untouched = 0;
+        (self.free, self.untouched, self.used) = (NONE, 0, 0);
     }
 
     /// Writes to every page. Only while nothing is stored.
     pub(super) fn warm_up(&mut self) {
-        std::hint::black_box(&mut self.entries).fill(0);
+        std::hint::black_box(&mut self.blocks).fill(Block([0; BLOCK]));
     }
 
-    /// Entries that `levels_max` levels over `sides` sides need at worst: a block is at most half
-    /// empty, and the smaller blocks that a ladder has left behind are no larger than its own.
-    pub(super) fn entries(levels_max: usize, sides: usize) -> usize {
-        levels_max * 4 + sides * BLOCK_MIN
-    }
-
-    /// The entries, the best last.
+    /// The first entries of a block.
     #[inline]
-    pub(super) fn entries_of(&self, ladder: &Ladder) -> &[Entry] {
-        match ladder.length {
+    fn block(&self, block: u32, length: usize) -> &[Entry] {
+        &self.blocks[block as usize].0[..length]
+    }
+
+    /// The entries of the last block.
+    #[inline]
+    fn last(&self, ladder: &Ladder) -> &[Entry] {
+        match ladder.last_width {
             0 => &[],
-            length => &self.entries[ladder.offset as usize..][..length as usize],
+            width => self.block(ladder.last, width.into()),
         }
     }
 
     /// The best entry.
     #[inline]
     pub(super) fn best(&self, ladder: &Ladder) -> Option<Entry> {
-        match ladder.length {
-            0 => None,
-            length => Some(self.entries[(ladder.offset + length - 1) as usize]),
+        self.last(ladder).last().copied()
+    }
+
+    /// The next worse entry than that of a rank which is there.
+    #[inline]
+    pub(super) fn below(&self, ladder: &Ladder, rank: u32) -> Option<Entry> {
+        if rank < ladder.low {
+            return self.below_in_tree(ladder, rank);
+        }
+        let entries = self.last(ladder);
+        match place(entries, rank).ok()?.checked_sub(1) {
+            Some(at) => Some(entries[at]),
+            None => self.below_in_tree(ladder, rank),
         }
     }
 
     /// Asks for the best entries.
     #[inline]
     pub(super) fn prefetch_best(&self, ladder: &Ladder) {
-        let end = (ladder.offset as usize).wrapping_add(ladder.length as usize);
-        prefetch(&self.entries, end.wrapping_sub(2));
+        let end = size_of::<Entry>() * usize::from(ladder.last_width);
+        prefetch_in(&self.blocks, ladder.last as usize, end.wrapping_sub(2 * size_of::<Entry>()));
     }
 
-    /// Where a rank stands, or where it would be put. What is wanted is mostly near the best, so
-    /// the search walks a few steps from there before it halves.
+    /// Puts an entry in, whose rank is not there.
+    ///
+    /// # Errors
+    /// No block is free where one is needed; the ladder has the entries that it had.
     #[inline]
-    pub(super) fn find(&self, ladder: &Ladder, rank: u32) -> Result<usize, usize> {
-        const STEPS: usize = 8;
-        let entries = self.entries_of(ladder);
-        let near = entries.len().saturating_sub(STEPS);
-        for (at, &entry) in entries.iter().enumerate().skip(near).rev() {
-            if rank_of(entry) <= rank {
-                return if rank_of(entry) == rank { Ok(at) } else { Err(at + 1) };
-            }
+    pub(super) fn insert(&mut self, ladder: &mut Ladder, entry: Entry) -> Result<(), ArenaFull> {
+        let length = usize::from(ladder.last_width);
+        if rank_of(entry) < ladder.low || length == BLOCK {
+            return self.insert_in_tree(ladder, entry);
         }
-        entries[..near].binary_search_by_key(&rank, |&entry| rank_of(entry))
-    }
-
-    /// Puts an entry at a place that [`Arena::find`] gave.
-    #[inline]
-    pub(super) fn insert(
-        &mut self,
-        ladder: &mut Ladder,
-        at: usize,
-        entry: Entry,
-    ) -> Result<(), ArenaFull> {
-        if ladder.len() == ladder.capacity() {
-            self.grow(ladder)?;
+        if ladder.root == NONE {
+            ladder.root = self.allocate()?;
+            ladder.last = ladder.root;
         }
-        let block = &mut self.entries[ladder.offset as usize..][..=ladder.length as usize];
-        block.copy_within(at..ladder.length as usize, at + 1);
-        block[at] = entry;
+        let entries = &mut self.blocks[ladder.last as usize].0;
+        let (Ok(at) | Err(at)) = place(&entries[..length], rank_of(entry));
+        entries.copy_within(at..length, at + 1);
+        entries[at] = entry;
+        ladder.last_width += 1;
         ladder.length += 1;
         Ok(())
     }
 
-    /// Takes an entry out.
+    /// Takes the entry of a rank out. Whether there was one.
     #[inline]
-    pub(super) fn remove(&mut self, ladder: &mut Ladder, at: usize) {
-        let block = &mut self.entries[ladder.offset as usize..][..ladder.length as usize];
-        block.copy_within(at + 1.., at);
+    pub(super) fn remove(&mut self, ladder: &mut Ladder, rank: u32) -> bool {
+        let length = usize::from(ladder.last_width);
+        if ladder.height > 0 && (rank < ladder.low || length <= tree::LEAST) {
+            return self.remove_from_tree(ladder, rank);
+        }
+        let Ok(at) = place(self.last(ladder), rank) else {
+            return false;
+        };
+        self.blocks[ladder.last as usize].0.copy_within(at + 1..length, at);
+        ladder.last_width -= 1;
         ladder.length -= 1;
-    }
-
-    #[cold]
-    #[allow(clippy::cast_possible_truncation, reason = "an arena has fewer than 2^32 entries")]
-    fn grow(&mut self, ladder: &mut Ladder) -> Result<(), ArenaFull> {
-        let class = if ladder.offset == NONE { 0 } else { ladder.class + 1 };
-        let offset = self.allocate(class as usize)?;
-        if ladder.offset != NONE {
-            let from = ladder.offset as usize;
-            self.entries.copy_within(from..from + ladder.len(), offset as usize);
-            self.entries[from] = u64::from(self.free[ladder.class as usize]);
-            self.free[ladder.class as usize] = ladder.offset;
+        if ladder.last_width == 0 {
+            self.release(ladder.root);
+            *ladder = Ladder::EMPTY;
         }
-        (ladder.offset, ladder.class) = (offset, class);
-        Ok(())
+        true
     }
 
-    #[allow(clippy::cast_possible_truncation, reason = "an arena has fewer than 2^32 entries")]
-    fn allocate(&mut self, class: usize) -> Result<u32, ArenaFull> {
-        if class >= CLASSES {
+    #[allow(clippy::cast_possible_truncation, reason = "an arena has fewer than 2^26 blocks")]
+    fn allocate(&mut self) -> Result<u32, ArenaFull> {
+        let block = if self.free != NONE {
+            let block = self.free;
+            self.free = level_of(self.blocks[block as usize].0[0]);
+            block
+        } else if self.untouched < self.blocks.len() {
+            self.untouched += 1;
+            (self.untouched - 1) as u32
+        } else {
             return Err(ArenaFull);
-        }
-        let free = self.free[class];
-        if free != NONE {
-            self.free[class] = level_of(self.entries[free as usize]);
-            return Ok(free);
-        }
-        let end = self.untouched + (BLOCK_MIN << class);
-        if end > self.entries.len() {
-            return Err(ArenaFull);
-        }
-        let offset = self.untouched as u32;
-        self.untouched = end;
-        Ok(offset)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::collections::BTreeMap;
-
-    use proptest::prelude::*;
-
-    use super::*;
-
-    proptest! {
-        /// Two ladders in one arena against two sorted maps.
-        #[test]
-        fn it_keeps_what_a_sorted_map_keeps(
-            steps in prop::collection::vec((any::<bool>(), any::<bool>(), 0..60_u32), 0..600),
-        ) {
-            let mut arena = Arena::new(Arena::entries(120, 2));
-            let mut ladders = [Ladder::EMPTY; 2];
-            let mut twins = [BTreeMap::new(), BTreeMap::new()];
-            for (which, add, rank) in steps {
-                let which = usize::from(which);
-                match (arena.find(&ladders[which], rank), add) {
-                    (Err(at), true) => {
-                        let inserted = arena.insert(&mut ladders[which], at, entry(rank, rank + 7));
-                        prop_assert_eq!(inserted, Ok(()));
-                        twins[which].insert(rank, rank + 7);
-                    }
-                    (Ok(at), false) => {
-                        arena.remove(&mut ladders[which], at);
-                        twins[which].remove(&rank);
-                    }
-                    (found, _) => {
-                        prop_assert_eq!(found.is_ok(), twins[which].contains_key(&rank));
-                    }
-                }
-                for (ladder, twin) in ladders.iter().zip(&twins) {
-                    let twin: Vec<_> = twin.iter().map(|(&r, &l)| entry(r, l)).collect();
-                    prop_assert_eq!(arena.entries_of(ladder), &twin);
-                    prop_assert_eq!(arena.best(ladder), twin.last().copied());
-                }
-            }
-        }
+        };
+        self.used += 1;
+        Ok(block)
     }
 
-    #[test]
-    fn a_full_arena_says_so_and_keeps_what_it_has() {
-        let mut arena = Arena::new(BLOCK_MIN);
-        let mut ladder = Ladder::EMPTY;
-        for at in 0..BLOCK_MIN {
-            let rank = u32::try_from(at).expect("small");
-            assert_eq!(arena.insert(&mut ladder, at, entry(rank, 0)), Ok(()));
-        }
-        assert_eq!(arena.insert(&mut ladder, 0, 0), Err(ArenaFull));
-        assert_eq!(ladder.len(), BLOCK_MIN);
-        assert_eq!(arena.find(&ladder, 0), Ok(0));
+    fn release(&mut self, block: u32) {
+        self.blocks[block as usize].0[0] = self.free.into();
+        self.free = block;
+        self.used -= 1;
     }
 }

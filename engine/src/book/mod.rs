@@ -9,7 +9,7 @@
 //! * [`levels`]: another one, of 32-byte records too, one for each price at which orders stand, found
 //!   by instrument, side and price.
 //! * [`ladder`]: for each side of each book the sorted prices, the best last, so that what happens
-//!   near the best moves few entries.
+//!   near the best moves few entries, and far from it not many more.
 //!
 //! A message on an order touches its record, its level and its queue neighbours. Only a price that
 //! appears or disappears touches the ladder.

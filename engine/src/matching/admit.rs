@@ -1,8 +1,8 @@
 //! Which orders the engine takes.
 
 use spindle_feed::event::{Phase, TradingState};
-use spindle_risk::{Reject, Request};
-use spindle_types::{AccountId, InstrumentId, Price, Quantity, Side};
+use spindle_risk::{Admission, Form, Purpose, Reject, Request, Reserved};
+use spindle_types::{AccountId, InstrumentId, Price, Quantity, SessionId, Side};
 
 use super::{HIGHEST, Kind, Place, Special, features};
 use crate::command::{Modifiers, OrderKind, OrderSide, PostOnly, TimeInForce, TradingPhase};
@@ -26,7 +26,7 @@ impl From<RejectReason> for Refusal {
 
 impl From<Reject> for Refusal {
     fn from(reject: Reject) -> Self {
-        let Reject { check, limit, observed } = reject;
+        let Reject { check, limit, observed, .. } = reject;
         Self { reason: RejectReason::Risk(check), limit, observed }
     }
 }
@@ -39,6 +39,7 @@ const fn refusal(reason: RejectReason, limit: u64, observed: u64) -> Refusal {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Terms {
     pub(crate) account: AccountId,
+    pub(crate) session: SessionId,
     pub(crate) side: OrderSide,
     /// Shares as written; of a replacement those of the whole chain.
     pub(crate) total: Quantity,
@@ -47,6 +48,8 @@ pub(crate) struct Terms {
     pub(crate) limit: Option<Price>,
     pub(crate) time_in_force: TimeInForce,
     pub(crate) special: Special,
+    /// What the order that it replaces still reserves; nothing for a new order.
+    pub(crate) before: Reserved,
     /// Whether it replaces an order.
     pub(crate) replaces: bool,
     /// Whether it keeps the place of the order that it replaces.
@@ -186,8 +189,8 @@ impl Engine {
         }
     }
 
-    /// Checks what depends on the market, and the risk gate, and settles limit and stop price: a
-    /// trailing stop's first one, and where a post-only order slides to.
+    /// Checks what depends on the market, and settles limit and stop price: a trailing stop's first
+    /// one, and where a post-only order slides to.
     pub(crate) fn admit_market(
         &self,
         instrument: InstrumentId,
@@ -208,16 +211,58 @@ impl Engine {
         if !terms.keeps_place {
             self.admit_short_sale(instrument, known, terms.side, terms.limit)?;
         }
+        Ok(())
+    }
+
+    /// Asks the risk gate; `dry` leaves no trace there.
+    #[inline]
+    pub(crate) fn admit_risk(
+        &mut self,
+        request: &Request,
+        dry: bool,
+    ) -> Result<Admission, Refusal> {
+        let market = self.market(request.instrument);
+        let decision = match dry {
+            true => self.gate.would(request, &market),
+            false => self.gate.check(request, &market),
+        };
+        decision.map_err(Refusal::from)
+    }
+
+    /// An order as the risk gate sees it.
+    pub(crate) fn terms_request(
+        &self,
+        instrument: InstrumentId,
+        known: &Instrument,
+        terms: &Terms,
+    ) -> Request {
         let special = &terms.special;
-        let request = Request {
+        let waits_for_auction = known.phase.collects()
+            || matches!(terms.time_in_force, TimeInForce::AtOpen | TimeInForce::AtClose);
+        let form = match special.kind {
+            Kind::Stop | Kind::Trailing => Form::Stop(Price(special.stop)),
+            Kind::Midpoint | Kind::Primary => Form::Free,
+            Kind::Plain if terms.limit.is_none() && waits_for_auction => Form::Free,
+            Kind::Plain | Kind::MarketToLimit => Form::Plain,
+        };
+        Request {
+            time: self.time,
             account: terms.account,
-            side,
+            session: terms.session,
+            instrument,
+            side: terms.side.book_side(),
+            sale: terms.side.sale(),
             quantity: terms.open,
             limit: terms.limit,
-            replaces: terms.replaces,
-            waits: special.kind.is_stop(),
-        };
-        self.gate.check(&request, &self.market(instrument))?;
+            form,
+            purpose: if terms.replaces { Purpose::Replace } else { Purpose::Enter },
+            before: terms.before,
+        }
+    }
+
+    /// Whether there is room for what an iceberg may show.
+    pub(crate) fn admit_refills(&self, terms: &Terms) -> Result<(), Refusal> {
+        let special = &terms.special;
         if special.display > 0 && terms.open.0 > special.display {
             let needed = u64::from((terms.open.0 - 1) / special.display);
             let room = self.own.capacity() as u64;

@@ -313,6 +313,6 @@ impl Engine {
         self.resize(index, shown, open - shown);
         let to =
             Address { session: own.session, account: own.account, token: own.token, received: 0 };
-        self.tell_executed(to, execution, Quantity(open));
+        self.tell_executed(to, own.holder(), execution, Quantity(open));
     }
 }

@@ -8,6 +8,7 @@ impl Engine {
     /// Cancels every open order that matches all that is given, in order of entry, and tells who
     /// asked how many there were.
     pub(crate) fn mass_cancel(&mut self, to: Address, mass: &MassCancel) {
+        self.gate.message(to.account, to.session, None, self.time);
         let instrument = match mass.symbol.map(|symbol| self.instruments.find(symbol)) {
             Some(None) => {
                 let attributes = crate::command::Attributes::default();

@@ -89,7 +89,7 @@ impl Engine {
             return None;
         }
         let (reference, offset) = (i64::from(reference), i64::from(special.offset));
-        let limit = order.limit.map(|limit| i64::from(limit.0));
+        let limit = order.limit.get().map(|limit| i64::from(limit.0));
         let price = match side {
             Side::Buy => limit.unwrap_or(i64::MAX).min(reference + offset),
             Side::Sell => limit.unwrap_or(i64::MIN).max(reference - offset),

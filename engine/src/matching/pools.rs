@@ -343,7 +343,8 @@ impl Engine {
         };
         let Ok(slot) = placed else {
             let (to, open) = (incoming.address(), Quantity(incoming.open));
-            return self.cancel_remainder(to, open, CancelReason::Capacity);
+            let holder = incoming.order.holder();
+            return self.cancel_remainder(to, holder, open, CancelReason::Capacity);
         };
         order.slot = slot;
         order.special = special.place != Place::Shown
@@ -352,7 +353,6 @@ impl Engine {
             || special.post_only
             || special.time != order.entry
             || order.stay == Stay::GoodTillDate;
-        self.gate.opened(order.account);
         self.own.insert(*order);
         if order.special {
             self.extras.specials[index as usize] = *special;
@@ -377,11 +377,10 @@ impl Engine {
     #[inline]
     pub(crate) fn discard(&mut self, index: u32) -> bool {
         let order = self.own.get(index);
-        let (slot, account) = (order.slot, order.account);
+        let slot = order.slot;
         if order.special {
             return self.discard_special(index);
         }
-        self.gate.closed(account);
         self.own.remove(index);
         self.books.remove(slot)
     }
@@ -390,9 +389,7 @@ impl Engine {
     fn discard_special(&mut self, index: u32) -> bool {
         self.unlink_expiry(index);
         self.unlink(index);
-        let order = self.own.get(index);
-        let (slot, account) = (order.slot, order.account);
-        self.gate.closed(account);
+        let slot = self.own.get(index).slot;
         self.own.remove(index);
         if self.books.is_parked(slot) {
             self.books.unpark(slot);
@@ -407,7 +404,7 @@ impl Engine {
         let order = self.own.get(index);
         let (instrument, side, entry) = (order.instrument, order.side.book_side(), order.entry);
         let open = self.books.order(order.slot).quantity();
-        let is_market = order.limit.is_none();
+        let is_market = order.limit.get().is_none();
         let extras = &mut self.extras;
         let special = &extras.specials[index as usize];
         let pools = &mut extras.pools[instrument.index()];
@@ -415,7 +412,7 @@ impl Engine {
         let rank = match special.place {
             Place::Shown | Place::Hidden => rank_of(side, special.price),
             Place::Close | Place::Open if !is_market => {
-                rank_of(side, order.limit.map_or(special.price, |limit| limit.0))
+                rank_of(side, order.limit.get().map_or(special.price, |limit| limit.0))
             }
             Place::Stop => rank_of(side.opposite(), special.stop),
             Place::Close | Place::Open | Place::Elected | Place::Market | Place::Waiting => 0,
@@ -549,9 +546,10 @@ impl Engine {
     #[inline]
     pub(crate) fn cancel_own(&mut self, index: u32, reason: CancelReason, received: u64) {
         let own = self.own.get(index);
-        let instrument = own.instrument;
+        let (instrument, holder) = (own.instrument, own.holder());
         let to = Address { session: own.session, account: own.account, token: own.token, received };
         let quantity = Quantity(self.open_of(index));
+        self.gate.release(&holder, quantity, true);
         if self.discard(index) {
             self.publish(instrument);
         }

@@ -58,7 +58,15 @@ impl Engine {
 
     #[cold]
     fn finish_dirty(&mut self) {
-        self.settle_all();
+        loop {
+            if self.gate.has_tripped() {
+                self.carry_out_stops();
+            }
+            self.settle_all();
+            if !self.gate.has_tripped() {
+                break;
+            }
+        }
         for at in 0..self.extras.dirty.len() {
             let instrument = self.extras.dirty[at];
             self.tell_indicative(instrument);
@@ -72,7 +80,10 @@ impl Engine {
     fn settle_all(&mut self) {
         self.extras.dirty.sort_unstable();
         for at in 0..self.extras.dirty.len() {
-            self.settle(self.extras.dirty[at]);
+            // Number 0 is no instrument: it stands for something that concerns none.
+            if self.extras.dirty[at].0 > 0 {
+                self.settle(self.extras.dirty[at]);
+            }
         }
     }
 

@@ -1,11 +1,12 @@
 //! Stops: elected by prints, triggered one after the other.
 
-use spindle_types::{InstrumentId, Price, Side};
+use spindle_risk::{Form, Purpose};
+use spindle_types::{InstrumentId, Price, Quantity, Side};
 
 use super::forest::Key;
 use super::{HIGHEST, Kind, Place, features};
 use crate::engine::Engine;
-use crate::event::Outcome;
+use crate::event::{CancelReason, Outcome, RejectReason};
 
 impl Engine {
     /// Something was traded at a price: stops are elected, then trailing ones move.
@@ -123,7 +124,24 @@ impl Engine {
         incoming.special.kind = Kind::Plain;
         incoming.special.time = self.extras.tick();
         self.emit(incoming.address(), Outcome::Triggered);
-        self.arrive(incoming);
+        let open = Quantity(incoming.open);
+        let mut request = self.request(&incoming.order, open, Form::Plain, Purpose::Trigger);
+        request.before = incoming.order.reserved(incoming.open);
+        match self.admit_risk(&request, false) {
+            Ok(admission) => {
+                self.gate.reserve(&request, &admission);
+                incoming.order.valued = admission.price;
+                self.arrive(incoming);
+            }
+            Err(refusal) => {
+                let reason = match refusal.reason {
+                    RejectReason::Risk(check) => CancelReason::Risk(check),
+                    _ => CancelReason::Protection,
+                };
+                let (to, holder) = (incoming.address(), incoming.order.holder());
+                self.cancel_remainder(to, holder, open, reason);
+            }
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! An order that comes and takes what it reaches.
 
-use spindle_risk::{Market, Request};
+use spindle_risk::{Form, Holder, Market, Purpose};
 use spindle_types::{InstrumentId, MatchNumber, OrderReference, Price, Quantity, Side};
 
 use super::forest::Key;
@@ -63,7 +63,8 @@ impl Engine {
                 passed = true;
                 if !quantity.is_zero() {
                     if !self.may_take_from_tape() {
-                        self.cancel_remainder(to, open, CancelReason::Capacity);
+                        let holder = order.holder();
+                        self.cancel_remainder(to, holder, open, CancelReason::Capacity);
                         open = Quantity::ZERO;
                         break;
                     }
@@ -75,7 +76,7 @@ impl Engine {
                     let basis = Basis::Queue;
                     let execution =
                         Execution { quantity, price, match_number, liquidity, tape, basis };
-                    self.tell_executed(to, execution, open);
+                    self.tell_executed(to, order.holder(), execution, open);
                     last = Some(price);
                 }
                 continue;
@@ -93,7 +94,7 @@ impl Engine {
             } else if refilled && next.is_none_or(|next| !self.books.is_same_level(slot, next)) {
                 next = Some(slot);
             }
-            self.tell_executed(to, execution.of_taker(), open);
+            self.tell_executed(to, order.holder(), execution.of_taker(), open);
             last = Some(price);
         }
         if let (Some(last), Some(known)) = (last, self.instruments.get_mut(instrument)) {
@@ -120,8 +121,18 @@ impl Engine {
 
     /// Counts an execution and tells the session of its order, of which `open` shares are left.
     #[inline]
-    pub(crate) fn tell_executed(&mut self, to: Address, execution: Execution, open: Quantity) {
+    pub(crate) fn tell_executed(
+        &mut self,
+        to: Address,
+        holder: Holder,
+        execution: Execution,
+        open: Quantity,
+    ) {
         let Execution { quantity, price, match_number, liquidity, tape, basis } = execution;
+        self.gate.fill(&holder, quantity, price, open.is_zero(), self.time);
+        if self.gate.has_tripped() {
+            self.settle_at_the_end(holder.instrument);
+        }
         self.counters.executions += 1;
         self.counters.executed_shares += u64::from(quantity.0);
         let outcome =
@@ -137,14 +148,13 @@ impl Engine {
         let quantity = execution.quantity;
         let own = self.own.get_mut(index);
         own.executed.0 += quantity.0;
-        let (slot, special) = (own.slot, own.special);
+        let (slot, special, holder) = (own.slot, own.special, own.holder());
         let to =
             Address { session: own.session, account: own.account, token: own.token, received: 0 };
         let left = self.books.order(slot).quantity() - quantity.0;
         let (open, refilled) = if special {
             self.fill_special(index, left)
         } else if left == 0 {
-            self.gate.closed(to.account);
             self.own.remove(index);
             self.books.remove(slot);
             (0, false)
@@ -152,7 +162,7 @@ impl Engine {
             self.books.reduce(slot, quantity);
             (left, false)
         };
-        self.tell_executed(to, execution, Quantity(open));
+        self.tell_executed(to, holder, execution, Quantity(open));
         refilled
     }
 
@@ -188,24 +198,27 @@ impl Engine {
             Some(best) => Some(best.price),
             None => self.best_with_hidden(instrument, side),
         };
-        Market { bid: price(Side::Buy), ask: price(Side::Sell) }
+        let known = self.instruments.get(instrument);
+        Market {
+            bid: price(Side::Buy),
+            ask: price(Side::Sell),
+            last: (known.last_print > 0).then_some(Price(known.last_print)),
+            tick: known.steps.tick.max(1),
+        }
     }
 
     /// The furthest price at which an order may trade; `None` where there is nothing to trade with
     /// and nothing to take a protection from.
     #[inline]
     pub(crate) fn bound(&self, order: &OwnOrder, quantity: Quantity) -> Option<Price> {
-        let side = order.side.book_side();
-        order.limit.or_else(|| {
-            let request = Request {
-                account: order.account,
-                side,
-                quantity,
-                limit: None,
-                replaces: false,
-                waits: false,
+        order.limit.get().or_else(|| {
+            let market = self.market(order.instrument);
+            let request = self.request(order, quantity, Form::Plain, Purpose::Enter);
+            let unbounded = match request.side {
+                Side::Buy => market.ask.map(|_| Price::MAX),
+                Side::Sell => market.bid.map(|_| Price(0)),
             };
-            self.gate.protection(&request, &self.market(order.instrument))
+            self.gate.protection(&request, &market).or(unbounded)
         })
     }
 
@@ -225,10 +238,11 @@ impl Engine {
         if incoming.special.kind == Kind::MarketToLimit {
             let Some(best) = self.best_with_hidden(instrument, side.opposite()) else {
                 let open = Quantity(incoming.open);
-                return self.cancel_remainder(to, open, CancelReason::NoLiquidity);
+                let holder = incoming.order.holder();
+                return self.cancel_remainder(to, holder, open, CancelReason::NoLiquidity);
             };
             incoming.special.kind = Kind::Plain;
-            incoming.order.limit = Some(best);
+            incoming.order.limit = Some(best).into();
         }
         let bound = self.bound(&incoming.order, Quantity(incoming.open));
         let minimum = std::mem::take(&mut incoming.special.minimum);
@@ -237,20 +251,21 @@ impl Engine {
         if needed > 0 && bound.is_none_or(|bound| !self.reaches(&incoming, bound, needed)) {
             let reason =
                 if is_whole { CancelReason::FillOrKill } else { CancelReason::MinimumQuantity };
-            return self.cancel_remainder(to, Quantity(incoming.open), reason);
+            let holder = incoming.order.holder();
+            return self.cancel_remainder(to, holder, Quantity(incoming.open), reason);
         }
         if let Some(bound) = bound {
             self.take_any(&mut incoming, bound);
         }
         if incoming.open > 0 {
-            let open = Quantity(incoming.open);
-            match (incoming.order.limit, incoming.order.stay) {
+            let (open, holder) = (Quantity(incoming.open), incoming.order.holder());
+            match (incoming.order.limit.get(), incoming.order.stay) {
                 (None, _) => {
                     let reason = self.why_no_more(&incoming.order);
-                    self.cancel_remainder(to, open, reason);
+                    self.cancel_remainder(to, holder, open, reason);
                 }
                 (Some(_), Stay::ImmediateOrCancel | Stay::FillOrKill) => {
-                    self.cancel_remainder(to, open, CancelReason::ImmediateOrCancel);
+                    self.cancel_remainder(to, holder, open, CancelReason::ImmediateOrCancel);
                 }
                 (Some(limit), _) => self.stand(incoming, limit),
             }
@@ -315,7 +330,8 @@ impl Engine {
             let quantity = Quantity(resting.available().min(incoming.open));
             if own.is_none() && !self.may_take_from_tape() {
                 let open = Quantity(std::mem::take(&mut incoming.open));
-                return self.cancel_remainder(to, open, CancelReason::Capacity);
+                let holder = incoming.order.holder();
+                return self.cancel_remainder(to, holder, open, CancelReason::Capacity);
             }
             let match_number = self.next_match();
             incoming.open -= quantity.0;
@@ -331,7 +347,8 @@ impl Engine {
                     self.take_from_tape(instrument, slot, quantity);
                 }
             }
-            self.tell_executed(to, execution.of_taker(), Quantity(incoming.open));
+            let (holder, open) = (incoming.order.holder(), Quantity(incoming.open));
+            self.tell_executed(to, holder, execution.of_taker(), open);
             self.print(instrument, price);
         }
     }
@@ -346,7 +363,7 @@ impl Engine {
         }
         if matches!(mode, SelfTradeMode::CancelNewest | SelfTradeMode::CancelBoth) {
             let quantity = Quantity(std::mem::take(&mut incoming.open));
-            self.cancel_remainder(to, quantity, reason);
+            self.cancel_remainder(to, incoming.order.holder(), quantity, reason);
         }
         if mode == SelfTradeMode::DecrementAndCancel {
             let resting = self.open_of(index);
@@ -359,10 +376,12 @@ impl Engine {
                 let (session, account, token) = (own.session, own.account, own.token);
                 let to = Address { session, account, token, received: 0 };
                 let (quantity, open) = (Quantity(by), Quantity(resting - by));
+                self.gate.release(&own.holder(), quantity, false);
                 self.emit(to, Outcome::Canceled { quantity, open, reason });
             }
             incoming.open -= by;
             let (quantity, open) = (Quantity(by), Quantity(incoming.open));
+            self.gate.release(&incoming.order.holder(), quantity, open.is_zero());
             self.emit(to, Outcome::Canceled { quantity, open, reason });
         }
     }
@@ -430,9 +449,11 @@ impl Engine {
     pub(crate) fn cancel_remainder(
         &mut self,
         to: Address,
+        holder: Holder,
         quantity: Quantity,
         reason: CancelReason,
     ) {
+        self.gate.release(&holder, quantity, true);
         self.emit(to, Outcome::Canceled { quantity, open: Quantity::ZERO, reason });
     }
 

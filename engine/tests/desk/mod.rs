@@ -13,10 +13,10 @@ use spindle_engine::command::{
 use spindle_engine::event::{Change, Event, Figures, Liquidity, Outcome, RejectReason};
 use spindle_engine::{Capacity, Engine, EngineConfig};
 use spindle_feed::event::{MarketAction, MarketEvent};
-use spindle_risk::{Gate, Limits};
+use spindle_risk::{Gate, Limits, Target};
 use spindle_types::{
-    AccountId, EventTime, InstrumentId, Notional, OrderToken, Price, Quantity, Sequence, SessionId,
-    Side, Symbol,
+    AccountId, EventTime, InstrumentId, OrderToken, Price, Quantity, Sequence, SessionId, Side,
+    Symbol,
 };
 
 pub(crate) const X: InstrumentId = InstrumentId(1);
@@ -167,15 +167,10 @@ impl Desk {
 
     /// With room for so many orders of strategies.
     pub(crate) fn with(own_orders: usize) -> Self {
-        let limits = Limits {
-            order_size_max: Quantity(u32::MAX),
-            order_value_max: Notional(u64::MAX),
-            collar_basis_points: u32::MAX,
-            open_orders_max: u32::MAX,
-        };
+        let limits = Limits::NONE;
         let mut gate = Gate::new(ACCOUNTS.into());
         for account in 0..ACCOUNTS {
-            gate.set_limits(AccountId(account), limits).expect("limits");
+            gate.set_limits(Target::Account(AccountId(account)), limits).expect("limits");
         }
         let capacity = Capacity { instruments: 3, orders: 1_024, levels: 512 };
         let config = EngineConfig { capacity, own_orders, first_number: 1 << 62 };
@@ -344,6 +339,9 @@ pub(crate) fn text(event: &Event) -> String {
         Outcome::Executed { quantity, price, open, liquidity, .. } => {
             let did = if liquidity == Liquidity::Added { "made" } else { "took" };
             format!("{token} {did} {quantity} at {}, {open} left", price.0)
+        }
+        Outcome::Checked { refused, .. } => {
+            format!("{token} checked {}", refused.map_or("passes", |reason| reason.name()))
         }
         Outcome::Triggered => format!("{token} triggered"),
         Outcome::MassCanceled { orders } => format!("{token} mass-canceled {orders}"),

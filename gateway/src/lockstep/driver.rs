@@ -172,6 +172,9 @@ impl<S: TapeSource, R: Rider> Lockstep<S, R> {
                 (_, due) => self.pass(due.unwrap_or(self.now)),
             }
             self.settle()?;
+            if let Some(imbalance) = self.engine.imbalance() {
+                return Err(LockstepError::Imbalance(imbalance));
+            }
             if stop.load(Ordering::Relaxed) {
                 self.outcome.stopped = true;
                 return Ok(());

@@ -16,6 +16,7 @@ pub use wait::{Messages, SYMBOLS_MAX, Symbols, Turn, Wait, WaitError};
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use spindle_engine::Imbalance;
 use spindle_types::EventTime;
 use thiserror::Error;
 
@@ -97,6 +98,9 @@ pub enum LockstepError {
         /// The tape's time.
         time: EventTime,
     },
+    /// The books of shares do not balance: the run is in error.
+    #[error("{0}")]
+    Imbalance(Imbalance),
     /// The recording cannot be read further.
     #[error("{0}")]
     Tape(String),

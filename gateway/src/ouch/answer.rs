@@ -110,6 +110,7 @@ impl Answer {
             Outcome::CancelRejected
             | Outcome::ReplaceRejected { .. }
             | Outcome::Triggered
+            | Outcome::Checked { .. }
             | Outcome::MassCanceled { .. }
             | Outcome::Indicative { .. }
             | Outcome::Auction { .. }

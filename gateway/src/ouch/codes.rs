@@ -37,11 +37,7 @@ pub const fn reject_code(reason: RejectReason, observed: u64) -> Option<u16> {
         RejectReason::InvalidOption => option_code(observed),
         RejectReason::DuplicateToken => return None,
         RejectReason::Capacity => 0x0a,
-        RejectReason::Risk(Check::Account) => 0x0c,
-        RejectReason::Risk(Check::OrderSize) => 0x1e,
-        RejectReason::Risk(Check::OrderValue) => 0x1f,
-        RejectReason::Risk(Check::Collar) => 0x26,
-        RejectReason::Risk(Check::OpenOrders) => 0x20,
+        RejectReason::Risk(check) => check_code(check),
         RejectReason::QuantityOffLot => 0x13,
         RejectReason::PriceOffTick => 0x1d,
         RejectReason::MinimumQuantity => 0x0d,
@@ -55,6 +51,34 @@ pub const fn reject_code(reason: RejectReason, observed: u64) -> Option<u16> {
         | RejectReason::NotInAuction
         | RejectReason::WrongPhase => 0x0f,
     })
+}
+
+/// The code for a check of the risk gate.
+const fn check_code(check: Check) -> u16 {
+    match check {
+        Check::Account | Check::Killed => 0x0c,
+        Check::Restricted => 0x22,
+        Check::Side => 0x09,
+        Check::RegSho => 0x23,
+        Check::Locate => 0x27,
+        Check::Positions => 0x0a,
+        Check::MessageRate | Check::OrderRate | Check::OrderToTrade => 0x29,
+        Check::RepeatedExecution => 0x28,
+        Check::Duplicate => 0x2a,
+        Check::OrderSize => 0x1e,
+        Check::OrderValue => 0x1f,
+        Check::NoPrice | Check::LuldBand | Check::Collar => 0x26,
+        Check::OpenOrders
+        | Check::Position
+        | Check::BoughtQuantity
+        | Check::SoldQuantity
+        | Check::BoughtValue
+        | Check::SoldValue
+        | Check::GrossExposure
+        | Check::NetExposure
+        | Check::Credit
+        | Check::Loss => 0x20,
+    }
 }
 
 /// The specific code for an option that is not offered, or "other".
@@ -91,6 +115,7 @@ pub const fn cancel_letter(reason: CancelReason) -> u8 {
         CancelReason::Protection | CancelReason::NoLiquidity => b'K',
         CancelReason::EndOfDay => b'E',
         CancelReason::Capacity => b'Z',
+        CancelReason::Killed | CancelReason::Risk(_) => b'S',
     }
 }
 
@@ -189,7 +214,29 @@ mod tests {
             (RejectReason::Risk(Check::OrderSize), Some("shares exceed threshold")),
             (RejectReason::Risk(Check::OrderValue), Some("exceeds maximum notional")),
             (RejectReason::Risk(Check::Collar), Some("risk: fat finger")),
+            (RejectReason::Risk(Check::Killed), Some("firm not authorized")),
+            (RejectReason::Risk(Check::Restricted), Some("risk: restricted stock")),
+            (RejectReason::Risk(Check::Side), Some("invalid side")),
+            (RejectReason::Risk(Check::Locate), Some("risk: locate required")),
+            (RejectReason::Risk(Check::RegSho), Some("risk: short sell restricted")),
+            (RejectReason::Risk(Check::Positions), Some("processing error")),
+            (RejectReason::Risk(Check::MessageRate), Some("risk: port message rate")),
+            (RejectReason::Risk(Check::OrderRate), Some("risk: port message rate")),
+            (RejectReason::Risk(Check::NoPrice), Some("risk: fat finger")),
+            (RejectReason::Risk(Check::LuldBand), Some("risk: fat finger")),
+            (RejectReason::Risk(Check::Duplicate), Some("risk: duplicate message rate")),
+            (RejectReason::Risk(Check::RepeatedExecution), Some("risk: symbol message rate")),
+            (RejectReason::Risk(Check::OrderToTrade), Some("risk: port message rate")),
             (RejectReason::Risk(Check::OpenOrders), Some("risk: aggregate exposure")),
+            (RejectReason::Risk(Check::Position), Some("risk: aggregate exposure")),
+            (RejectReason::Risk(Check::BoughtQuantity), Some("risk: aggregate exposure")),
+            (RejectReason::Risk(Check::SoldQuantity), Some("risk: aggregate exposure")),
+            (RejectReason::Risk(Check::BoughtValue), Some("risk: aggregate exposure")),
+            (RejectReason::Risk(Check::SoldValue), Some("risk: aggregate exposure")),
+            (RejectReason::Risk(Check::GrossExposure), Some("risk: aggregate exposure")),
+            (RejectReason::Risk(Check::NetExposure), Some("risk: aggregate exposure")),
+            (RejectReason::Risk(Check::Credit), Some("risk: aggregate exposure")),
+            (RejectReason::Risk(Check::Loss), Some("risk: aggregate exposure")),
             (RejectReason::QuantityOffLot, Some("invalid quantity")),
             (RejectReason::PriceOffTick, Some("invalid price")),
             (RejectReason::PostOnly, Some("other")),
@@ -245,6 +292,8 @@ mod tests {
             (CancelReason::Expired, b'T'),
             (CancelReason::AuctionOver, b'C'),
             (CancelReason::MassCancel, b'U'),
+            (CancelReason::Killed, b'S'),
+            (CancelReason::Risk(Check::Collar), b'S'),
         ];
         for (reason, letter) in table {
             assert_eq!(cancel_letter(reason), letter, "{reason:?}");

@@ -169,6 +169,7 @@ impl Session {
             | Outcome::Executed { .. }
             | Outcome::CancelRejected
             | Outcome::Triggered
+            | Outcome::Checked { .. }
             | Outcome::MassCanceled { .. }
             | Outcome::Indicative { .. }
             | Outcome::Auction { .. }
@@ -192,6 +193,7 @@ pub const fn is_first_answer(event: &Event) -> bool {
         | Outcome::Replaced { .. }
         | Outcome::CancelRejected
         | Outcome::ReplaceRejected { .. }
+        | Outcome::Checked { .. }
         | Outcome::MassCanceled { .. } => true,
         Outcome::Canceled { reason, .. } => {
             matches!(reason, CancelReason::UserRequest | CancelReason::InvalidReplace)

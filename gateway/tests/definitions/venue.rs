@@ -11,8 +11,8 @@ use spindle_gateway::fix::session::Now;
 use spindle_gateway::line::Line;
 use spindle_gateway::soup::server::Timing;
 use spindle_gateway::{GatewayConfig, Limits};
-use spindle_risk::Gate;
-use spindle_types::{AccountId, Agent, EventTime, InstrumentId, Notional, Quantity};
+use spindle_risk::{Gate, Key, Target};
+use spindle_types::{AccountId, Agent, EventTime, InstrumentId};
 
 use super::{Peer, whole};
 
@@ -61,13 +61,12 @@ impl Venue {
         let (events_in, events_out) = RingBuffer::new(1_024);
         let mut gate = Gate::new(2);
         for account in 0..2 {
-            let limits = spindle_risk::Limits {
-                order_size_max: Quantity(10_000),
-                order_value_max: Notional(100_000_000_000),
-                collar_basis_points: 5_000,
-                open_orders_max: 100,
-            };
-            gate.set_limits(AccountId(account), limits).expect("limits");
+            let limits = spindle_risk::Limits::NONE
+                .with(Key::OrderSizeMax, 10_000)
+                .with(Key::OrderValueMax, 100_000_000_000)
+                .with(Key::CollarPercent, 5_000)
+                .with(Key::OpenOrdersMax, 100);
+            gate.set_limits(Target::Account(AccountId(account)), limits).expect("limits");
         }
         let capacity = Capacity { instruments: 4, orders: 1_000, levels: 1_000 };
         let config = EngineConfig { capacity, own_orders: 1_000, first_number: 1 };

@@ -64,6 +64,8 @@ impl Twin {
                 quantity: shares,
                 cross: Some(name(kind)),
             });
+            let now = self.now;
+            self.gate.fill(order.id, shares, rust_decimal::Decimal::new(price, 4), now);
             let own = self.order(order.id);
             own.open -= shares;
             own.executed += shares;

@@ -1,7 +1,9 @@
 //! A new order, and what an order does on entry.
 
+use spindle_risk::Purpose;
+
 use super::check::Asked;
-use super::{Order, Place, Twin};
+use super::{Order, Place, Twin, risk};
 use crate::decimal::Amount;
 use crate::edge;
 use crate::line::{Line, Rejected};
@@ -31,27 +33,19 @@ impl Twin {
             tif: op.tif,
             expire: op.expire_ns.unwrap_or(0),
         };
-        self.check(&asked)?;
-        let stop = match op.kind {
-            Kind::TrailingStop => self.first_stop(&asked, op.side)?,
-            _ => asked.stop.unwrap_or(0),
-        };
-        let limit = match asked.limit {
-            Some(limit) if op.post_only => {
-                Some(self.post_only_limit(&op.account, at, op.side, limit)?)
-            }
-            limit => limit,
-        };
-        self.check_short_sale(at, op.sale, limit)?;
+        let session = op.session.clone().unwrap_or_else(|| op.account.clone());
+        let admitted = self.admit_new(op, &asked);
+        if admitted.is_err() && !op.check_only {
+            self.count_refused(&op.account, &session);
+        }
+        let (stop, limit) = admitted?;
         let slid = limit.filter(|_| limit != asked.limit).map(Amount::new);
-        self.used.insert(op.id);
-        self.tell(Line::Accepted { id: op.id, price: slid });
         let entry = self.moment();
         let quantity = op.quantity.0.unsigned_abs();
-        self.orders.push(Order {
+        let order = Order {
             id: op.id,
             account: op.account.clone(),
-            session: op.session.clone().unwrap_or_else(|| op.account.clone()),
+            session,
             at,
             side: op.side,
             sale: op.sale,
@@ -77,9 +71,40 @@ impl Twin {
             is_tape: false,
             taken: 0,
             met: 0,
-        });
+        };
+        let (ask, seen) = (self.ask(&order, Purpose::Enter, None), self.seen(at));
+        if op.check_only {
+            let price = self.gate.would(&ask, &seen)?;
+            let price = Some(Amount::new(risk::units(price)));
+            let (id, passes) = (op.id, true);
+            let (reason, field, limit, observed) = (None, None, None, None);
+            self.tell(Line::Checked { id, passes, price, reason, field, limit, observed });
+            return Ok(());
+        }
+        let price = self.gate.check(&ask, &seen)?;
+        self.gate.reserve(&ask, op.id, price);
+        self.used.insert(op.id);
+        self.tell(Line::Accepted { id: op.id, price: slid });
+        self.orders.push(order);
         self.place(op.id);
         Ok(())
+    }
+
+    /// What is wrong with a new order before the gate is asked; its stop price and its limit.
+    fn admit_new(&self, op: &op::New, asked: &Asked) -> Result<(i64, Option<i64>), Rejected> {
+        self.check(asked)?;
+        let stop = match op.kind {
+            Kind::TrailingStop => self.first_stop(asked, op.side)?,
+            _ => asked.stop.unwrap_or(0),
+        };
+        let limit = match asked.limit {
+            Some(limit) if op.post_only => {
+                Some(self.post_only_limit(&op.account, asked.at, op.side, limit)?)
+            }
+            limit => limit,
+        };
+        self.check_short_sale(asked.at, op.sale, limit)?;
+        Ok((stop, limit))
     }
 
     /// Brings an order to where its kind has its place.
@@ -120,7 +145,8 @@ impl Twin {
             order.limit = Some(best);
         }
         let order = self.order(id).clone();
-        let at_once = self.could_trade(&order, order.limit);
+        let bound = self.bound(&order);
+        let at_once = self.could_trade(&order, bound);
         if order.tif == Tif::Fok && at_once < order.open {
             return self.cancel_all(id, "fill_or_kill");
         }
@@ -128,7 +154,7 @@ impl Twin {
             return self.cancel_all(id, "minimum_quantity");
         }
         self.order(id).minimum = 0;
-        self.take(id, order.limit);
+        self.take(id, bound);
         if self.find(id).is_none() {
             return;
         }
@@ -241,6 +267,8 @@ impl Twin {
                 continue;
             }
             let id = order.id;
+            let now = self.now;
+            self.gate.fill(id, quantity, rust_decimal::Decimal::new(price, 4), now);
             let order = self.order(id);
             order.open -= quantity;
             order.executed += quantity;

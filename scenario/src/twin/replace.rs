@@ -1,7 +1,9 @@
 //! Replacing an order.
 
+use spindle_risk::Purpose;
+
 use super::check::Asked;
-use super::{Place, Twin};
+use super::{Order, Place, Twin};
 use crate::decimal::Amount;
 use crate::edge;
 use crate::line::{Line, Rejected};
@@ -35,11 +37,16 @@ impl Twin {
             (Kind::Stop | Kind::StopLimit, false) => Kind::Stop,
             (kind, _) => kind,
         };
-        self.check(&Asked { quantity: op.quantity.0, ..new.asked() })?;
+        let checked = self.check(&Asked { quantity: op.quantity.0, ..new.asked() });
+        if checked.is_err() {
+            self.count_refused(&old.account, &old.session);
+        }
+        checked?;
         let until_told = |tif| matches!(tif, Tif::Day | Tif::Gtc | Tif::Gtd);
         let same_tif = new.tif == old.tif || (until_told(new.tif) && until_told(old.tif));
         let keeps = new.limit == old.limit && open <= old.open && same_tif;
         if keeps {
+            self.judge_replacement(op, &new)?;
             self.used.insert(op.new_id);
             self.tell(Line::Replaced { id: op.id, new_id: op.new_id, price: None });
             // The reserve goes first.
@@ -52,10 +59,12 @@ impl Twin {
             }
             return Ok(());
         }
-        if let Some(limit) = new.limit.filter(|_| new.post_only) {
-            new.limit = Some(self.post_only_limit(&old.account, old.at, old.side, limit)?);
+        let moved = self.moved_limit(&old, &new);
+        if moved.is_err() {
+            self.count_refused(&old.account, &old.session);
         }
-        self.check_short_sale(old.at, old.sale, new.limit)?;
+        new.limit = moved?;
+        self.judge_replacement(op, &new)?;
         let asked = op.price.map(|price| price.units);
         let slid = new.limit.filter(|_| new.limit != asked).map(Amount::new);
         self.used.insert(op.new_id);
@@ -73,6 +82,26 @@ impl Twin {
         } else {
             self.place(op.new_id);
         }
+        Ok(())
+    }
+
+    /// The limit of a replacement that loses its place.
+    fn moved_limit(&self, old: &Order, new: &Order) -> Result<Option<i64>, Rejected> {
+        let limit = match new.limit {
+            Some(limit) if new.post_only => {
+                Some(self.post_only_limit(&old.account, old.at, old.side, limit)?)
+            }
+            limit => limit,
+        };
+        self.check_short_sale(old.at, old.sale, limit)?;
+        Ok(limit)
+    }
+
+    /// Asks the gate, and moves the reservation to the new number.
+    fn judge_replacement(&mut self, op: &op::Replace, new: &Order) -> Result<(), Rejected> {
+        let ask = self.ask(new, Purpose::Replace, Some(op.id));
+        let price = self.gate.check(&ask, &self.seen(new.at))?;
+        self.gate.reserve(&ask, op.new_id, price);
         Ok(())
     }
 }

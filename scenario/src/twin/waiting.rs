@@ -66,7 +66,9 @@ impl Twin {
         self.tell(Line::Triggered { id });
         let order = self.order(id);
         order.kind = if order.limit.is_some() { Kind::Limit } else { Kind::Market };
-        self.enter(id);
+        if self.passes_again(id) {
+            self.enter(id);
+        }
     }
 
     /// Brings pegs to where they should stand, until all do.

@@ -85,16 +85,19 @@ impl Books {
     /// The first thing found.
     pub fn check(&self) -> Result<(), String> {
         use super::super::ladder::level_of;
-        let (mut levels, mut orders) = (0, 0);
+        let (mut levels, mut orders, mut blocks) = (0, 0, 0);
         for number in 0..self.books.len() {
             #[allow(clippy::cast_possible_truncation, reason = "at most 65,536 instruments")]
             let instrument = InstrumentId(number as u16);
             for side in [Side::Buy, Side::Sell] {
                 let place = || format!("{} of instrument {instrument}", side.name());
                 let book = &self.books[number];
-                let entries = self.arena.entries_of(&book.ladders[side.index()]);
+                let ladder = &book.ladders[side.index()];
+                blocks +=
+                    self.arena.check(ladder).map_err(|what| format!("{}: {what}", place()))?;
+                let entries = self.arena.entries_of(ladder);
                 let best = book.best[side.index()];
-                if entries.last().copied().map_or(NO_LEVEL, level_of) != best {
+                if entries.clone().next_back().map_or(NO_LEVEL, level_of) != best {
                     return Err(format!("{}: the best is not the last of the ladder", place()));
                 }
                 if best != NO_LEVEL
@@ -104,7 +107,7 @@ impl Books {
                 }
                 let mut own = 0;
                 let mut better = None;
-                for &entry in entries.iter().rev() {
+                for entry in entries.rev() {
                     let level = self.levels.get(level_of(entry));
                     let price = spindle_types::Price(level.price());
                     let place = || format!("{} at {}", place(), level.price());
@@ -147,6 +150,9 @@ impl Books {
         }
         if levels != self.levels.live() || orders > self.orders.live() {
             return Err("levels or orders are lost".to_owned());
+        }
+        if blocks != self.arena.used() {
+            return Err("blocks of ladders are lost".to_owned());
         }
         Ok(())
     }

@@ -2,7 +2,7 @@
 //! compile without its codes.
 
 use spindle_engine::event::{CancelReason, Liquidity, RejectReason};
-use spindle_risk::Check;
+use spindle_risk::{Check, Measure};
 
 use crate::fix::dictionary::Version;
 use crate::fix::encode::Writer;
@@ -25,11 +25,10 @@ const fn facts(reason: RejectReason) -> (u64, u64, Unit) {
             (2, 2, Number)
         }
         RejectReason::DuplicateToken => (6, 6, Number),
-        RejectReason::Risk(check) => match check {
-            Check::Account => (0, 15, Number),
-            Check::OrderSize | Check::OpenOrders => (3, 3, Number),
-            Check::OrderValue | Check::Collar => (3, 3, Money),
-        },
+        RejectReason::Risk(check) => {
+            let (fix42, fix44) = check_codes(check);
+            (fix42, fix44, unit(check))
+        }
         RejectReason::InvalidQuantity | RejectReason::QuantityOffLot => (0, 13, Number),
         RejectReason::InvalidSide
         | RejectReason::InvalidTimeInForce
@@ -47,6 +46,45 @@ const fn facts(reason: RejectReason) -> (u64, u64, Unit) {
         | RejectReason::Quarantined
         | RejectReason::InvalidExpiry
         | RejectReason::Capacity => (0, 99, Number),
+    }
+}
+
+/// OrdRejReason in 4.2 and in 4.4 for a check of the risk gate.
+const fn check_codes(check: Check) -> (u64, u64) {
+    match check {
+        Check::Account => (0, 15),
+        Check::Duplicate => (6, 6),
+        Check::OrderSize
+        | Check::OrderValue
+        | Check::LuldBand
+        | Check::Collar
+        | Check::OpenOrders
+        | Check::Position
+        | Check::BoughtQuantity
+        | Check::SoldQuantity
+        | Check::BoughtValue
+        | Check::SoldValue
+        | Check::GrossExposure
+        | Check::NetExposure
+        | Check::Credit
+        | Check::Loss => (3, 3),
+        Check::Side | Check::Locate | Check::RegSho => (0, 11),
+        Check::Killed
+        | Check::Restricted
+        | Check::Positions
+        | Check::MessageRate
+        | Check::OrderRate
+        | Check::NoPrice
+        | Check::RepeatedExecution
+        | Check::OrderToTrade => (0, 99),
+    }
+}
+
+/// The unit of what a check of the risk gate tells.
+const fn unit(check: Check) -> Unit {
+    match check.measure() {
+        Measure::Money => Unit::Money,
+        Measure::Count | Measure::None => Unit::Number,
     }
 }
 
@@ -126,7 +164,9 @@ pub(super) const fn is_expiry(reason: CancelReason) -> bool {
         | CancelReason::MinimumQuantity
         | CancelReason::SelfTrade
         | CancelReason::AuctionOver
-        | CancelReason::MassCancel => false,
+        | CancelReason::MassCancel
+        | CancelReason::Killed
+        | CancelReason::Risk(_) => false,
     }
 }
 

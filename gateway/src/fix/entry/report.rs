@@ -77,7 +77,8 @@ impl Reports<'_> {
             }
             Outcome::CancelRejected => self.not_found(event, pending),
             Outcome::ReplaceRejected { .. } => self.not_found(event, pending),
-            Outcome::Indicative { .. }
+            Outcome::Checked { .. }
+            | Outcome::Indicative { .. }
             | Outcome::Auction { .. }
             | Outcome::TapeImbalance { .. }
             | Outcome::State { .. } => {}

@@ -1,0 +1,345 @@
+//! The operator's side of the risk gate: a socket that takes changes, what the gate has to say, and
+//! the file that remembers who was stopped. All of it is done by the cold thread.
+
+mod port;
+mod state;
+
+use std::path::PathBuf;
+
+use rtrb::{Consumer, Producer, RingBuffer};
+use serde_json::{Value, json};
+use spindle_engine::RiskChange;
+use spindle_engine::agent::{RiskInput, RiskPort};
+use spindle_risk::{Cause, Limits, Notice, Target};
+use spindle_scenario::{Op, Owner, written};
+use spindle_types::Symbol;
+
+pub use self::port::ControlPort;
+pub use self::state::{StateError, read as read_state};
+use crate::config::risk::{LimitsConfig, name_of};
+use crate::config::{Config, SessionConfig};
+
+/// Changes that are under way at once at most.
+const INPUTS_MAX: usize = 16;
+
+/// Notices between engine and operator at most; what is more waits in the gate.
+const NOTICES_MAX: usize = 256;
+
+/// The cold end of the rings.
+pub struct RiskDesk {
+    config: Config,
+    /// Where the configuration is read again from.
+    file: Option<PathBuf>,
+    inputs: Producer<RiskInput>,
+    answers: Consumer<RiskInput>,
+    notices: Consumer<Notice>,
+    /// Limits of accounts, and beside them, as they are now.
+    limits: Vec<LimitsConfig>,
+    /// Who is stopped.
+    stopped: Vec<(Target, Cause)>,
+    next: u64,
+    /// What was asked and is not answered yet: limits that will hold then.
+    asked: Vec<(u64, Vec<LimitsConfig>)>,
+    warnings: u64,
+}
+
+/// The answer to a line: at once, or when the engine has answered the input of this number.
+pub(crate) enum Reply {
+    Now(Value),
+    When(u64),
+}
+
+fn error(message: impl std::fmt::Display) -> Reply {
+    Reply::Now(json!({"error": message.to_string()}))
+}
+
+impl RiskDesk {
+    /// The desk of a configuration, and the engine's ends of its rings.
+    pub fn new(config: &Config, stopped: &[Target]) -> (Self, RiskPort) {
+        let (inputs, inputs_out) = RingBuffer::new(INPUTS_MAX);
+        let (answers_in, answers) = RingBuffer::new(INPUTS_MAX);
+        let (notices_in, notices) = RingBuffer::new(NOTICES_MAX);
+        let port = RiskPort { inputs: inputs_out, answers: answers_in, notices: notices_in };
+        let desk = Self {
+            limits: all_limits(config),
+            config: config.clone(),
+            file: None,
+            inputs,
+            answers,
+            notices,
+            stopped: stopped.iter().map(|&target| (target, Cause::Restart)).collect(),
+            next: 1,
+            asked: Vec::new(),
+            warnings: 0,
+        };
+        (desk, port)
+    }
+
+    /// From now on the configuration can be read again from this file.
+    pub fn read_again_from(&mut self, file: PathBuf) {
+        self.file = Some(file);
+    }
+
+    /// Warnings so far.
+    pub const fn warnings(&self) -> u64 {
+        self.warnings
+    }
+
+    /// Reads what the engine has said: each notice as a line for people, each answer by its number.
+    pub(crate) fn look(
+        &mut self,
+        mut tell: impl FnMut(String),
+        mut answer: impl FnMut(u64, Result<(), String>),
+    ) {
+        let mut kills_changed = false;
+        while let Ok(notice) = self.notices.pop() {
+            match notice {
+                Notice::Killed { target, cause } => {
+                    kills_changed |= cause != Cause::Restart;
+                    self.stopped.retain(|(of, _)| *of != target);
+                    self.stopped.push((target, cause));
+                }
+                Notice::Armed { target } => {
+                    kills_changed = true;
+                    self.stopped.retain(|(of, _)| *of != target);
+                }
+                Notice::Warning { .. } => self.warnings += 1,
+            }
+            tell(self.line(&notice));
+        }
+        if kills_changed && let Err(error) = self.keep() {
+            tell(format!("{error}; who is stopped will not be known after a restart"));
+        }
+        while let Ok(input) = self.answers.pop() {
+            if let Some(at) = self.asked.iter().position(|(number, _)| *number == input.number) {
+                let (_, limits) = self.asked.remove(at);
+                if input.answer.is_ok() {
+                    for set in limits {
+                        let is_it = |one: &LimitsConfig| {
+                            (one.target, one.symbol) == (set.target, set.symbol)
+                        };
+                        self.limits.retain(|one| !is_it(one));
+                        self.limits.push(set);
+                    }
+                }
+            }
+            answer(input.number, input.answer.map_err(|error| error.to_string()));
+        }
+    }
+
+    /// Writes down who is stopped.
+    fn keep(&self) -> Result<(), StateError> {
+        let Some(path) = &self.config.risk.state else {
+            return Ok(());
+        };
+        let names: Vec<_> =
+            self.stopped.iter().map(|&(target, cause)| (self.name(target), cause.name())).collect();
+        state::write(path, &names)
+    }
+
+    fn name(&self, target: Target) -> String {
+        let Config { accounts, sessions, risk, .. } = &self.config;
+        name_of(target, accounts, sessions, &risk.firms)
+    }
+
+    /// A notice for people.
+    fn line(&self, notice: &Notice) -> String {
+        match *notice {
+            Notice::Warning { check, level, owner, limit, observed, .. } => {
+                let name = self.name(owner);
+                let place =
+                    if level == spindle_risk::Level::Instrument { ", one instrument" } else { "" };
+                format!("warning: {name}{place}: {} is {observed} of {limit}", check.name())
+            }
+            Notice::Killed { target, cause } => format!(
+                "{} stopped ({}): orders are refused and what rested is cancelled",
+                self.name(target),
+                cause.name()
+            ),
+            Notice::Armed { target } => format!("{} may go on", self.name(target)),
+        }
+    }
+
+    /// Carries out a line of the control socket: an operation of `spindle match` that concerns the
+    /// gate (`limits`, `kill`, `arm`), `{"op":"show"}` or `{"op":"reload"}`.
+    pub(crate) fn ask(&mut self, line: &str) -> Reply {
+        let op: Value = match serde_json::from_str(line) {
+            Ok(op) => op,
+            Err(wrong) => return error(format!("not JSON: {wrong}")),
+        };
+        match op.get("op").and_then(Value::as_str) {
+            Some("show") => Reply::Now(self.show()),
+            Some("reload") => self.reload(),
+            Some("limits" | "kill" | "arm") => match Op::parse(line) {
+                Ok(op) => self.operate(&op),
+                Err(wrong) => error(wrong),
+            },
+            _ => error("op: give one of limits, kill, arm, show, reload"),
+        }
+    }
+
+    fn target(&self, owner: &Owner) -> Result<Target, String> {
+        let Config { accounts, sessions, risk, .. } = &self.config;
+        let session =
+            |name: &String| sessions.iter().find(|one: &&SessionConfig| one.user == *name);
+        match owner {
+            Owner::All => Ok(Target::All),
+            Owner::Account(name) => {
+                let found = accounts.iter().find(|account| account.name == *name);
+                let found = found.ok_or_else(|| format!("account: none is named '{name}'"))?;
+                Ok(Target::Account(found.id))
+            }
+            Owner::Session(name) => {
+                let found = session(name).ok_or_else(|| format!("session: no user is '{name}'"))?;
+                Ok(Target::Session(found.id))
+            }
+            Owner::Firm(name) => {
+                let at = risk.firms.iter().position(|firm| firm == name);
+                let number = at.and_then(|at| u16::try_from(at).ok());
+                number.map(Target::Firm).ok_or_else(|| format!("firm: none is named '{name}'"))
+            }
+        }
+    }
+
+    fn operate(&mut self, op: &Op) -> Reply {
+        let wish = match op {
+            Op::Kill(kill) => kill
+                .owner()
+                .and_then(|owner| self.target(&owner))
+                .map(|target| (RiskChange::Kill { target, cause: Cause::Operator }, None)),
+            Op::Arm(arm) => arm
+                .owner()
+                .and_then(|owner| self.target(&owner))
+                .map(|target| (RiskChange::Arm { target }, None)),
+            Op::Limits(limits) => self.wished(limits).map(|set| (set.change(), Some(set))),
+            _ => Err("op: give one of limits, kill, arm, show, reload".to_owned()),
+        };
+        match wish {
+            Ok((change, set)) => self.send(vec![change], set.into_iter().collect()),
+            Err(wrong) => error(wrong),
+        }
+    }
+
+    /// All limits that somebody would have after some of them were set.
+    fn wished(&self, op: &spindle_scenario::Limits) -> Result<LimitsConfig, String> {
+        let target = self.target(&op.owner)?;
+        let symbol: Option<Symbol> = match &op.symbol {
+            None => None,
+            Some(symbol) => Some(symbol.parse().map_err(|error| format!("symbol: {error}"))?),
+        };
+        if let Some(symbol) = symbol
+            && self.config.feed.is_none()
+            && !self.config.instruments.contains(&symbol)
+        {
+            return Err(format!("symbol: no instrument has the symbol {symbol}"));
+        }
+        let currency = match &op.currency {
+            None => 0,
+            Some(name) => {
+                let mut known = self.config.risk.currencies.iter();
+                let found = known.position(|currency| currency == name);
+                found
+                    .ok_or_else(|| format!("currency: [risk] currencies does not name '{name}'"))?
+            }
+        };
+        let is_it = |one: &&LimitsConfig| (one.target, one.symbol) == (target, symbol);
+        let mut limits = self.limits.iter().find(is_it).map_or(Limits::NONE, |one| one.limits);
+        for &(key, value) in &op.values {
+            let at = if key.is_money() { currency } else { 0 };
+            limits.set(key, at, value.unwrap_or(Limits::NONE.get(key, at)));
+        }
+        limits.check(symbol.is_some()).map_err(|error| error.to_string())?;
+        Ok(LimitsConfig { target, symbol, limits })
+    }
+
+    fn send(&mut self, changes: Vec<RiskChange>, limits: Vec<LimitsConfig>) -> Reply {
+        let number = self.next;
+        let input = RiskInput { number, changes: changes.into(), answer: Ok(()) };
+        if self.inputs.push(input).is_err() {
+            return error("too many changes are under way; ask again");
+        }
+        self.next += 1;
+        self.asked.push((number, limits));
+        Reply::When(number)
+    }
+
+    /// Reads the configuration again and brings the gate to its limits, all of them or none.
+    pub(crate) fn reload(&mut self) -> Reply {
+        let Some(file) = &self.file else {
+            return error("there is no configuration to read again");
+        };
+        let fresh = match Config::read(file) {
+            Ok(fresh) => fresh,
+            Err(wrong) => return error(wrong),
+        };
+        let names = |config: &Config| -> Vec<(String, Option<u16>)> {
+            config.accounts.iter().map(|account| (account.name.clone(), account.firm)).collect()
+        };
+        let users = |config: &Config| -> Vec<String> {
+            config.sessions.iter().map(|session| session.user.clone()).collect()
+        };
+        let old = &self.config;
+        if names(&fresh) != names(old)
+            || users(&fresh) != users(old)
+            || fresh.risk.firms != old.risk.firms
+            || fresh.risk.currencies != old.risk.currencies
+        {
+            return error(
+                "accounts, sessions, firms and currencies cannot change while the venue runs; only \
+                 limits can",
+            );
+        }
+        let mut limits = all_limits(&fresh);
+        // What is not there any more has no limits any more.
+        for one in &self.limits {
+            let is_it = |new: &LimitsConfig| (new.target, new.symbol) == (one.target, one.symbol);
+            if !limits.iter().any(is_it) {
+                limits.push(LimitsConfig { limits: Limits::NONE, ..*one });
+            }
+        }
+        self.send(limits.iter().map(LimitsConfig::change).collect(), limits)
+    }
+
+    /// All limits that are set, and who is stopped.
+    fn show(&self) -> Value {
+        let limits: Vec<Value> = self
+            .limits
+            .iter()
+            .map(|one| {
+                let mut shown = serde_json::Map::new();
+                shown.insert("of".into(), self.name(one.target).into());
+                if let Some(symbol) = one.symbol {
+                    shown.insert("symbol".into(), symbol.to_string().into());
+                }
+                for (key, currency, value) in one.limits.iter() {
+                    let name = match currency {
+                        0 => key.name().to_owned(),
+                        at => format!("{} {}", key.name(), self.config.risk.currencies[at]),
+                    };
+                    shown.insert(name, written(key, value));
+                }
+                Value::Object(shown)
+            })
+            .collect();
+        let stopped: Vec<Value> = self
+            .stopped
+            .iter()
+            .map(|&(target, cause)| json!({"of": self.name(target), "cause": cause.name()}))
+            .collect();
+        json!({"limits": limits, "stopped": stopped, "warnings": self.warnings})
+    }
+}
+
+fn all_limits(config: &Config) -> Vec<LimitsConfig> {
+    let beside = |account: &crate::config::AccountConfig| {
+        let target = Target::Account(account.id);
+        config.risk.limits.iter().any(|one| one.target == target && one.symbol.is_none())
+    };
+    let of_accounts = config.accounts.iter().filter(|account| !beside(account));
+    let of_accounts = of_accounts.map(|account| LimitsConfig {
+        target: Target::Account(account.id),
+        symbol: None,
+        limits: account.limits,
+    });
+    of_accounts.chain(config.risk.limits.iter().copied()).collect()
+}

@@ -1,0 +1,105 @@
+//! The control socket of the gate: one line a request, one line an answer, as of a feed that is
+//! replayed.
+
+use std::io::{self, ErrorKind, Read, Write};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
+
+use super::{Reply, RiskDesk};
+
+/// Programs that are connected at once; further ones wait.
+const CLIENTS_MAX: usize = 8;
+
+/// The longest line; who sends a longer one is disconnected.
+const LINE_MAX: usize = 4_096;
+
+/// A Unix socket that takes changes of the gate. Its file goes with it.
+pub struct ControlPort {
+    listener: UnixListener,
+    path: PathBuf,
+    clients: Vec<Client>,
+}
+
+struct Client {
+    stream: UnixStream,
+    line: Vec<u8>,
+    /// The inputs whose answers it waits for.
+    waits: Vec<u64>,
+}
+
+impl ControlPort {
+    /// Opens the socket. A file that a venue left behind, to which nobody listens, is taken away.
+    ///
+    /// # Errors
+    /// A path that cannot be listened on, or where somebody listens.
+    pub fn open(path: &Path) -> io::Result<Self> {
+        if path.exists() && UnixStream::connect(path).is_err() {
+            std::fs::remove_file(path)?;
+        }
+        let listener = UnixListener::bind(path)?;
+        listener.set_nonblocking(true)?;
+        Ok(Self { listener, path: path.to_owned(), clients: Vec::new() })
+    }
+
+    /// Takes in who has come and carries out what was asked for, without waiting.
+    pub fn serve(&mut self, desk: &mut RiskDesk) {
+        while self.clients.len() < CLIENTS_MAX
+            && let Ok((stream, _)) = self.listener.accept()
+        {
+            if stream.set_nonblocking(true).is_ok() {
+                self.clients.push(Client { stream, line: Vec::new(), waits: Vec::new() });
+            }
+        }
+        self.clients.retain_mut(|client| client.serve(desk));
+    }
+
+    /// The engine has answered an input.
+    pub fn answered(&mut self, number: u64, answer: &Result<(), String>) {
+        for client in &mut self.clients {
+            if let Some(at) = client.waits.iter().position(|wait| *wait == number) {
+                client.waits.remove(at);
+                let told = match answer {
+                    Ok(()) => json!({"done": true}),
+                    Err(error) => json!({"error": error}),
+                };
+                client.tell(&told);
+            }
+        }
+    }
+}
+
+impl Drop for ControlPort {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.path);
+    }
+}
+
+impl Client {
+    /// A client that does not read its answers is not waited for.
+    fn tell(&mut self, answer: &Value) -> bool {
+        self.stream.write_all(format!("{answer}\n").as_bytes()).is_ok()
+    }
+
+    /// Reads what has come; false when the client is gone or misbehaves.
+    fn serve(&mut self, desk: &mut RiskDesk) -> bool {
+        let mut bytes = [0; LINE_MAX];
+        match self.stream.read(&mut bytes) {
+            Ok(0) => return false,
+            Ok(count) => self.line.extend_from_slice(&bytes[..count]),
+            Err(error) => {
+                return matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted);
+            }
+        }
+        while let Some(end) = self.line.iter().position(|&byte| byte == b'\n') {
+            let line: Vec<u8> = self.line.drain(..=end).collect();
+            match desk.ask(String::from_utf8_lossy(&line).trim()) {
+                Reply::Now(answer) if !self.tell(&answer) => return false,
+                Reply::Now(_) => {}
+                Reply::When(number) => self.waits.push(number),
+            }
+        }
+        self.line.len() < LINE_MAX
+    }
+}
