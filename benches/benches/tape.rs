@@ -53,6 +53,9 @@ struct Plain {
     known: Vec<u64>,
 }
 
+/// A message and the bytes behind it, its length, and where it leads.
+type Waiting<'a> = (&'a [u8], usize, Place);
+
 const GROUP: usize = 8;
 const RING: usize = 8;
 const AHEAD: usize = 4;
@@ -77,25 +80,26 @@ impl Plain {
     #[inline(never)]
     fn on_messages(&mut self, turn: &Turn) {
         let count = turn.ends.len();
-        let mut ring = [[Place::default(); GROUP]; RING];
+        let nothing: Waiting<'_> = (&[], 0, Place::default());
+        let mut ring = [[nothing; GROUP]; RING];
         let groups = count.div_ceil(GROUP);
         let size = |group: usize| GROUP.min(count - group * GROUP);
         for step in 0..groups + AHEAD {
             let behind = |by: usize| step.checked_sub(by).filter(|&group| group < groups);
             if let Some(group) = behind(0) {
-                for (at, place) in (group * GROUP..).zip(&mut ring[group % RING][..size(group)]) {
-                    *place = self.look(turn.in_place(at).0);
+                for (at, waiting) in (group * GROUP..).zip(&mut ring[group % RING][..size(group)]) {
+                    let (bytes, length) = turn.in_place(at);
+                    *waiting = (bytes, length, self.look(bytes));
                 }
             }
             if let Some(group) = behind(1) {
-                for place in &ring[group % RING][..size(group)] {
+                for (_, _, place) in &ring[group % RING][..size(group)] {
                     self.books.ask_for_orders(*place);
                 }
             }
             if let Some(group) = behind(2) {
-                for (at, place) in (group * GROUP..).zip(&mut ring[group % RING][..size(group)]) {
+                for (bytes, _, place) in &mut ring[group % RING][..size(group)] {
                     self.books.ask_for_more(*place);
-                    let bytes = turn.in_place(at).0;
                     if bytes.first() == Some(&b'U')
                         && let Ok((replace, _)) = OrderReplace::ref_from_prefix(bytes)
                     {
@@ -107,14 +111,14 @@ impl Plain {
                 }
             }
             if let Some(group) = behind(3) {
-                for place in &ring[group % RING][..size(group)] {
+                for (_, _, place) in &ring[group % RING][..size(group)] {
                     self.books.ask_for_tail(*place);
                 }
             }
             if let Some(group) = behind(AHEAD) {
-                for at in group * GROUP..group * GROUP + size(group) {
-                    let (bytes, length) = turn.in_place(at);
-                    self.on_message(turn.sequence(at), &bytes[..length.min(bytes.len())]);
+                let waiting = &ring[group % RING][..size(group)];
+                for (at, (bytes, length, _)) in (group * GROUP..).zip(waiting) {
+                    self.on_message(turn.sequence(at), &bytes[..(*length).min(bytes.len())]);
                 }
             }
         }

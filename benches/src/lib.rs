@@ -3,4 +3,5 @@
 
 pub mod feed;
 pub mod machine;
+pub mod shape;
 pub mod summary;

@@ -348,7 +348,7 @@ impl Engine {
         }
         self.watch_trade(instrument, price);
         for side in [Side::Buy, Side::Sell] {
-            if self.books.own_orders(instrument, side) > 0 {
+            if self.own.live() > 0 && self.books.own_orders(instrument, side) > 0 {
                 let told = self.counters.executed_shares;
                 let filled = self.fill_reached(instrument, side, price, quantity, None);
                 if filled.0 > 0 {

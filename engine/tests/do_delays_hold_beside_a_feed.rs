@@ -14,8 +14,8 @@ use spindle_engine::{Capacity, Engine, EngineConfig};
 use spindle_feed::itch::{AddOrder, Header, StockDirectory};
 use spindle_risk::{Gate, Key, Limits, Target};
 use spindle_types::{
-    AccountId, Agent, EventTime, Notional, OrderToken, Price, Quantity, ReceiveTime, Sequence,
-    SessionId, Symbol,
+    AccountId, Agent, EventTime, OrderToken, Price, Quantity, ReceiveTime, Sequence, SessionId,
+    Symbol,
 };
 use zerocopy::{FromZeros, IntoBytes};
 

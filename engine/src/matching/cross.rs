@@ -181,7 +181,7 @@ impl Engine {
     /// for that cross.
     #[cold]
     pub(crate) fn on_imbalance(&mut self, instrument: InstrumentId, imbalance: Imbalance) {
-        if instrument.index() >= self.books.instruments() {
+        if self.own.live() == 0 || instrument.index() >= self.books.instruments() {
             return;
         }
         let known = self.instruments.get(instrument);
