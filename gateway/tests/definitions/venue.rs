@@ -63,7 +63,7 @@ impl Venue {
         for account in 0..2 {
             let limits = spindle_risk::Limits::NONE
                 .with(Key::OrderSizeMax, 10_000)
-                .with(Key::OrderValueMax, 100_000_000_000)
+                .with(Key::OrderValueMax, 1_000_000_000_000)
                 .with(Key::CollarPercent, 5_000)
                 .with(Key::OpenOrdersMax, 100);
             gate.set_limits(Target::Account(AccountId(account)), limits).expect("limits");
