@@ -488,10 +488,8 @@ impl Checker<'_> {
                 0 => return Err(self.wrong("[feed] silence_ms", "it is 0; give at least 1")),
                 silence => silence,
             },
-            quarantine_basis_points: Some(
-                self.basis_points(table.quarantine_percent, "[feed] quarantine_percent")?,
-            )
-            .filter(|&points| points > 0),
+            quarantine_basis_points: self
+                .quarantine(table.quarantine_percent, "[feed] quarantine_percent")?,
         })
     }
 
@@ -502,6 +500,11 @@ impl Checker<'_> {
             let message = "give a percentage of at least 0 with at most two decimal places";
             self.wrong(place, message)
         })
+    }
+
+    /// How far a market may jump; `None` where nobody watches it.
+    fn quarantine(&self, percent: Decimal, place: &str) -> Result<Option<u32>, ConfigError> {
+        Ok(Some(self.basis_points(percent, place)?).filter(|&points| points > 0))
     }
 
     fn line(&self, table: &FeedLineTable) -> Result<FeedLine, ConfigError> {

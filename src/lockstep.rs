@@ -12,7 +12,7 @@ use thiserror::Error;
 
 use crate::accounting::{RecordDesk, StrategyBooks};
 use crate::config::{Config, LockstepSettings, SessionConfig};
-use crate::venue::{engine, gateway_config, limit};
+use crate::venue::{engine, gateway_config, limit, watch};
 
 /// Why a run in lockstep does not begin.
 #[derive(Debug, Error)]
@@ -100,8 +100,11 @@ pub fn build(config: &Config, name: &str, tape: Tape) -> Result<Ready, StartErro
     config.sessions = chosen(&config, settings);
     // Strategies of a run in lockstep speak OUCH.
     config.fix = None;
+    // Nor is there a live feed, whose settings would hold.
+    config.feed = None;
     let (books, records) = StrategyBooks::new(&config);
     let (mut engine, _) = engine(&config);
+    watch(&mut engine, settings.quarantine_basis_points);
     limit(&mut engine, &config, &[])?;
     let mut gateway = gateway_config(&config);
     gateway.stamps = false;

@@ -157,6 +157,13 @@ impl Outcome<'_> {
     }
 }
 
+/// Lets an engine watch its markets, where somebody says how far they may jump.
+pub(crate) fn watch(engine: &mut Engine, quarantine_basis_points: Option<u32>) {
+    if let Some(width_basis_points) = quarantine_basis_points {
+        engine.watch(Band { width_basis_points, calm: CALM });
+    }
+}
+
 /// The engine of a configuration with its accounts, its memory touched.
 pub(crate) fn engine(config: &Config) -> (Engine, TopReader) {
     let mut gate = Gate::with(&config.risk.gate);
@@ -166,10 +173,7 @@ pub(crate) fn engine(config: &Config) -> (Engine, TopReader) {
     }
     let (mut engine, tops) = Engine::new(&config.engine, gate);
     engine.warm_up();
-    let band = config.feed.as_ref().and_then(|feed| feed.quarantine_basis_points);
-    if let Some(width_basis_points) = band {
-        engine.watch(Band { width_basis_points, calm: CALM });
-    }
+    watch(&mut engine, config.feed.as_ref().and_then(|feed| feed.quarantine_basis_points));
     engine.kill_on_stale(config.risk.kill_on_stale);
     (engine, tops)
 }

@@ -87,7 +87,7 @@ fn configurations_that_cannot_be() {
             "give one such as 127.0.0.1:8401",
         ),
         ("account = \"TAKER\"", "account = \"TACKER\"", "no [[account]] is named 'TACKER'"),
-        ("order_size_max = 1_000", "order_size_max = 0", "limit order_size_max is 0"),
+        ("order_size_max = 1_000", "order_size_max = 0", "line 76: order_size_max is 0"),
         ("password = \"take\"", "password = \"far too long\"", "give 1 to 10 ASCII letters"),
         ("orders_max = 100_000 ", "orders_max = 0 ", "[engine] orders_max: 0 is out of range"),
     ];

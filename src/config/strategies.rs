@@ -105,6 +105,8 @@ pub(super) struct LockstepTable {
     on_disconnect: OnDisconnect,
     #[serde(default = "default_rounds")]
     rounds_max: u32,
+    #[serde(default = "super::default_quarantine")]
+    quarantine_percent: Decimal,
 }
 
 const fn default_deadline() -> u64 {
@@ -146,6 +148,9 @@ pub struct LockstepSettings {
     pub goes_on: bool,
     /// Rounds of turns at one time of the tape, between two of its messages.
     pub rounds_max: u32,
+    /// How far a market may leave its place at once before it is put into quarantine, in basis
+    /// points; `None` where markets are not watched.
+    pub quarantine_basis_points: Option<u32>,
 }
 
 impl Checker<'_> {
@@ -305,6 +310,8 @@ impl Checker<'_> {
             deadline: Duration::from_millis(table.deadline_ms),
             goes_on: table.on_disconnect == OnDisconnect::Continue,
             rounds_max: table.rounds_max,
+            quarantine_basis_points: self
+                .quarantine(table.quarantine_percent, "[lockstep] quarantine_percent")?,
         })
     }
 }
