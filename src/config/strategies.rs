@@ -105,7 +105,9 @@ pub(super) struct LockstepTable {
     on_disconnect: OnDisconnect,
     #[serde(default = "default_rounds")]
     rounds_max: u32,
-    #[serde(default = "super::default_quarantine")]
+    /// Not watched where nothing is said: what LOBSTER's files leave out is made up at the next
+    /// row, and until then such a market may stand crossed.
+    #[serde(default)]
     quarantine_percent: Decimal,
 }
 
