@@ -144,7 +144,10 @@ impl Run {
             eprintln!("ouch: listening on {ouch}");
             eprintln!("tape: listening on {tape}");
         }
-        eprintln!("lockstep: the tape begins when {} have logged in and wait", users.join(", "));
+        eprintln!(
+            "lockstep: the tape begins when all of these are logged in and wait: {}",
+            users.join(", ")
+        );
         let stop = Stop::default();
         let flag = stop.flag();
         let ended = SayEnded(control.clone());
@@ -316,7 +319,7 @@ fn operate(risk: &mut RiskDesk, mut port: Option<&mut ControlPort>) {
 
 fn print(notices: &mut Consumer<GatewayNotice>) {
     while let Ok(notice) = notices.pop() {
-        eprintln!("gateway: {notice}");
+        eprintln!("{notice}");
     }
 }
 
