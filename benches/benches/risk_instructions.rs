@@ -7,7 +7,9 @@
 
 mod common;
 
-use std::process::{Command, ExitCode};
+use std::process::ExitCode;
+
+use spindle_benches::instructions::Guard;
 
 use common::{CHECKS, Orders, gate, limits};
 
@@ -20,34 +22,15 @@ fn main() -> ExitCode {
         pass_the_gate(&mut orders);
         return ExitCode::SUCCESS;
     }
-    let bound: f64 = include_str!("../risk_instructions.txt").trim().parse().expect("a number");
-    let program = std::env::current_exe().expect("a path");
-    let counted = Command::new("valgrind")
-        .args(["--tool=callgrind", "--callgrind-out-file=/dev/null"])
-        .arg("--toggle-collect=*pass_the_gate*")
-        .arg(program)
-        .arg(STREAM)
-        .output();
-    let Ok(counted) = counted else {
-        println!("skipped: there is no valgrind here, so instructions are not counted");
-        return ExitCode::SUCCESS;
+    let guard = Guard {
+        argument: STREAM,
+        function: "pass_the_gate",
+        unit: "an order",
+        units: ORDERS,
+        bound: include_str!("../risk_instructions.txt"),
+        file: "benches/risk_instructions.txt",
     };
-    let said = String::from_utf8_lossy(&counted.stderr);
-    let Some(instructions) = said
-        .lines()
-        .find_map(|line| line.split_once("Collected :"))
-        .and_then(|(_, number)| number.trim().parse::<u32>().ok())
-    else {
-        eprintln!("valgrind counted nothing:\n{said}");
-        return ExitCode::FAILURE;
-    };
-    let each = f64::from(instructions) / f64::from(ORDERS);
-    println!("instructions an order: {each:.1}, the bound is {bound}");
-    if each > bound || each < bound / 2.0 {
-        eprintln!("outside of half the bound to the bound; see benches/risk_instructions.txt");
-        return ExitCode::FAILURE;
-    }
-    ExitCode::SUCCESS
+    guard.check()
 }
 
 #[inline(never)]

@@ -2,6 +2,7 @@
 //! benchmarks in `benches/`.
 
 pub mod feed;
+pub mod instructions;
 pub mod machine;
 pub mod shape;
 pub mod summary;
