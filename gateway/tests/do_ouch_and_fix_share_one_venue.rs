@@ -5,20 +5,16 @@ mod common;
 
 use std::collections::{BTreeMap, HashMap};
 
-use common::{ManualClock, SECOND, Trader, user};
+use common::{ManualClock, SECOND, Trader, engine_of_two, user};
 use rtrb::{Consumer, RingBuffer};
 use spindle_engine::agent::{EngineAgent, NoFeed, TimeSource};
 use spindle_engine::command::OrderSide;
-use spindle_engine::{Capacity, Engine, EngineConfig};
 use spindle_gateway::client::{
     FixClient, FixEvent, FixLogin, FixOrder, Login, NewOrder, OuchClient,
 };
 use spindle_gateway::fix::{FixConfig, FixUser, Version};
 use spindle_gateway::{Gateway, GatewayConfig, GatewayNotice};
-use spindle_risk::{Gate, Key, Limits, Target};
-use spindle_types::{
-    AccountId, Agent, InstrumentId, OrderToken, Price, Quantity, SessionId, Symbol,
-};
+use spindle_types::{AccountId, Agent, OrderToken, Price, Quantity, SessionId, Symbol};
 
 struct Venue {
     clock: ManualClock,
@@ -75,19 +71,7 @@ impl FixTrader {
 
 impl Venue {
     fn new() -> Self {
-        let mut gate = Gate::new(4);
-        let limits = Limits::NONE
-            .with(Key::OrderSizeMax, 10_000)
-            .with(Key::OrderValueMax, 1_000_000_000_000)
-            .with(Key::CollarPercent, 1_000)
-            .with(Key::OpenOrdersMax, 10_000);
-        for account in [AccountId(1), AccountId(2)] {
-            gate.set_limits(Target::Account(account), limits).expect("good limits");
-        }
-        let capacity = Capacity { orders: 20_000, levels: 1_000, instruments: 4 };
-        let engine_config = EngineConfig { capacity, own_orders: 20_000, first_number: 1 };
-        let (mut engine, _tops) = Engine::new(&engine_config, gate);
-        engine.add_instrument(InstrumentId(1), aapl_id());
+        let engine = engine_of_two(20_000, 20_000, 10_000);
         let (commands_in, commands_out) = RingBuffer::new(64);
         let (events_in, events_out) = RingBuffer::new(256);
         let clock = ManualClock::default();

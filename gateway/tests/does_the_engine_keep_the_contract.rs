@@ -2,15 +2,13 @@
 
 mod common;
 
-use common::{ManualClock, Trader, config};
+use common::{ManualClock, Trader, config, engine_of_two};
 use rtrb::RingBuffer;
 use spindle_engine::agent::{EngineAgent, NoFeed, TimeSource};
 use spindle_engine::command::OrderSide;
-use spindle_engine::{Capacity, Engine, EngineConfig};
 use spindle_gateway::Gateway;
 use spindle_gateway::client::{Login, NewOrder, OuchClient, Replacement};
-use spindle_risk::{Gate, Key, Limits, Target};
-use spindle_types::{AccountId, Agent, InstrumentId, OrderToken, Price, Quantity};
+use spindle_types::{Agent, OrderToken, Price, Quantity};
 
 struct Venue {
     clock: ManualClock,
@@ -20,19 +18,7 @@ struct Venue {
 
 impl Venue {
     fn new() -> Self {
-        let mut gate = Gate::new(4);
-        let limits = Limits::NONE
-            .with(Key::OrderSizeMax, 10_000)
-            .with(Key::OrderValueMax, 1_000_000_000_000)
-            .with(Key::CollarPercent, 1_000)
-            .with(Key::OpenOrdersMax, 100);
-        for account in [AccountId(1), AccountId(2)] {
-            gate.set_limits(Target::Account(account), limits).expect("good limits");
-        }
-        let capacity = Capacity { orders: 1_000, levels: 1_000, instruments: 4 };
-        let engine_config = EngineConfig { capacity, own_orders: 100, first_number: 1 };
-        let (mut engine, _tops) = Engine::new(&engine_config, gate);
-        engine.add_instrument(InstrumentId(1), "AAPL".parse().expect("a symbol"));
+        let engine = engine_of_two(1_000, 100, 100);
         let (commands_in, commands_out) = RingBuffer::new(64);
         let (events_in, events_out) = RingBuffer::new(256);
         let clock = ManualClock::default();

@@ -11,12 +11,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use rtrb::{Consumer, Producer, RingBuffer};
 use spindle_engine::command::{Action, Command, Enter, Replace};
 use spindle_engine::event::{Basis, CancelReason, Event, Liquidity, Outcome};
+use spindle_engine::{Capacity, Engine, EngineConfig};
 use spindle_gateway::client::{ClientEvent, ClientTiming, Login, OuchClient, Resume};
 use spindle_gateway::ouch::outbound::Message;
 use spindle_gateway::{Clock, Gateway, GatewayConfig, GatewayNotice, User};
+use spindle_risk::{Gate, Key, Limits, Target};
 use spindle_types::{
-    AccountId, Agent, EventTime, MatchNumber, OrderReference, OrderToken, Price, Quantity,
-    SessionId,
+    AccountId, Agent, EventTime, InstrumentId, MatchNumber, OrderReference, OrderToken, Price,
+    Quantity, SessionId,
 };
 
 /// One second of the test's clock.
@@ -24,6 +26,25 @@ pub const SECOND: u64 = 1_000_000_000;
 
 /// Turns after which a test gives up waiting.
 const TURNS_MAX: usize = 2_000_000;
+
+/// An engine with AAPL and room for this many orders in all, of them so many of strategies, and with accounts
+/// 1 and 2 that may do nearly everything, with so many orders open at once each.
+pub fn engine_of_two(orders: usize, own_orders: usize, open_orders_max: u64) -> Engine {
+    let mut gate = Gate::new(4);
+    let limits = Limits::NONE
+        .with(Key::OrderSizeMax, 10_000)
+        .with(Key::OrderValueMax, 1_000_000_000_000)
+        .with(Key::CollarPercent, 1_000)
+        .with(Key::OpenOrdersMax, open_orders_max);
+    for account in [AccountId(1), AccountId(2)] {
+        gate.set_limits(Target::Account(account), limits).expect("good limits");
+    }
+    let capacity = Capacity { orders, levels: 1_000, instruments: 4 };
+    let (mut engine, _tops) =
+        Engine::new(&EngineConfig { capacity, own_orders, first_number: 1 }, gate);
+    engine.add_instrument(InstrumentId(1), "AAPL".parse().expect("a symbol"));
+    engine
+}
 
 /// A clock that moves only when the test says so.
 #[derive(Clone, Default)]
