@@ -165,6 +165,17 @@ pub fn connect(ouch: SocketAddr, tape: SocketAddr, login: Login) -> LockstepClie
     LockstepClient::connect(ouch, Some(tape), login).expect("a connection")
 }
 
+/// The next step, which the journal has by then; `None` at the end, which an error is too.
+fn told<'a>(client: &'a mut LockstepClient, journal: &mut Journal) -> Option<Step<'a>> {
+    match client.next_step() {
+        Ok(step) => step.inspect(|step| journal.push(line(step))),
+        Err(error) => {
+            journal.push(error.to_string());
+            None
+        }
+    }
+}
+
 /// A step as a line of a journal.
 pub fn line(step: &Step<'_>) -> String {
     match step {
@@ -186,16 +197,7 @@ pub fn quoter(symbol: Symbol) -> Trade {
         let mut quotes: [Option<(OrderToken, Price)>; 2] = [None; 2];
         let (wait, mut refused) = (Wait::message_of(&[symbol]), false);
         client.wait(&wait).expect("a wait");
-        loop {
-            let step = match client.next_step() {
-                Ok(Some(step)) => step,
-                Ok(None) => return journal,
-                Err(error) => {
-                    journal.push(error.to_string());
-                    return journal;
-                }
-            };
-            journal.push(line(&step));
+        while let Some(step) = told(&mut client, &mut journal) {
             match step {
                 Step::Tape { message, .. } => book.apply(message),
                 Step::Own { message, .. } => {
@@ -226,6 +228,7 @@ pub fn quoter(symbol: Symbol) -> Trade {
                 }
             }
         }
+        journal
     })
 }
 
@@ -235,16 +238,7 @@ pub fn taker(symbol: Symbol, every: u64) -> Trade {
         let (mut book, mut journal) = (TapeBook::new(symbol), Journal::new());
         let (mut next, mut sells) = (0, false);
         client.wait(&Wait::MESSAGE).expect("a wait");
-        loop {
-            let step = match client.next_step() {
-                Ok(Some(step)) => step,
-                Ok(None) => return journal,
-                Err(error) => {
-                    journal.push(error.to_string());
-                    return journal;
-                }
-            };
-            journal.push(line(&step));
+        while let Some(step) = told(&mut client, &mut journal) {
             match step {
                 Step::Tape { message, .. } => book.apply(message),
                 Step::Own { .. } => {}
@@ -265,6 +259,7 @@ pub fn taker(symbol: Symbol, every: u64) -> Trade {
                 }
             }
         }
+        journal
     })
 }
 
