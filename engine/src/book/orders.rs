@@ -142,6 +142,12 @@ impl Order {
         if self.is_own() { 0 } else { self.extra }
     }
 
+    /// Whether strategies have taken nothing of an order that is known to be the market's.
+    #[inline]
+    pub const fn is_untaken(&self) -> bool {
+        self.extra == 0
+    }
+
     /// Shares that can still be traded against.
     #[inline]
     pub const fn available(&self) -> u32 {
