@@ -54,7 +54,7 @@ fn walk(seed: u64, lives: usize) -> (usize, usize) {
         }
         for _ in 0..chance.below(60) {
             let payload = payload(&mut chance, 300);
-            let (kind, time) = (1 + u16::from(payload.len() % 2 == 0), chance.draw());
+            let (kind, time) = (1 + u16::from(payload.len().is_multiple_of(2)), chance.draw());
             let result = journal.append(kind, time, &payload).map(|sequence| {
                 written.push((sequence, kind, time, payload));
             });

@@ -80,7 +80,7 @@ fn a_tail_that_is_torn_at_any_byte_is_cut_to_the_last_whole_record() {
         }
         bytes[at..end].copy_from_slice(&whole[at..end]);
         // Going on behind the cut is tried at some places.
-        if at % 1_009 == 0 {
+        if at.is_multiple_of(1_009) {
             let disk = disk.copied();
             disk.put(&name, whole[..at].to_vec());
             let (mut journal, found) = open(disk.clone(), SETTINGS).expect("it opens");

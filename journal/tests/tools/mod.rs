@@ -68,7 +68,7 @@ pub(crate) fn journal(
     let (mut journal, _) = open(disk.clone(), settings).expect("a new journal");
     for time in 0..count as u64 {
         let payload = payload(&mut chance, longest);
-        journal.append(1 + u16::from(time % 3 == 0), time, &payload).expect("it fits");
+        journal.append(1 + u16::from(time.is_multiple_of(3)), time, &payload).expect("it fits");
         if chance.below(7) == 0 {
             journal.commit().expect("committed");
         }
