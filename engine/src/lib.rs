@@ -5,8 +5,11 @@ mod book;
 pub mod check;
 pub mod command;
 pub mod delay;
+pub mod digest;
 mod engine;
 pub mod event;
+mod hash;
+pub mod input;
 mod instruments;
 pub mod latency;
 mod ledger;
@@ -20,6 +23,7 @@ pub mod probe;
 pub mod rider;
 pub mod risk;
 mod state;
+pub mod tap;
 mod tape;
 
 pub use book::{

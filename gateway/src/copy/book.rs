@@ -126,6 +126,13 @@ impl Book {
                 self.put(event, order);
                 Some((order, None))
             }
+            Outcome::Modified { side, quantity, open } => {
+                let mut order = self.orders.remove(&key).unwrap_or(Order::UNKNOWN);
+                (order.side, order.open) = (Some(side), open.0);
+                order.quantity = order.quantity.saturating_sub(quantity.0);
+                self.put(event, order);
+                Some((order, None))
+            }
             Outcome::Executed { quantity, price, open, .. } => {
                 let mut order = self.orders.remove(&key).unwrap_or(Order::UNKNOWN);
                 order.executed = order.executed.saturating_add(quantity.0);

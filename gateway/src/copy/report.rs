@@ -79,9 +79,11 @@ pub(crate) fn send(session: &mut Session, event: &Event, told: &Told<'_>, now: N
             let kind = Kind { exec_type: b'8', status: b'8', rejected, text, ..KIND };
             write(session, event, told, order, &kind, now);
         }
-        Outcome::Triggered => {
+        Outcome::Triggered | Outcome::Modified { .. } => {
             let restatement = Some(if fix42 { 4 } else { 99 });
-            let (status, text) = (open_status, &b"triggered"[..]);
+            let is_modified = matches!(event.outcome, Outcome::Modified { .. });
+            let text = if is_modified { &b"modified"[..] } else { b"triggered" };
+            let status = open_status;
             let kind = Kind { exec_type: b'D', status, restatement, text, ..KIND };
             write(session, event, told, order, &kind, now);
         }
@@ -185,7 +187,7 @@ const fn time_in_force(time_in_force: TimeInForce) -> u8 {
         TimeInForce::AtOpen => b'2',
         TimeInForce::ImmediateOrCancel => b'3',
         TimeInForce::FillOrKill => b'4',
-        TimeInForce::GoodTillDate(_) => b'6',
+        TimeInForce::GoodTillDate(_) | TimeInForce::GoodFor(_) => b'6',
         TimeInForce::AtClose => b'7',
     }
 }
