@@ -115,7 +115,10 @@ pub struct Engine {
     /// Whether everybody is stopped when the feed is silent or loses messages.
     pub(crate) kills_on_stale: bool,
     quarantine: Option<Quarantine>,
-    sequence: u64,
+    /// What was told, in a build that looks at itself.
+    #[cfg(feature = "verify")]
+    pub(crate) told: crate::check::Ledger,
+    pub(crate) sequence: u64,
     next_reference: u64,
     next_match: u64,
 }
@@ -167,6 +170,8 @@ impl Engine {
             feed_silent: false,
             kills_on_stale: false,
             quarantine: None,
+            #[cfg(feature = "verify")]
+            told: crate::check::Ledger::default(),
             sequence: 0,
             next_reference: config.first_number,
             next_match: config.first_number,

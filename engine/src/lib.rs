@@ -20,6 +20,8 @@ pub mod rider;
 pub mod risk;
 mod state;
 mod tape;
+#[cfg(feature = "verify")]
+mod verify;
 
 pub use book::{
     Best, BookError, Books, Capacity, LevelView, Order, OrderKey, Place, Placed, Placement, Slot,
