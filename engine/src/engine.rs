@@ -179,10 +179,21 @@ impl Engine {
         (engine, reader)
     }
 
-    /// Touches the memory of the books once, so that the system has given every page before the
-    /// first message needs it.
+    /// Touches the memory of the books once, and that of strategies' orders with as many events as
+    /// they can be cancelled by, so that the system has given every page before the first message
+    /// needs it. To be called before the first input.
     pub fn warm_up(&mut self) {
         self.books.warm_up();
+        let orders = self.own.capacity();
+        self.own.warm_up();
+        self.extras.list.resize(orders, (0, 0));
+        self.extras.list.clear();
+        if self.outbox.is_empty() {
+            for _ in 0..orders {
+                self.outbox.push(Event::NOTHING);
+            }
+            self.outbox.clear();
+        }
     }
 
     /// Watches every market from now on: one that is crossed or leaves this band is put into
