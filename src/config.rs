@@ -16,8 +16,9 @@ use rust_decimal::prelude::ToPrimitive;
 use serde::Deserialize;
 use spindle_accounts::{AccountsConfig, FeeSchedule};
 use spindle_engine::{Capacity, EngineConfig};
+use spindle_gateway::OuchEdition;
 use spindle_gateway::delay::SessionModels;
-use spindle_gateway::fix::FixConfig;
+use spindle_gateway::fix::{CancelOn, FixConfig};
 use spindle_risk::Limits;
 use spindle_types::{AccountId, SessionId, Symbol};
 use thiserror::Error;
@@ -252,7 +253,22 @@ struct SessionTable {
     password: String,
     account: String,
     #[serde(default)]
+    protocol: OuchName,
+    #[serde(default)]
+    cancel_on: fix::CancelOnName,
+    #[serde(default)]
+    grace_ms: u64,
+    #[serde(default)]
     latency: SessionLatencyTable,
+}
+
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+enum OuchName {
+    #[default]
+    #[serde(rename = "ouch-5.0")]
+    V50,
+    #[serde(rename = "ouch-4.2")]
+    V42,
 }
 
 /// A checked configuration.
@@ -339,6 +355,12 @@ pub struct SessionConfig {
     pub password: String,
     /// The account that it trades for.
     pub account: AccountId,
+    /// The edition of OUCH that it speaks.
+    pub protocol: OuchEdition,
+    /// When its open orders are cancelled.
+    pub cancel_on: CancelOn,
+    /// How long it may be gone before they are, in nanoseconds.
+    pub grace_ns: u64,
     /// How long its requests and answers are under way.
     pub latency: SessionModels,
 }
@@ -589,7 +611,20 @@ impl Checker<'_> {
             })?;
             let (id, account) = (SessionId(id), account.id);
             let latency = self.session_latency(&table.latency, &place)?;
-            sessions.push(SessionConfig { id, user, password, account, latency });
+            let protocol = match table.protocol {
+                OuchName::V50 => OuchEdition::V50,
+                OuchName::V42 => OuchEdition::V42,
+            };
+            sessions.push(SessionConfig {
+                id,
+                user,
+                password,
+                account,
+                protocol,
+                cancel_on: table.cancel_on.value(),
+                grace_ns: table.grace_ms.saturating_mul(1_000_000),
+                latency,
+            });
         }
         Ok(sessions)
     }

@@ -12,6 +12,7 @@ pub mod line;
 pub mod lockstep;
 pub mod notice;
 pub mod ouch;
+pub mod ouch42;
 pub mod soup;
 pub mod stats;
 
@@ -20,7 +21,7 @@ mod protocol;
 mod transport;
 
 pub use clock::{Clock, SystemClock};
-pub use config::{GatewayConfig, Limits, User};
+pub use config::{GatewayConfig, Limits, OuchEdition, User};
 pub use gateway::{Gateway, GatewayError, ShutdownHandle};
 pub use notice::GatewayNotice;
 pub use stats::GatewayStats;

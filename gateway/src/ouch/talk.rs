@@ -15,12 +15,14 @@ pub(crate) struct OuchTalk {
     link: Link,
     pub(crate) user: Option<usize>,
     pub(crate) outcome: Option<LoginOutcome>,
+    /// Whether the client has logged out.
+    logged_out: bool,
 }
 
 impl OuchTalk {
     /// A connection that has just been opened.
     pub(crate) fn new(timing: Timing, now: u64) -> Self {
-        Self { link: Link::new(timing, now), user: None, outcome: None }
+        Self { link: Link::new(timing, now), user: None, outcome: None, logged_out: false }
     }
 
     /// Sends a debug packet; false, and nothing is sent, while other bytes wait.
@@ -70,7 +72,9 @@ impl Talk for OuchTalk {
         let Some((packet, length)) = packet.map_err(CloseCause::Frame)? else {
             return Ok(Taken::More(0));
         };
-        match self.link.receive(packet, now)? {
+        let inbound = self.link.receive(packet, now);
+        self.logged_out = inbound == Err(CloseCause::Logout);
+        match inbound? {
             Inbound::Message(message) => {
                 if let Some(user) = self.user
                     && !desk.ouch.request(user, message, received, &mut desk.port)?
@@ -128,7 +132,7 @@ impl Talk for OuchTalk {
 
     fn leave(&mut self, desk: &mut Desk) {
         if let Some(user) = self.user.take() {
-            desk.ouch.disconnected(user);
+            desk.ouch.disconnected(user, self.logged_out, &desk.port);
         }
     }
 
