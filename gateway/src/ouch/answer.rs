@@ -92,6 +92,11 @@ impl Answer {
         Self::system_event(time, b'E')
     }
 
+    /// A drop copy is full: nothing follows.
+    pub const fn copy_full(time: EventTime) -> Self {
+        Self::system_event(time, b'F')
+    }
+
     const fn system_event(time: EventTime, event_code: u8) -> Self {
         let message_type = SystemEvent::TYPE;
         Self::SystemEvent(SystemEvent { message_type, timestamp: U64::new(time.0), event_code })

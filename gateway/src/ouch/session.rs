@@ -79,10 +79,11 @@ enum Asked {
 #[derive(Clone, Debug)]
 pub struct Session {
     id: SessionId,
-    firm: [u8; 4],
+    firms: Box<[[u8; 4]]>,
     numbers: Numbers,
-    /// Whether the client has disabled order entry.
-    disabled: bool,
+    /// The firms of which the client has disabled order entry, and whether that of all.
+    disabled: Vec<[u8; 4]>,
+    all_disabled: bool,
     asked: VecDeque<Asked>,
     standing: Standing,
     remark: Option<Remark>,
@@ -92,11 +93,17 @@ impl Session {
     /// A session whose day begins. `firm` is the one that its orders may name; spaces where they
     /// may name none.
     pub fn new(id: SessionId, firm: [u8; 4]) -> Self {
+        Self::with_firms(id, if firm == BLANK { Box::default() } else { Box::new([firm]) })
+    }
+
+    /// The same; `firms` are those that its orders may name.
+    pub fn with_firms(id: SessionId, firms: Box<[[u8; 4]]>) -> Self {
         Self {
             id,
-            firm,
             numbers: Numbers::default(),
-            disabled: false,
+            disabled: Vec::with_capacity(firms.len()),
+            all_disabled: false,
+            firms,
             asked: VecDeque::with_capacity(ASKED_MAX),
             standing: Standing::new(STANDING_MAX),
             remark: None,
@@ -115,7 +122,17 @@ impl Session {
     }
 
     /// Decides on a request. With `full`, new orders are refused because the session's stream is
-    /// at its limit; cancels still go through.
+    /// at its limit; see [`Session::decide`].
+    ///
+    /// # Errors
+    /// As there.
+    #[inline]
+    pub fn request(&mut self, message: &[u8], full: bool) -> Result<Reaction, DecodeError> {
+        self.decide(message, full.then_some(RejectReason::Capacity))
+    }
+
+    /// Decides on a request. With `refused`, new orders and replaces are refused for that: the
+    /// session's stream is at its limit, or the session is too fast. Cancels still go through.
     ///
     /// A [`Reaction::Pass`] must reach the engine: its number is used up by this call.
     ///
@@ -123,14 +140,18 @@ impl Session {
     /// Bytes that are no OUCH message of a client. There is no number to answer to, and no way to
     /// know what was meant: close the connection.
     #[inline]
-    pub fn request(&mut self, message: &[u8], full: bool) -> Result<Reaction, DecodeError> {
+    pub fn decide(
+        &mut self,
+        message: &[u8],
+        refused: Option<RejectReason>,
+    ) -> Result<Reaction, DecodeError> {
         if self.asked.len() >= ASKED_MAX {
             return Ok(Reaction::Wait);
         }
         let decoded = Message::decode(message)?;
         let decided = match decoded {
-            Message::Enter(enter, options) => self.enter(enter, options, full),
-            Message::Replace(replace, options) => self.replace(replace, options, full),
+            Message::Enter(enter, options) => self.enter(enter, options, refused),
+            Message::Replace(replace, options) => self.replace(replace, options, refused),
             Message::Cancel(cancel, options) => self.cancel(cancel, options),
             Message::Modify(modify, options) => self.modify(modify, options),
             Message::AccountQuery(_, options) => self.query(options),
@@ -174,12 +195,22 @@ impl Session {
         Action::Refuse(Refuse { token: OrderToken(number), reason, observed, attributes })
     }
 
-    fn why_no_orders(&self, full: bool) -> Option<Invalid> {
-        match (full, self.disabled) {
-            (true, _) => Some(NO_ROOM),
-            (false, true) => Some(DISABLED),
-            (false, false) => None,
+    /// Why no order for this firm is taken.
+    #[inline]
+    fn why_no_orders(
+        &self,
+        refused: Option<RejectReason>,
+        firm: Option<[u8; 4]>,
+    ) -> Option<Invalid> {
+        if let Some(reason) = refused {
+            return Some(Invalid { reason, observed: 0 });
         }
+        let is_disabled = self.all_disabled
+            || !self.disabled.is_empty()
+                && firm
+                    .or(self.firms.first().copied())
+                    .is_some_and(|firm| self.disabled.contains(&firm));
+        is_disabled.then_some(DISABLED)
     }
 
     #[inline]
@@ -187,13 +218,13 @@ impl Session {
         &mut self,
         message: &inbound::Enter,
         options: Appendage<'_>,
-        full: bool,
+        refused: Option<RejectReason>,
     ) -> Result<(Asked, Action), Reaction> {
         let number = message.user_ref_num.get();
         self.take(number)?;
-        let order = match self.why_no_orders(full) {
+        let order = match self.why_no_orders(refused, firm_named(options)) {
             Some(invalid) => Err(invalid),
-            None => validate::enter(message, options, self.firm),
+            None => validate::enter(message, options, &self.firms),
         };
         let kept = order.and_then(|(order, terms)| {
             if self.standing.keep(number, terms) { Ok(order) } else { Err(NO_ROOM) }
@@ -210,17 +241,17 @@ impl Session {
         &mut self,
         message: &inbound::Replace,
         options: Appendage<'_>,
-        full: bool,
+        refused: Option<RejectReason>,
     ) -> Result<(Asked, Action), Reaction> {
         let (original, number) = (message.original.get(), message.user_ref_num.get());
         self.take(number)?;
         let attributes = replace_attributes(message);
-        if let Some(invalid) = self.why_no_orders(full) {
+        let terms = self.standing.get(original);
+        if let Some(invalid) = self.why_no_orders(refused, terms.firm()) {
             return Ok((Asked::Plain, self.refuse(number, invalid, attributes)));
         }
-        let terms = self.standing.get(original);
         let asked = Asked::Replace(number);
-        let invalid = match validate::replace(message, options, &terms, self.firm) {
+        let invalid = match validate::replace(message, options, &terms, &self.firms) {
             Ok((replacement, terms)) if self.standing.keep(number, terms) => {
                 return Ok((asked, Action::Replace(replacement)));
             }
@@ -340,7 +371,15 @@ impl Session {
         if let Err(invalid) = good {
             return Ok((Asked::Plain, self.refuse(number, invalid, Attributes::default())));
         }
-        self.disabled = disables;
+        match (firm == BLANK, disables) {
+            (true, _) => {
+                self.all_disabled = disables;
+                self.disabled.clear();
+            }
+            (false, true) if !self.disabled.contains(&firm) => self.disabled.push(firm),
+            (false, true) => {}
+            (false, false) => self.disabled.retain(|disabled| *disabled != firm),
+        }
         let asked = match disables {
             true => Asked::Disable { number, firm },
             false => Asked::Enable { number, firm },
@@ -349,7 +388,7 @@ impl Session {
     }
 
     fn own_firm(&self, firm: [u8; 4]) -> Result<(), Invalid> {
-        match firm == *b"    " || firm == self.firm {
+        match firm == BLANK || self.firms.contains(&firm) {
             true => Ok(()),
             false => Err(Invalid::option(Tag::Firm)),
         }
@@ -478,6 +517,27 @@ impl Asked {
     }
 }
 
+/// The firm of a request that names none.
+const BLANK: [u8; 4] = [b' '; 4];
+
+/// The firm that an order names by an option.
+fn firm_named(options: Appendage<'_>) -> Option<[u8; 4]> {
+    if options.as_bytes().is_empty() {
+        return None;
+    }
+    let named = options.get(Tag::Firm).and_then(|option| option.value.try_into().ok());
+    named.filter(|firm| *firm != BLANK)
+}
+
+/// The firm that a new order or a mass cancel names, if it names one.
+pub(super) fn firm_of(message: &[u8]) -> Option<[u8; 4]> {
+    match Message::decode(message) {
+        Ok(Message::Enter(_, options)) => firm_named(options),
+        Ok(Message::MassCancel(mass, _)) => Some(mass.firm).filter(|firm| *firm != BLANK),
+        _ => None,
+    }
+}
+
 /// The number that no order has.
 const NOBODY: OrderToken = OrderToken(0);
 
@@ -509,7 +569,7 @@ pub const fn is_first_answer(event: &Event) -> bool {
     }
 }
 
-/// The session's stream is at its limit, or the room for what its orders ask for is used up.
+/// The room for what the session's orders ask for is used up.
 const NO_ROOM: Invalid = Invalid { reason: RejectReason::Capacity, observed: 0 };
 
 /// The client has disabled order entry.

@@ -72,12 +72,12 @@ impl Terms {
     pub(super) fn read(
         options: Appendage<'_>,
         allowed: TagSet,
-        firm: [u8; 4],
+        firms: &[[u8; 4]],
     ) -> Result<Self, Invalid> {
         options.check(allowed).map_err(|error| refused(error.number()))?;
         let mut terms = Self::PLAIN;
         for option in options.iter() {
-            if !terms.take(option) && !asks_for_nothing(option, firm) {
+            if !terms.take(option) && !asks_for_nothing(option, firms) {
                 return Err(refused(option.number));
             }
         }
@@ -90,12 +90,12 @@ impl Terms {
         &self,
         options: Appendage<'_>,
         allowed: TagSet,
-        firm: [u8; 4],
+        firms: &[[u8; 4]],
     ) -> Result<Self, Invalid> {
         options.check(allowed).map_err(|error| refused(error.number()))?;
         let mut terms = *self;
         for option in options.iter() {
-            if !terms.take(option) && !asks_for_nothing(option, firm) {
+            if !terms.take(option) && !asks_for_nothing(option, firms) {
                 return Err(refused(option.number));
             }
         }
@@ -140,6 +140,11 @@ impl Terms {
             self.given.insert(Tag::Firm);
         }
         self
+    }
+
+    /// The firm that was named.
+    pub(super) fn firm(&self) -> Option<[u8; 4]> {
+        Some(self.firm).filter(|firm| *firm != [b' '; 4])
     }
 
     /// Whether it has a place between or beside the best prices.
@@ -215,11 +220,8 @@ fn as_u32(option: &TagValue<'_>) -> u32 {
 /// Checks the options of a message that may have a channel at most.
 pub(super) fn check(options: Appendage<'_>, allowed: TagSet) -> Result<(), Invalid> {
     options.check(allowed).map_err(|error| refused(error.number()))?;
-    let firm = [b' '; 4];
-    match options
-        .iter()
-        .find(|option| option.tag() != Some(Tag::Side) && !asks_for_nothing(*option, firm))
-    {
+    let mut asking = options.iter().filter(|option| option.tag() != Some(Tag::Side));
+    match asking.find(|option| !asks_for_nothing(*option, &[])) {
         Some(option) => Err(refused(option.number)),
         None => Ok(()),
     }
@@ -227,10 +229,10 @@ pub(super) fn check(options: Appendage<'_>, allowed: TagSet) -> Result<(), Inval
 
 /// Whether the value is the one that a message without this option has too, or is information that
 /// changes nothing here.
-fn asks_for_nothing(option: TagValue<'_>, firm: [u8; 4]) -> bool {
+fn asks_for_nothing(option: TagValue<'_>, firms: &[[u8; 4]]) -> bool {
     let value = option.value;
     match option.tag() {
-        Some(Tag::Firm) => value == b"    " || value == firm,
+        Some(Tag::Firm) => value == b"    " || firms.iter().any(|firm| value == firm),
         Some(
             Tag::DiscretionPrice
             | Tag::DiscretionPegOffset
@@ -302,7 +304,7 @@ mod tests {
     fn read(hex: &str) -> Result<Terms, Invalid> {
         let chain = bytes(hex);
         let options = Appendage::parse(&chain).expect(hex);
-        Terms::read(options, allowed::ENTER, *b"FIRM").map(|terms| terms.named(options))
+        Terms::read(options, allowed::ENTER, &[*b"FIRM"]).map(|terms| terms.named(options))
     }
 
     #[test]
@@ -334,7 +336,7 @@ mod tests {
         let terms = read("020652 050300000064 050f0000003c").expect("offered");
         let replaced = |hex: &str| {
             let chain = bytes(hex);
-            terms.replaced(Appendage::parse(&chain).expect(hex), allowed::REPLACE, *b"FIRM")
+            terms.replaced(Appendage::parse(&chain).expect(hex), allowed::REPLACE, &[*b"FIRM"])
         };
         let kept = replaced("").expect("it keeps everything");
         assert_eq!((kept.price_type, kept.minimum, kept.seconds), (b'R', 0, 60));

@@ -53,7 +53,7 @@ const fn invalid(reason: RejectReason, observed: u64) -> Invalid {
 pub(super) fn enter(
     message: &inbound::Enter,
     options: Appendage<'_>,
-    firm: [u8; 4],
+    firms: &[[u8; 4]],
 ) -> Result<(Enter, Terms), Invalid> {
     let side = side(message.side)?;
     let quantity = quantity(message.quantity.get())?;
@@ -70,7 +70,7 @@ pub(super) fn enter(
     if !matches!(message.cross, b'N' | b'O' | b'C') {
         return Err(invalid(RejectReason::InvalidCross, message.cross.into()));
     }
-    let mut terms = Terms::read(options, allowed::ENTER, firm)?.named(options);
+    let mut terms = Terms::read(options, allowed::ENTER, firms)?.named(options);
     (terms.hidden, terms.cross) = (hidden, message.cross);
     let kind = terms.kind(side)?;
     if terms.is_midpoint() {
@@ -101,7 +101,7 @@ pub(super) fn replace(
     message: &inbound::Replace,
     options: Appendage<'_>,
     original: &Terms,
-    firm: [u8; 4],
+    firms: &[[u8; 4]],
 ) -> Result<(Replace, Terms), Invalid> {
     let quantity = quantity(message.quantity.get())?;
     let limit = limit(message.price.get())?;
@@ -115,7 +115,7 @@ pub(super) fn replace(
         return Err(invalid(RejectReason::InvalidDisplay, message.display.into()));
     }
     iso(message.iso)?;
-    let terms = original.replaced(options, allowed::REPLACE, firm)?;
+    let terms = original.replaced(options, allowed::REPLACE, firms)?;
     let mut attributes = replace_attributes(message);
     if terms.is_midpoint() {
         attributes.display = b'N';

@@ -36,14 +36,26 @@ const NO_RECORD: Record = Record {
     cross: b'N',
 };
 
-/// The session's stream is at its limit, or its tokens are used up.
-const NO_ROOM: Invalid = Invalid { reason: RejectReason::Capacity, observed: 0 };
+/// Why an order is refused without a look at it; without a reason given, its session's tokens are used up.
+fn why(refused: Option<RejectReason>) -> Invalid {
+    Invalid { reason: refused.unwrap_or(RejectReason::Capacity), observed: 0 }
+}
+
+/// The firm that a new order names, if it names one.
+pub(crate) fn firm_of(message: &[u8]) -> Option<[u8; 4]> {
+    let firm = match Message::decode(message) {
+        Ok(Message::Enter(enter)) => enter.firm,
+        Ok(Message::EnterWithoutCustomer(bytes)) => *bytes[36..].first_chunk()?,
+        _ => return None,
+    };
+    Some(firm).filter(|firm| *firm != [b' '; 4])
+}
 
 /// The state of one account.
 #[derive(Clone, Debug)]
 pub struct Session {
     id: SessionId,
-    firm: [u8; 4],
+    firms: Box<[[u8; 4]]>,
     tokens: Tokens,
     /// The requests that have no answer yet, in their order: the replacement's number of a Replace, and
     /// nothing of others.
@@ -52,11 +64,11 @@ pub struct Session {
 }
 
 impl Session {
-    /// A session whose day begins, with room for so many tokens. `firm` is the one that its orders may
-    /// name; spaces where they may name none.
-    pub fn new(id: SessionId, firm: [u8; 4], tokens_max: usize) -> Self {
+    /// A session whose day begins, with room for so many tokens. `firms` are those that its orders may
+    /// name.
+    pub fn new(id: SessionId, firms: Box<[[u8; 4]]>, tokens_max: usize) -> Self {
         let asked = VecDeque::with_capacity(ASKED_MAX);
-        Self { id, firm, tokens: Tokens::new(tokens_max), asked, remark: None }
+        Self { id, firms, tokens: Tokens::new(tokens_max), asked, remark: None }
     }
 
     /// Requests passed to the engine that have no answer yet.
@@ -70,26 +82,30 @@ impl Session {
         self.remark.take()
     }
 
-    /// Decides on a request. With `full`, new orders are refused because the session's stream is
-    /// at its limit; cancels still go through.
+    /// Decides on a request. With `refused`, new orders and replaces are refused for that: the
+    /// session's stream is at its limit, or the session is too fast. Cancels still go through.
     ///
     /// A [`Reaction::Pass`] must reach the engine: its token is used up by this call.
     ///
     /// # Errors
     /// Bytes that are no OUCH message of a client: close the connection.
     #[inline]
-    pub fn request(&mut self, message: &[u8], full: bool) -> Result<Reaction, DecodeError> {
+    pub fn decide(
+        &mut self,
+        message: &[u8],
+        refused: Option<RejectReason>,
+    ) -> Result<Reaction, DecodeError> {
         if self.asked.len() >= ASKED_MAX {
             return Ok(Reaction::Wait);
         }
         let decided = match Message::decode(message)? {
-            Message::Enter(enter) => self.enter(enter, full),
+            Message::Enter(enter) => self.enter(enter, refused),
             Message::EnterWithoutCustomer(bytes) => {
                 let mut whole = [b' '; inbound::Enter::LENGTH];
                 whole[..bytes.len()].copy_from_slice(bytes);
-                self.enter(&zerocopy::transmute!(whole), full)
+                self.enter(&zerocopy::transmute!(whole), refused)
             }
-            Message::Replace(replace) => self.replace(replace, full),
+            Message::Replace(replace) => self.replace(replace, refused),
             Message::Cancel(cancel) => self.cancel(cancel),
             Message::Modify(modify) => self.modify(modify),
             Message::TradeNow(trade_now) => {
@@ -128,12 +144,12 @@ impl Session {
     fn enter(
         &mut self,
         message: &inbound::Enter,
-        full: bool,
+        refused: Option<RejectReason>,
     ) -> Result<(OrderToken, Action), Reaction> {
         let number = self.take(validate::record(message))?;
-        let order = match number {
-            Some(number) if !full => validate::enter(message, number, self.firm),
-            _ => Err(NO_ROOM),
+        let order = match (number, refused) {
+            (Some(number), None) => validate::enter(message, number, &self.firms),
+            (_, refused) => Err(why(refused)),
         };
         let action = match order {
             Ok(order) => Action::Enter(order),
@@ -151,15 +167,15 @@ impl Session {
     fn replace(
         &mut self,
         message: &inbound::Replace,
-        full: bool,
+        refused: Option<RejectReason>,
     ) -> Result<(OrderToken, Action), Reaction> {
         let original = self.find(&message.existing)?;
         let of = *self.tokens.get(original).unwrap_or(&NO_RECORD);
         let taken = self.take(validate::replaced(message, &of))?;
         let attributes = replace_attributes(message);
-        let Some(number) = taken.filter(|_| !full) else {
-            self.remark(message.token, NO_ROOM.name(), 0);
-            let (reason, observed) = (RejectReason::Capacity, 0);
+        let Some(number) = taken.filter(|_| refused.is_none()) else {
+            let Invalid { reason, observed } = why(refused);
+            self.remark(message.token, reason.name(), observed);
             let token = taken.unwrap_or(NOBODY);
             let refuse = Refuse { token, reason, observed, attributes };
             return Ok((NOBODY, Action::Refuse(refuse)));

@@ -63,14 +63,14 @@ pub(super) fn replaced(message: &inbound::Replace, original: &Record) -> Record 
 pub(super) fn enter(
     message: &inbound::Enter,
     token: OrderToken,
-    firm: [u8; 4],
+    firms: &[[u8; 4]],
 ) -> Result<Enter, Invalid> {
     check_token(&message.token)?;
     let side = side(message.side)?;
     let quantity = quantity(message.shares.get())?;
     let limit = limit(message.price.get())?;
     let time_in_force = time_in_force(message.time_in_force.get(), message.cross)?;
-    if message.firm != *b"    " && message.firm != firm {
+    if message.firm != *b"    " && !firms.contains(&message.firm) {
         return invalid(RejectReason::InvalidOption, option::FIRM);
     }
     let (kind, mut modifiers) = shown(message.display)?;
