@@ -3,10 +3,13 @@
 use rust_decimal::Decimal;
 use serde::Deserialize;
 use spindle_accounts::FeeSchedule;
+use spindle_gateway::OuchEdition;
 use spindle_gateway::delay::SessionModels;
+use spindle_gateway::fix::CancelOn;
 use spindle_risk::Limits;
 use spindle_types::{AccountId, SessionId, Symbol};
 
+use super::fix::CancelOnName;
 use super::strategies::{FeesTable, SessionLatencyTable};
 use super::{Checker, ConfigError};
 
@@ -42,7 +45,22 @@ pub(super) struct SessionTable {
     pub(super) password: String,
     pub(super) account: String,
     #[serde(default)]
+    protocol: OuchName,
+    #[serde(default)]
+    cancel_on: CancelOnName,
+    #[serde(default)]
+    grace_ms: u64,
+    #[serde(default)]
     pub(super) latency: SessionLatencyTable,
+}
+
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+enum OuchName {
+    #[default]
+    #[serde(rename = "ouch-5.0")]
+    V50,
+    #[serde(rename = "ouch-4.2")]
+    V42,
 }
 
 /// An account with its limits.
@@ -71,6 +89,12 @@ pub struct SessionConfig {
     pub password: String,
     /// The account that it trades for.
     pub account: AccountId,
+    /// The edition of OUCH that it speaks.
+    pub protocol: OuchEdition,
+    /// When its open orders are cancelled.
+    pub cancel_on: CancelOn,
+    /// How long it may be gone before they are, in nanoseconds.
+    pub grace_ns: u64,
     /// How long its requests and answers are under way.
     pub latency: SessionModels,
 }
@@ -142,7 +166,20 @@ impl Checker<'_> {
             })?;
             let (id, account) = (SessionId(id), account.id);
             let latency = self.session_latency(&table.latency, &place)?;
-            sessions.push(SessionConfig { id, user, password, account, latency });
+            let protocol = match table.protocol {
+                OuchName::V50 => OuchEdition::V50,
+                OuchName::V42 => OuchEdition::V42,
+            };
+            sessions.push(SessionConfig {
+                id,
+                user,
+                password,
+                account,
+                protocol,
+                cancel_on: table.cancel_on.value(),
+                grace_ns: table.grace_ms.saturating_mul(1_000_000),
+                latency,
+            });
         }
         Ok(sessions)
     }

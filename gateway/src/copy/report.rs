@@ -87,6 +87,12 @@ pub(crate) fn send(session: &mut Session, event: &Event, told: &Told<'_>, now: N
             let kind = Kind { exec_type: b'D', status, restatement, text, ..KIND };
             write(session, event, told, order, &kind, now);
         }
+        Outcome::Modified { .. } => {
+            let restatement = Some(5);
+            let (status, text) = (open_status, &b"modified"[..]);
+            let kind = Kind { exec_type: b'D', status, restatement, text, ..KIND };
+            write(session, event, told, order, &kind, now);
+        }
         Outcome::Checked { .. }
         | Outcome::MassCanceled { .. }
         | Outcome::Indicative { .. }
