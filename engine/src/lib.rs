@@ -13,6 +13,7 @@ mod ledger;
 mod lookahead;
 mod matcher;
 mod matching;
+mod modify;
 mod orders;
 mod own;
 pub mod probe;

@@ -116,6 +116,7 @@ impl Answer {
             | Outcome::ReplaceRejected { .. }
             | Outcome::Triggered
             | Outcome::Checked { .. }
+            | Outcome::Modified { .. }
             | Outcome::MassCanceled { .. }
             | Outcome::Indicative { .. }
             | Outcome::Auction { .. }
@@ -225,7 +226,7 @@ pub const fn time_in_force_letter(time_in_force: TimeInForce) -> u8 {
         | TimeInForce::AtOpen
         | TimeInForce::AtClose => b'0',
         TimeInForce::ImmediateOrCancel | TimeInForce::FillOrKill => b'3',
-        TimeInForce::GoodTillDate(_) => b'6',
+        TimeInForce::GoodTillDate(_) | TimeInForce::GoodFor(_) => b'6',
     }
 }
 

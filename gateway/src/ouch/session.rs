@@ -197,6 +197,7 @@ impl Session {
             | Outcome::CancelRejected
             | Outcome::Triggered
             | Outcome::Checked { .. }
+            | Outcome::Modified { .. }
             | Outcome::MassCanceled { .. }
             | Outcome::Indicative { .. }
             | Outcome::Auction { .. }
@@ -221,6 +222,7 @@ pub const fn is_first_answer(event: &Event) -> bool {
         | Outcome::CancelRejected
         | Outcome::ReplaceRejected { .. }
         | Outcome::Checked { .. }
+        | Outcome::Modified { .. }
         | Outcome::MassCanceled { .. } => true,
         Outcome::Canceled { reason, .. } => {
             matches!(reason, CancelReason::UserRequest | CancelReason::InvalidReplace)

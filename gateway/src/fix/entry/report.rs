@@ -79,6 +79,7 @@ impl Reports<'_> {
             Outcome::CancelRejected => self.not_found(event, pending),
             Outcome::ReplaceRejected { .. } => self.not_found(event, pending),
             Outcome::Checked { .. }
+            | Outcome::Modified { .. }
             | Outcome::Indicative { .. }
             | Outcome::Auction { .. }
             | Outcome::TapeImbalance { .. }
