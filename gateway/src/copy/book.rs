@@ -126,6 +126,14 @@ impl Book {
                 self.put(event, order);
                 Some((order, None))
             }
+            Outcome::Modified { side, quantity, open } => {
+                let mut order = self.orders.remove(&key).unwrap_or(Order::UNKNOWN);
+                order.side = Some(side);
+                order.open = open.0;
+                order.quantity = order.quantity.saturating_sub(quantity.0);
+                self.put(event, order);
+                Some((order, None))
+            }
             Outcome::Executed { quantity, price, open, .. } => {
                 let mut order = self.orders.remove(&key).unwrap_or(Order::UNKNOWN);
                 order.executed = order.executed.saturating_add(quantity.0);

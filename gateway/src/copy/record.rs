@@ -17,9 +17,9 @@ use thiserror::Error;
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, U16, U32, U64, Unaligned};
 
 use super::Told;
-use crate::ouch::answer::Answer;
+use crate::ouch::answer::{Answer, side_letter};
 use crate::ouch::codes::reject_code;
-use crate::ouch::outbound::{Rejected, Restated};
+use crate::ouch::outbound::{Modified, Rejected, Restated};
 
 /// The type of a record.
 pub const TYPE: u8 = b'W';
@@ -98,6 +98,16 @@ impl Record {
                         user_ref_num: U32::new(event.token.0),
                         reason: TRIGGERED,
                         appendage_length: U16::new(0),
+                    }
+                    .as_bytes(),
+                ),
+                Outcome::Modified { side, open, .. } => record.push(
+                    Modified {
+                        message_type: Modified::TYPE,
+                        timestamp: U64::new(event.time.0),
+                        user_ref_num: U32::new(event.token.0),
+                        side: side_letter(side),
+                        quantity: U32::new(open.0),
                     }
                     .as_bytes(),
                 ),
