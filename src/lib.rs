@@ -8,6 +8,7 @@ pub mod demo;
 mod exit;
 pub mod feed;
 pub mod health;
+pub mod lab;
 pub mod lockstep;
 pub mod report;
 pub mod risk;
