@@ -42,6 +42,7 @@ enum Command {
     Match(commands::Match),
     Replay(commands::Replay),
     Bench(commands::Bench),
+    Doctor(commands::Doctor),
     Record(commands::Record),
     Risk(commands::Risk),
 }
@@ -58,6 +59,7 @@ pub fn run() -> ExitCode {
         Command::Match(command) => command.run(),
         Command::Replay(command) => command.run(),
         Command::Bench(command) => command.run(),
+        Command::Doctor(command) => command.run(),
         Command::Record(command) => command.run(),
         Command::Risk(command) => command.run(),
     };

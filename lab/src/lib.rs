@@ -3,6 +3,7 @@
 //! values.
 
 pub mod compare;
+pub mod doctor;
 pub mod hlog;
 pub mod load;
 pub mod machine;

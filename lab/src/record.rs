@@ -128,7 +128,7 @@ pub struct Wire {
     pub floor_p999_ns: u64,
     pub floor_p9999_ns: u64,
     pub floor_max_ns: u64,
-    /// Median over the rounds of each round's p50 over its floor's.
+    /// The p50 over the floor's; each round's own ratio is among the figures.
     pub p50_ratio: f64,
     /// The same of p99.
     pub p99_ratio: f64,

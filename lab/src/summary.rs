@@ -123,7 +123,7 @@ impl Summary {
                     void.map(move |void| format!("round {} of {name}: {void}", index + 1))
                 })
             })
-            .chain((tally.rejected > 0).then(|| {
+            .chain((tally.rejected * 1_000 > tally.requests()).then(|| {
                 format!(
                     "{} requests were refused, the last with code {}",
                     tally.rejected, tally.last_reject
@@ -143,8 +143,8 @@ impl Summary {
             floor_p999_ns: whole("wire.floor_p999_ns"),
             floor_p9999_ns: whole("wire.floor_p9999_ns"),
             floor_max_ns: whole("wire.floor_max_ns"),
-            p50_ratio: median("wire.p50_ratio"),
-            p99_ratio: median("wire.p99_ratio"),
+            p50_ratio: median("wire.p50_ns") / median("wire.floor_p50_ns").max(1.0),
+            p99_ratio: median("wire.p99_ns") / median("wire.floor_p99_ns").max(1.0),
             engine_p50_ns: whole("hop.engine.p50_ns"),
             engine_p99_ns: whole("hop.engine.p99_ns"),
             ring_to_ring_p50_ns: whole("hop.ring_to_ring.p50_ns"),

@@ -70,8 +70,7 @@ pub fn table(record: &Record) -> String {
     for (key, name) in SHOWN {
         let get = |name: String| record.figures.get(&name).cloned().unwrap_or_default();
         let (venue, floor) = (get(format!("wire.{key}_ns")), get(format!("wire.floor_{key}_ns")));
-        let ratio = record.figures.get(&format!("wire.{key}_ratio"));
-        let ratio = ratio.map_or(venue.median / floor.median.max(1.0), |ratio| ratio.median);
+        let ratio = venue.median / floor.median.max(1.0);
         let range = |least: f64, most: f64| format!("{} to {}", time(least), time(most));
         let _ = writeln!(
             out,

@@ -176,9 +176,10 @@ impl Bench {
         }
     }
 
-    /// Lets other programs run, then sessions say that they live.
-    fn settle(&mut self) {
-        std::thread::sleep(Duration::from_millis(20));
+    /// Lets other programs run for an eighth of a round, so that what they need is not taken from the
+    /// round itself, then sessions say that they live.
+    fn settle(&mut self, round_ns: u64) {
+        std::thread::sleep(Duration::from_nanos((round_ns / 8).clamp(20_000_000, 200_000_000)));
         self.serve.store(Serve::Venue as u8, Ordering::Relaxed);
         let begin = self.time.now();
         while self.time.now() < begin + 2_000_000 {
@@ -208,7 +209,7 @@ impl Bench {
     ) -> Result<Round, LabError> {
         let due = arrivals.schedule(rate, nanoseconds, seed)?;
         let mut recorder = Recorder::new(due.len());
-        self.settle();
+        self.settle(nanoseconds + warm_up_ms * 1_000_000);
         let mut outcome = Outcome::default();
         if warm_up_ms > 0 && rate * warm_up_ms >= 1_000 {
             let warm = arrivals.schedule(rate, warm_up_ms * 1_000_000, seed ^ 1)?;
@@ -236,7 +237,7 @@ impl Bench {
 
     /// Requests a second as fast as answers come, over a short time; 0 where some never came.
     pub(super) fn throughput(&mut self, serve: Serve, requests: usize, window: usize) -> u64 {
-        self.settle();
+        self.settle(200_000_000);
         self.serve.store(serve as u8, Ordering::Relaxed);
         let mut recorder = Recorder::new(requests);
         let Self { time, sessions, echo, beside, bounds, .. } = self;

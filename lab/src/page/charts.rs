@@ -39,7 +39,11 @@ pub(super) fn percentiles(record: &Record) -> String {
             .map(|(p, text)| (nines(p), text.to_owned()))
             .filter(|tick| tick.0 <= last + 0.01)
             .collect();
-        plot.across(&ticks, "percentile: so many of a hundred requests were at most so late");
+        let label = match plot.is_narrow() {
+            true => "percentile",
+            false => "percentile: so many of a hundred requests were at most so late",
+        };
+        plot.across(&ticks, label);
         for curve in record.curves.iter().rev() {
             let points: Vec<_> =
                 curve.points.iter().map(|&(p, ns)| (nines(p).min(last), real(ns))).collect();

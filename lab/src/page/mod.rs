@@ -144,8 +144,7 @@ fn percentiles(out: &mut String, record: &Record) {
             let (venue_name, floor_name) =
                 (format!("wire.{key}_ns"), format!("wire.floor_{key}_ns"));
             let (venue, floor) = (get(&venue_name), get(&floor_name));
-            let ratio = record.figures.get(&format!("wire.{key}_ratio"));
-            let ratio = ratio.map_or(venue.median / floor.median.max(1.0), |ratio| ratio.median);
+            let ratio = venue.median / floor.median.max(1.0);
             format!(
                 "<tr><td>{name}</td>{}{}<td>{ratio:.2}</td><td>{}</td><td>{}</td></tr>",
                 figure(&venue_name, &time(venue.median)),
@@ -235,7 +234,7 @@ fn hops(out: &mut String, record: &Record) {
                 })
                 .collect();
             format!(
-                "<tr><td>{}</td><td class=\"text soft\">{}</td><td>{}</td>{}</tr>",
+                "<tr><td>{}<small>{}</small></td><td>{}</td>{}</tr>",
                 escape(&hop.name),
                 escape(&hop.what),
                 grouped(p.count),
@@ -243,7 +242,7 @@ fn hops(out: &mut String, record: &Record) {
             )
         })
         .collect();
-    let head = ["hop", "what", "count", "p50", "p99", "p99.9", "p99.99", "max"];
+    let head = ["hop", "count", "p50", "p99", "p99.9", "p99.99", "max"];
     table(out, "hops", "All rounds together. The last rows are sums, not parts.", &head, &rows);
     let wire = &record.wire;
     let _ = write!(

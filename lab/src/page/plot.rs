@@ -124,8 +124,16 @@ impl Plot {
     /// The other axis: values with their labels, and what it shows.
     pub(super) fn across(&mut self, ticks: &[(f64, String)], label: &str) {
         let bottom = self.size.height - BOTTOM;
+        let mut free_from = 0.0;
         for (value, text) in ticks {
             let (x, y) = (self.at_x(*value), bottom + 17.0);
+            #[allow(clippy::cast_precision_loss, reason = "pixels")]
+            let half = text.len() as f64 * 3.6;
+            let begins = (x - half).min(self.size.width - RIGHT - 2.0 * half);
+            if begins < free_from {
+                continue;
+            }
+            free_from = begins + 2.0 * half + 6.0;
             let anchor = match x {
                 x if x > self.size.width - RIGHT - 12.0 => "end",
                 x if x < LEFT + 6.0 => "start",

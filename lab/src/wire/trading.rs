@@ -65,6 +65,13 @@ pub struct Tally {
     pub last_reject: u64,
 }
 
+impl Tally {
+    /// Requests that were answered.
+    pub const fn requests(&self) -> u64 {
+        self.accepted + self.canceled + self.rejected
+    }
+}
+
 /// What a number stands for.
 #[derive(Clone, Copy, Debug)]
 struct Place {
