@@ -8,6 +8,7 @@ pub mod demo;
 mod exit;
 pub mod feed;
 pub mod health;
+pub mod lab;
 pub mod lockstep;
 pub mod report;
 pub mod risk;
@@ -42,6 +43,7 @@ enum Command {
     Password(commands::Password),
     Replay(commands::Replay),
     Bench(commands::Bench),
+    Doctor(commands::Doctor),
     Record(commands::Record),
     Risk(commands::Risk),
 }
@@ -59,6 +61,7 @@ pub fn run() -> ExitCode {
         Command::Password(command) => command.run(),
         Command::Replay(command) => command.run(),
         Command::Bench(command) => command.run(),
+        Command::Doctor(command) => command.run(),
         Command::Record(command) => command.run(),
         Command::Risk(command) => command.run(),
     };

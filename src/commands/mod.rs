@@ -3,6 +3,7 @@
 mod bench;
 mod book;
 mod demo;
+mod doctor;
 mod generate;
 mod inspect;
 mod match_file;
@@ -15,6 +16,7 @@ mod run;
 pub(crate) use bench::Bench;
 pub(crate) use book::Book;
 pub(crate) use demo::Demo;
+pub(crate) use doctor::Doctor;
 pub(crate) use generate::Generate;
 pub(crate) use inspect::Inspect;
 pub(crate) use match_file::Match;
