@@ -2,6 +2,7 @@
 
 mod bench;
 mod book;
+mod client;
 mod demo;
 mod generate;
 mod inspect;
@@ -13,6 +14,7 @@ mod run;
 
 pub(crate) use bench::Bench;
 pub(crate) use book::Book;
+pub(crate) use client::Client;
 pub(crate) use demo::Demo;
 pub(crate) use generate::Generate;
 pub(crate) use inspect::Inspect;
