@@ -1,9 +1,11 @@
 //! The configuration of a venue: a TOML file in, checked values out.
 
 mod fix;
+mod publish;
 pub mod risk;
 mod strategies;
 
+pub use publish::PublishConfig;
 pub use strategies::{LatencyConfig, LockstepSettings};
 
 use std::fmt;
@@ -73,6 +75,7 @@ struct File {
     gateway: GatewayTable,
     fix: Option<fix::FixTable>,
     feed: Option<FeedTable>,
+    publish: Option<publish::PublishTable>,
     lockstep: Option<LockstepTable>,
     #[serde(default)]
     latency: LatencyTable,
@@ -274,6 +277,8 @@ pub struct Config {
     pub fix: Option<FixConfig>,
     /// The outside feed, if there is one.
     pub feed: Option<FeedConfig>,
+    /// The venue's own feed, if there is one.
+    pub publish: Option<PublishConfig>,
     /// Instruments of a venue without a feed, numbered from 1.
     pub instruments: Vec<Symbol>,
     /// What the risk gate is made of.
@@ -408,6 +413,8 @@ impl Checker<'_> {
         }
         let lockstep = file.lockstep.as_ref().map(|table| self.lockstep(table, &sessions));
         let feed = file.feed.as_ref().map(|feed| self.feed(feed)).transpose()?;
+        let publish =
+            file.publish.as_ref().map(|publish| self.publish(publish, &name)).transpose()?;
         let engine = self.engine(&file.engine, feed.is_some(), instruments.len())?;
         Ok(Config {
             name,
@@ -418,6 +425,7 @@ impl Checker<'_> {
             connections_max: file.gateway.connections_max,
             fix,
             feed,
+            publish,
             instruments,
             accounts,
             sessions,

@@ -9,6 +9,7 @@ mod exit;
 pub mod feed;
 pub mod health;
 pub mod lockstep;
+pub mod publication;
 pub mod report;
 pub mod risk;
 pub mod runner;
@@ -43,6 +44,7 @@ enum Command {
     Bench(commands::Bench),
     Record(commands::Record),
     Risk(commands::Risk),
+    Client(commands::Client),
 }
 
 /// Runs the program on the process's own arguments.
@@ -59,6 +61,7 @@ pub fn run() -> ExitCode {
         Command::Bench(command) => command.run(),
         Command::Record(command) => command.run(),
         Command::Risk(command) => command.run(),
+        Command::Client(command) => command.run(),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -21,6 +21,7 @@ use crate::engine::Engine;
 use crate::event::Event;
 use crate::latency::EngineLatency;
 use crate::probe::{Probe, Step};
+use crate::publication::Seen;
 use crate::rider::Rider;
 use crate::risk::{RiskChange, RiskError};
 
@@ -138,6 +139,8 @@ struct Core<R> {
     /// The ways to the venue and back, where they take time.
     delayed: Option<Box<Delayed>>,
     events: Producer<Event>,
+    /// Where what everybody may see goes to, if it is published.
+    seen: Option<Producer<Seen>>,
     clock: Clock,
     time_source: TimeSource,
     measure: bool,
@@ -179,6 +182,7 @@ impl<F: MarketFeed, R: Rider> EngineAgent<F, R> {
             rider,
             delayed: None,
             events,
+            seen: None,
             clock: Clock::new(),
             time_source,
             measure,
@@ -227,6 +231,12 @@ impl<F: MarketFeed, R: Rider> EngineAgent<F, R> {
         taken
     }
 
+    /// From now on what everybody may see goes into this ring: see [`Engine::publish_books`]. While the ring is
+    /// full no input is taken, as with that of events.
+    pub fn publish_into(&mut self, ring: Producer<Seen>) {
+        self.core.seen = Some(ring);
+    }
+
     /// From now on requests and answers take time.
     pub fn delay(&mut self, delayed: Delayed) {
         self.core.delayed = Some(Box::new(delayed));
@@ -240,6 +250,11 @@ impl<F: MarketFeed, R: Rider> EngineAgent<F, R> {
     /// The engine.
     pub fn engine(&self) -> &Engine {
         &self.core.engine
+    }
+
+    /// The engine, for what is set before anybody polls it.
+    pub fn engine_mut(&mut self) -> &mut Engine {
+        &mut self.core.engine
     }
 
     /// Who rides along.
@@ -303,7 +318,7 @@ impl<F: MarketFeed, R: Rider> Agent for EngineAgent<F, R> {
 
     fn poll(&mut self) -> usize {
         self.core.hand_on();
-        if !self.core.engine.outbox().is_empty() {
+        if !self.core.engine.outbox().is_empty() || !self.core.engine.seen().is_empty() {
             return 0;
         }
         let risk = self.poll_risk();
@@ -469,9 +484,25 @@ impl<R: Rider> Core<R> {
         false
     }
 
+    /// Moves what everybody may see into its ring, as far as it has room.
+    fn hand_on_seen(&mut self) {
+        let Some(ring) = &mut self.seen else { return };
+        let waiting = self.engine.seen();
+        let count = waiting.len().min(ring.slots());
+        if count > 0
+            && let Ok(chunk) = ring.write_chunk_uninit(count)
+        {
+            chunk.fill_from_iter(waiting.iter().take(count).copied());
+            self.engine.forget_seen(count);
+        }
+    }
+
     /// Moves events from the outbox into the ring, as far as it has room.
     #[inline]
     fn hand_on(&mut self) {
+        if self.seen.is_some() {
+            self.hand_on_seen();
+        }
         if self.delayed.is_some() {
             return self.hand_on_delayed();
         }
@@ -524,7 +555,7 @@ impl<R: Rider> MarketSink for Core<R> {
             self.latency.book.record(self.clock.delta_as_nanos(self.last, now));
             self.last = now;
         }
-        if !self.engine.outbox().is_empty() {
+        if !self.engine.outbox().is_empty() || self.seen.is_some() {
             self.hand_on();
         }
     }

@@ -16,6 +16,7 @@ mod matching;
 mod orders;
 mod own;
 pub mod probe;
+pub mod publication;
 pub mod rider;
 pub mod risk;
 mod state;

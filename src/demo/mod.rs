@@ -203,6 +203,7 @@ fn config(options: &DemoOptions) -> Config {
         ouch_listen: loopback(0),
         connections_max: 16,
         fix: None,
+        publish: None,
         feed: Some(FeedConfig {
             lines: vec![line],
             receive: options.receive,
