@@ -56,7 +56,7 @@ impl Tap {
         }
         let Some((client, venue)) = &self.pair else { return };
         let mut bytes = [0; 4_096];
-        for (mut from, mut to, from_client) in [(&*client, &*venue, true), (venue, client, false)] {
+        for (mut from, mut to, from_client) in [(client, venue, true), (venue, client, false)] {
             match from.read(&mut bytes) {
                 Ok(count) if count > 0 => {
                     to.write_all(&bytes[..count]).expect("a few bytes have room");

@@ -116,7 +116,7 @@ pub struct Engine {
     pub(crate) feed_silent: bool,
     /// Whether everybody is stopped when the feed is silent or loses messages.
     pub(crate) kills_on_stale: bool,
-    quarantine: Option<Quarantine>,
+    pub(crate) quarantine: Option<Quarantine>,
     sequence: u64,
     next_reference: u64,
     next_match: u64,
@@ -280,6 +280,12 @@ impl Engine {
         self.own.live()
     }
 
+    /// Events told so far: the number of the last.
+    #[inline]
+    pub const fn told(&self) -> u64 {
+        self.sequence
+    }
+
     /// Time of the last input.
     pub fn time(&self) -> EventTime {
         self.time
@@ -404,6 +410,11 @@ impl Engine {
             queued: 0,
             outcome,
         });
+    }
+
+    /// The next numbers that are given: of a reference and of a match.
+    pub(crate) const fn next_numbers(&self) -> (u64, u64) {
+        (self.next_reference, self.next_match)
     }
 
     pub(crate) fn next_reference(&mut self) -> OrderReference {

@@ -5,14 +5,18 @@ mod book;
 pub mod check;
 pub mod command;
 pub mod delay;
+pub mod digest;
 mod engine;
 pub mod event;
+mod hash;
+pub mod input;
 mod instruments;
 pub mod latency;
 mod ledger;
 mod lookahead;
 mod matcher;
 mod matching;
+mod modify;
 mod orders;
 mod own;
 pub mod probe;
@@ -20,6 +24,7 @@ pub mod publication;
 pub mod rider;
 pub mod risk;
 mod state;
+pub mod tap;
 mod tape;
 
 pub use book::{

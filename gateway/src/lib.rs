@@ -11,10 +11,15 @@ pub mod gateway;
 pub mod line;
 pub mod lockstep;
 pub mod notice;
+pub mod options;
 pub mod ouch;
 pub mod soup;
 pub mod stats;
+pub mod tls;
+pub mod vault;
+pub mod wire;
 
+pub mod copy;
 mod port;
 mod protocol;
 mod transport;

@@ -55,6 +55,11 @@ impl Answer {
         Self::system_event(time, b'E')
     }
 
+    /// A drop copy is full: nothing follows.
+    pub const fn copy_full(time: EventTime) -> Self {
+        Self::system_event(time, b'F')
+    }
+
     const fn system_event(time: EventTime, event_code: u8) -> Self {
         let message_type = SystemEvent::TYPE;
         Self::SystemEvent(SystemEvent { message_type, timestamp: U64::new(time.0), event_code })
@@ -111,6 +116,7 @@ impl Answer {
             | Outcome::ReplaceRejected { .. }
             | Outcome::Triggered
             | Outcome::Checked { .. }
+            | Outcome::Modified { .. }
             | Outcome::MassCanceled { .. }
             | Outcome::Indicative { .. }
             | Outcome::Auction { .. }
@@ -220,7 +226,7 @@ pub const fn time_in_force_letter(time_in_force: TimeInForce) -> u8 {
         | TimeInForce::AtOpen
         | TimeInForce::AtClose => b'0',
         TimeInForce::ImmediateOrCancel | TimeInForce::FillOrKill => b'3',
-        TimeInForce::GoodTillDate(_) => b'6',
+        TimeInForce::GoodTillDate(_) | TimeInForce::GoodFor(_) => b'6',
     }
 }
 

@@ -2,22 +2,27 @@
 //! come and go; what is here lasts the day.
 
 use std::collections::VecDeque;
+use std::net::IpAddr;
 
-use spindle_engine::event::Event;
+use spindle_engine::event::{Event, RejectReason};
+use spindle_risk::Check;
 use spindle_types::{AccountId, EventTime, SessionId};
+use zeroize::Zeroizing;
 
 use super::answer::Answer;
 use super::inbound;
-use super::session::{Ignored, Reaction, Session, is_first_answer};
+use super::session::{Ignored, Reaction, Session, firm_of, is_first_answer};
 use crate::close::CloseCause;
-use crate::config::CheckedUser;
+use crate::config::{CheckedUser, ConfigError, GatewayConfig};
 use crate::lockstep::Wait;
 use crate::notice::{GatewayNotice, UserName};
+use crate::options::{AllowList, Beyond, Bucket, SessionOptions};
 use crate::port::Port;
 use crate::protocol::Sessions;
-use crate::soup::codec::{LoginRequest, SessionName};
-use crate::soup::login::{Credentials, Refusal, Standing, admit};
+use crate::soup::codec::{LoginRequest, SessionName, padded_right};
+use crate::soup::login::{Refusal, Standing, admit, canonical};
 use crate::soup::stream::Stream;
+use crate::vault::{Knock, Secret, Vault, is_hash, is_same};
 
 /// Answers of one user whose way to the socket is being timed at once.
 const MARKS_MAX: usize = 1_024;
@@ -30,11 +35,18 @@ struct Mark {
 }
 
 /// One user.
-#[derive(Debug)]
 struct User {
-    credentials: Credentials,
+    /// In capitals, padded.
+    username: [u8; 6],
+    secret: Secret,
     session_id: SessionId,
     account: AccountId,
+    /// The accounts that its orders may name, by the option Firm.
+    accounts: Box<[([u8; 4], AccountId)]>,
+    allow: AllowList,
+    bucket: Option<Bucket>,
+    /// Whether it only reads along.
+    is_copy: bool,
     session: Session,
     stream: Stream,
     logged_in: bool,
@@ -45,12 +57,27 @@ struct User {
 }
 
 impl User {
-    fn new(user: &CheckedUser) -> Self {
+    fn new(user: &CheckedUser, password: &str, options: &SessionOptions, port: &mut Port) -> Self {
+        let capitals = Zeroizing::new(password.to_ascii_uppercase());
+        let password = if is_hash(password) { password } else { capitals.as_str() };
+        let firm = |text: &String| padded_right(text).unwrap_or([b' '; 4]);
+        let named = options.accounts.iter().filter(|account| !account.firm.is_empty());
+        let accounts = named.map(|account| (firm(&account.firm), account.account));
+        let accounts: Box<[_]> = match user.firm {
+            [b' ', ..] => accounts.collect(),
+            own => std::iter::once((own, user.account)).chain(accounts).collect(),
+        };
+        let firms = accounts.iter().map(|(firm, _)| *firm).collect();
         Self {
-            credentials: user.credentials,
+            username: user.username,
+            secret: port.vault.take_in(password.as_bytes()),
             session_id: user.session,
             account: user.account,
-            session: Session::new(user.firm),
+            accounts,
+            allow: options.allow.clone(),
+            bucket: options.throttle.map(Bucket::new),
+            is_copy: options.copy.is_some(),
+            session: Session::with_firms(firms),
             stream: Stream::new(),
             logged_in: false,
             behind: false,
@@ -59,8 +86,33 @@ impl User {
         }
     }
 
+    /// Takes a token for a request: why it is to be refused without one.
+    #[inline]
+    fn throttled(&mut self, port: &mut Port) -> Result<Option<RejectReason>, CloseCause> {
+        let Some(bucket) = &mut self.bucket else { return Ok(None) };
+        if bucket.take(port.now.monotonic) {
+            return Ok(None);
+        }
+        port.stats.throttled += 1;
+        match bucket.beyond() {
+            Beyond::Reject => Ok(Some(RejectReason::Risk(Check::MessageRate))),
+            Beyond::Disconnect => Err(CloseCause::Throttled { rate: bucket.rate() }),
+        }
+    }
+
+    /// The account that a request is for.
+    #[inline]
+    fn account_of(&self, message: &[u8]) -> AccountId {
+        if self.accounts.is_empty() {
+            return self.account;
+        }
+        let Some(firm) = firm_of(message) else { return self.account };
+        let named = self.accounts.iter().find(|(known, _)| *known == firm);
+        named.map_or(self.account, |(_, account)| *account)
+    }
+
     fn name(&self) -> UserName {
-        UserName::new(&self.credentials.username())
+        UserName::new(&self.username)
     }
 }
 
@@ -76,15 +128,21 @@ pub(crate) struct OuchDesk {
 impl OuchDesk {
     /// The users of a configuration, at `time`, the begin of their day.
     pub(crate) fn new(
-        users: &[CheckedUser],
-        session_name: SessionName,
+        config: &GatewayConfig,
         time: EventTime,
         port: &mut Port,
-    ) -> Self {
-        let users = users.iter().map(User::new).collect();
+    ) -> Result<Self, ConfigError> {
+        let checked = config.checked_users()?;
+        let none = SessionOptions::default();
+        let users = checked.iter().zip(&config.users).map(|(user, from)| {
+            let options = config.options.get(&user.session).unwrap_or(&none);
+            User::new(user, &from.password, options, port)
+        });
+        let users = users.collect();
+        let session_name = config.session_name()?;
         let mut desk = Self { users, session_name, ended: false, waits: None };
         desk.tell_all(&Answer::start_of_day(time), port);
-        desk
+        Ok(desk)
     }
 
     /// The name of a user.
@@ -124,17 +182,32 @@ impl OuchDesk {
         }
     }
 
-    /// The user with these credentials.
-    pub(crate) fn user_of(&self, request: &LoginRequest) -> Option<usize> {
-        let given = Credentials::new(request.username, request.password);
+    /// The user with this name.
+    fn named(&self, username: [u8; 6]) -> Option<usize> {
+        let username = canonical(username);
         let mut found = None;
         // Every user is compared, so that the time does not tell which names exist.
         for (index, user) in self.users.iter().enumerate() {
-            if user.credentials.matches(&given) {
+            if is_same(&user.username, &username) {
                 found = Some(index);
             }
         }
         found
+    }
+
+    /// The user with these credentials; `None` for wrong ones. The outer `None` while they are being
+    /// verified.
+    pub(crate) fn user_of(
+        &self,
+        request: &LoginRequest,
+        knock: &mut Knock,
+        vault: &mut Vault,
+    ) -> Option<Option<usize>> {
+        let found = self.named(request.username);
+        let password = Zeroizing::new(canonical(request.password));
+        let secret = found.map(|index| &self.users[index].secret);
+        let right = knock.ask(vault, secret, password.trim_ascii_end())?;
+        Some(found.filter(|_| right))
     }
 
     /// Whether a user is logged in.
@@ -164,14 +237,23 @@ impl OuchDesk {
         }
     }
 
-    /// Decides on a login: which user, and from which number on. `None` when it has to wait: the
-    /// user's connection has requests left to be taken, and may turn out to have ended after them.
+    /// Decides on a login: which user, and from which number on. `None` when it has to wait: its
+    /// password is being verified, or the user's connection has requests left to be taken, and may
+    /// turn out to have ended after them.
     pub(crate) fn login(
         &mut self,
         request: &LoginRequest,
+        address: Option<IpAddr>,
+        knock: &mut Knock,
         port: &mut Port,
     ) -> Option<Result<(usize, u64), Refusal>> {
-        let decision = self.decide_login(request);
+        let found = self.user_of(request, knock, &mut port.vault)?;
+        let decision = self.decide_login(found, address, request);
+        if let Err((Refusal::NotAuthorized | Refusal::Address, _)) = decision
+            && knock.holds_back(port.refusal_ns, port.now.monotonic)
+        {
+            return None;
+        }
         match decision {
             Ok((index, _)) => {
                 let user = &mut self.users[index];
@@ -187,10 +269,17 @@ impl OuchDesk {
     }
 
     /// The decision, and for a refusal whether waiting could change it.
-    fn decide_login(&self, request: &LoginRequest) -> Result<(usize, u64), (Refusal, bool)> {
-        let found = self.user_of(request);
+    fn decide_login(
+        &self,
+        found: Option<usize>,
+        address: Option<IpAddr>,
+        request: &LoginRequest,
+    ) -> Result<(usize, u64), (Refusal, bool)> {
         let index = found.ok_or((Refusal::NotAuthorized, false))?;
         let user = &self.users[index];
+        if address.is_some_and(|address| !user.allow.admits(address)) {
+            return Err((Refusal::Address, false));
+        }
         let standing = Standing {
             session: self.session_name,
             next_sequence: user.stream.next_sequence(),
@@ -224,10 +313,17 @@ impl OuchDesk {
         received: u64,
         port: &mut Port,
     ) -> Result<bool, CloseCause> {
-        let full = self.is_full(index, message, port)?;
+        if self.users[index].is_copy {
+            return Err(CloseCause::ReadOnly);
+        }
+        let full = self.is_full(index, message, port)?.then_some(RejectReason::Capacity);
         let user = &mut self.users[index];
-        match user.session.request(message, full).map_err(CloseCause::Message)? {
-            Reaction::Pass(action) => port.pass(user.session_id, user.account, action, received),
+        let refused = user.throttled(port)?.or(full);
+        match user.session.decide(message, refused).map_err(CloseCause::Message)? {
+            Reaction::Pass(action) => {
+                let account = user.account_of(message);
+                port.pass(user.session_id, account, action, received);
+            }
             Reaction::Wait => return Ok(false),
             Reaction::Ignore(Ignored::Retransmission) => port.stats.retransmissions += 1,
             Reaction::Ignore(Ignored::NoSuchOrder | Ignored::Modify) => port.stats.ignored += 1,
@@ -260,6 +356,25 @@ impl OuchDesk {
             port.notice(GatewayNotice::StreamFull { user, bytes });
         }
         Ok(true)
+    }
+
+    /// Puts a record into the stream of a drop copy; at the end of its room, one that says so.
+    pub(crate) fn copy(&mut self, index: usize, record: &[u8], time: EventTime, port: &mut Port) {
+        let Some(user) = self.users.get_mut(index) else { return };
+        if user.full_told {
+            return;
+        }
+        let bytes = user.stream.len_bytes();
+        if bytes + record.len() as u64 > port.limits.stream_bytes_max {
+            user.full_told = true;
+            append(user, &Answer::copy_full(time));
+            let user = user.name();
+            port.notice(GatewayNotice::CopyFull { user, bytes, ends: true });
+        } else {
+            let appended = user.stream.append(record);
+            debug_assert!(appended.is_ok(), "every record is far shorter than a chunk");
+        }
+        port.stats.messages += 1;
     }
 
     /// The user's stream has gone out up to this byte: records the answers that have left.

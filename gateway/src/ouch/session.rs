@@ -16,7 +16,7 @@ use super::answer::Answer;
 use super::codes::option;
 use super::inbound::{self, Message};
 use super::numbers::{Numbers, Verdict};
-use super::tag::allowed;
+use super::tag::{Tag, allowed};
 use super::validate::{self, Invalid, enter_attributes, replace_attributes};
 use super::{Appendage, DecodeError};
 
@@ -45,9 +45,9 @@ pub enum Ignored {
 }
 
 /// The state of one account.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Session {
-    firm: [u8; 4],
+    firms: Box<[[u8; 4]]>,
     numbers: Numbers,
     /// Requests passed to the engine that have no answer yet.
     under_way: u64,
@@ -57,7 +57,12 @@ impl Session {
     /// A session whose day begins. `firm` is the one that its orders may name; spaces where they
     /// may name none.
     pub fn new(firm: [u8; 4]) -> Self {
-        Self { firm, numbers: Numbers::default(), under_way: 0 }
+        Self::with_firms(if firm == [b' '; 4] { Box::default() } else { Box::new([firm]) })
+    }
+
+    /// The same; `firms` are those that its orders may name.
+    pub fn with_firms(firms: Box<[[u8; 4]]>) -> Self {
+        Self { firms, numbers: Numbers::default(), under_way: 0 }
     }
 
     /// Requests passed to the engine that have no answer yet.
@@ -66,7 +71,17 @@ impl Session {
     }
 
     /// Decides on a request. With `full`, new orders are refused because the session's stream is
-    /// at its limit; cancels still go through.
+    /// at its limit; see [`Session::decide`].
+    ///
+    /// # Errors
+    /// As there.
+    #[inline]
+    pub fn request(&mut self, message: &[u8], full: bool) -> Result<Reaction, DecodeError> {
+        self.decide(message, full.then_some(RejectReason::Capacity))
+    }
+
+    /// Decides on a request. With `refused`, new orders and replaces are refused for that: the
+    /// session's stream is at its limit, or the session is too fast. Cancels still go through.
     ///
     /// A [`Reaction::Pass`] must reach the engine: its number is used up by this call.
     ///
@@ -74,10 +89,14 @@ impl Session {
     /// Bytes that are no OUCH message of a client. There is no number to answer to, and no way to
     /// know what was meant: close the connection.
     #[inline]
-    pub fn request(&mut self, message: &[u8], full: bool) -> Result<Reaction, DecodeError> {
+    pub fn decide(
+        &mut self,
+        message: &[u8],
+        refused: Option<RejectReason>,
+    ) -> Result<Reaction, DecodeError> {
         let reaction = match Message::decode(message)? {
-            Message::Enter(message, options) => self.enter(message, options, full),
-            Message::Replace(message, options) => self.replace(message, options, full),
+            Message::Enter(message, options) => self.enter(message, options, refused),
+            Message::Replace(message, options) => self.replace(message, options, refused),
             Message::Cancel(message, options) => cancel(message, options),
             Message::Modify(..) => Reaction::Ignore(Ignored::Modify),
             Message::AccountQuery(_, options) => query(options),
@@ -92,14 +111,22 @@ impl Session {
     }
 
     #[inline]
-    fn enter(&mut self, message: &inbound::Enter, options: Appendage<'_>, full: bool) -> Reaction {
+    fn enter(
+        &mut self,
+        message: &inbound::Enter,
+        options: Appendage<'_>,
+        refused: Option<RejectReason>,
+    ) -> Reaction {
         let number = message.user_ref_num.get();
         match self.numbers.take(number) {
             Verdict::New => {}
             Verdict::Used => return Reaction::Ignore(Ignored::Retransmission),
             Verdict::Unknown => return Reaction::Wait,
         }
-        let order = if full { Err(NO_ROOM) } else { validate::enter(message, options, self.firm) };
+        let order = match refused {
+            Some(reason) => Err(Invalid { reason, observed: 0 }),
+            None => validate::enter(message, options, &self.firms),
+        };
         Reaction::Pass(match order {
             Ok(order) => Action::Enter(order),
             Err(invalid) => refuse(number, invalid, enter_attributes(message)),
@@ -111,7 +138,7 @@ impl Session {
         &mut self,
         message: &inbound::Replace,
         options: Appendage<'_>,
-        full: bool,
+        refused: Option<RejectReason>,
     ) -> Reaction {
         let number = message.user_ref_num.get();
         match self.numbers.take(number) {
@@ -120,10 +147,10 @@ impl Session {
             Verdict::Unknown => return Reaction::Wait,
         }
         let attributes = replace_attributes(message);
-        if full {
-            return Reaction::Pass(refuse(number, NO_ROOM, attributes));
+        if let Some(reason) = refused {
+            return Reaction::Pass(refuse(number, Invalid { reason, observed: 0 }, attributes));
         }
-        let replacement = validate::replace(message, options, self.firm);
+        let replacement = validate::replace(message, options, &self.firms);
         Reaction::Pass(Action::Replace(replacement.unwrap_or_else(|_| Replace {
             original: OrderToken(message.original.get()),
             token: OrderToken(number),
@@ -170,6 +197,7 @@ impl Session {
             | Outcome::CancelRejected
             | Outcome::Triggered
             | Outcome::Checked { .. }
+            | Outcome::Modified { .. }
             | Outcome::MassCanceled { .. }
             | Outcome::Indicative { .. }
             | Outcome::Auction { .. }
@@ -194,6 +222,7 @@ pub const fn is_first_answer(event: &Event) -> bool {
         | Outcome::CancelRejected
         | Outcome::ReplaceRejected { .. }
         | Outcome::Checked { .. }
+        | Outcome::Modified { .. }
         | Outcome::MassCanceled { .. } => true,
         Outcome::Canceled { reason, .. } => {
             matches!(reason, CancelReason::UserRequest | CancelReason::InvalidReplace)
@@ -207,8 +236,11 @@ pub const fn is_first_answer(event: &Event) -> bool {
     }
 }
 
-/// The session's stream is at its limit.
-const NO_ROOM: Invalid = Invalid { reason: RejectReason::Capacity, observed: 0 };
+/// The firm that a new order names, if it names one.
+pub(super) fn firm_of(message: &[u8]) -> Option<[u8; 4]> {
+    let Ok(Message::Enter(_, options)) = Message::decode(message) else { return None };
+    options.get(Tag::Firm).and_then(|option| option.value.try_into().ok())
+}
 
 fn refuse(number: u32, invalid: Invalid, attributes: Attributes) -> Action {
     let Invalid { reason, observed } = invalid;
@@ -232,5 +264,5 @@ fn query(options: Appendage<'_>) -> Reaction {
 }
 
 fn names_another_channel(options: Appendage<'_>) -> bool {
-    validate::offered(options, allowed::CHANNEL_ONLY, [b' '; 4]).is_err()
+    validate::offered(options, allowed::CHANNEL_ONLY, &[]).is_err()
 }

@@ -28,7 +28,7 @@ const fn invalid(reason: RejectReason, observed: u64) -> Invalid {
 pub(super) fn enter(
     message: &inbound::Enter,
     options: Appendage<'_>,
-    firm: [u8; 4],
+    firms: &[[u8; 4]],
 ) -> Result<Enter, Invalid> {
     let side = side(message.side)?;
     let quantity = quantity(message.quantity.get())?;
@@ -42,7 +42,7 @@ pub(super) fn enter(
     if message.cross != b'N' {
         return Err(invalid(RejectReason::InvalidCross, message.cross.into()));
     }
-    offered(options, allowed::ENTER, firm)?;
+    offered(options, allowed::ENTER, firms)?;
     Ok(Enter {
         token: OrderToken(message.user_ref_num.get()),
         symbol: Symbol(message.symbol),
@@ -60,7 +60,7 @@ pub(super) fn enter(
 pub(super) fn replace(
     message: &inbound::Replace,
     options: Appendage<'_>,
-    firm: [u8; 4],
+    firms: &[[u8; 4]],
 ) -> Result<Replace, Invalid> {
     let quantity = quantity(message.quantity.get())?;
     let limit = limit(message.price.get())?;
@@ -71,7 +71,7 @@ pub(super) fn replace(
     };
     display(message.display)?;
     iso(message.iso)?;
-    offered(options, allowed::REPLACE, firm)?;
+    offered(options, allowed::REPLACE, firms)?;
     Ok(Replace {
         original: OrderToken(message.original.get()),
         token: OrderToken(message.user_ref_num.get()),
@@ -167,11 +167,11 @@ fn iso(letter: u8) -> Result<(), Invalid> {
 pub(super) fn offered(
     options: Appendage<'_>,
     allowed: TagSet,
-    firm: [u8; 4],
+    firms: &[[u8; 4]],
 ) -> Result<(), Invalid> {
     let refused = |number: u8| invalid(RejectReason::InvalidOption, number.into());
     options.check(allowed).map_err(|error| refused(error.number()))?;
-    match options.iter().find(|option| !asks_for_nothing(option, firm)) {
+    match options.iter().find(|option| !asks_for_nothing(option, firms)) {
         Some(option) => Err(refused(option.number)),
         None => Ok(()),
     }
@@ -179,10 +179,10 @@ pub(super) fn offered(
 
 /// Whether the value is the one that a message without this option has too, or is information that
 /// changes nothing here.
-fn asks_for_nothing(option: &TagValue<'_>, firm: [u8; 4]) -> bool {
+fn asks_for_nothing(option: &TagValue<'_>, firms: &[[u8; 4]]) -> bool {
     let value = option.value;
     match option.tag() {
-        Some(Tag::Firm) => value == b"    " || value == firm,
+        Some(Tag::Firm) => value == b"    " || firms.iter().any(|firm| value == firm),
         Some(
             Tag::MinQuantity
             | Tag::MaxFloor

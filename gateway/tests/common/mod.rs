@@ -130,7 +130,7 @@ impl StandIn {
                     let outcome = Outcome::Rejected { reason, limit: 0, observed, attributes };
                     self.tell(&command, refuse.token, outcome);
                 }
-                Action::MassCancel(_) => panic!("OUCH as it is offered has no mass cancel"),
+                Action::Modify(_) | Action::MassCancel(_) => panic!("the real engine has them"),
             }
         }
         taken
