@@ -22,6 +22,7 @@ use crate::event::Event;
 use crate::input::FeedChange;
 use crate::latency::{EngineLatency, STAMPS};
 use crate::probe::{Probe, Step};
+use crate::publication::Seen;
 use crate::rider::Rider;
 use crate::risk::{RiskChange, RiskError};
 use crate::tap::EngineTap;
@@ -143,6 +144,8 @@ struct Core<R> {
     /// The ways to the venue and back, where they take time.
     delayed: Option<Box<Delayed>>,
     events: Producer<Event>,
+    /// Where what everybody may see goes to, if it is published.
+    seen: Option<Producer<Seen>>,
     clock: Clock,
     time_source: TimeSource,
     measure: bool,
@@ -190,6 +193,7 @@ impl<F: MarketFeed, R: Rider> EngineAgent<F, R> {
             rider,
             delayed: None,
             events,
+            seen: None,
             clock: Clock::new(),
             time_source,
             measure,
@@ -247,6 +251,12 @@ impl<F: MarketFeed, R: Rider> EngineAgent<F, R> {
         taken
     }
 
+    /// From now on what everybody may see goes into this ring: see [`Engine::publish_books`]. While the ring is
+    /// full no input is taken, as with that of events.
+    pub fn publish_into(&mut self, ring: Producer<Seen>) {
+        self.core.seen = Some(ring);
+    }
+
     /// From now on every input is recorded, before anything that follows from it is handed on; while the
     /// journal has no room none is taken.
     pub fn record(&mut self, tap: EngineTap) {
@@ -280,6 +290,11 @@ impl<F: MarketFeed, R: Rider> EngineAgent<F, R> {
     /// The engine.
     pub fn engine(&self) -> &Engine {
         &self.core.engine
+    }
+
+    /// The engine, for what is set before anybody polls it.
+    pub fn engine_mut(&mut self) -> &mut Engine {
+        &mut self.core.engine
     }
 
     /// Who rides along.
@@ -349,7 +364,7 @@ impl<F: MarketFeed, R: Rider> Agent for EngineAgent<F, R> {
 
     fn poll(&mut self) -> usize {
         self.core.hand_on();
-        if !self.core.engine.outbox().is_empty() {
+        if !self.core.engine.outbox().is_empty() || !self.core.engine.seen().is_empty() {
             return 0;
         }
         let risk = self.poll_risk();
@@ -543,6 +558,19 @@ impl<R: Rider> Core<R> {
         false
     }
 
+    /// Moves what everybody may see into its ring, as far as it has room.
+    fn hand_on_seen(&mut self) {
+        let Some(ring) = &mut self.seen else { return };
+        let waiting = self.engine.seen();
+        let count = waiting.len().min(ring.slots());
+        if count > 0
+            && let Ok(chunk) = ring.write_chunk_uninit(count)
+        {
+            chunk.fill_from_iter(waiting.iter().take(count).copied());
+            self.engine.forget_seen(count);
+        }
+    }
+
     /// Records a change of the feed's state that was applied. There is room.
     fn record_feed(&mut self, change: FeedChange) {
         if let Some(tap) = &mut self.tap {
@@ -579,6 +607,9 @@ impl<R: Rider> Core<R> {
     /// where nobody measures, nothing was moved, or answers take time.
     #[inline]
     fn hand_on(&mut self) -> u64 {
+        if self.seen.is_some() {
+            self.hand_on_seen();
+        }
         if self.delayed.is_some() {
             self.hand_on_delayed();
             return 0;
@@ -640,7 +671,7 @@ impl<R: Rider> MarketSink for Core<R> {
             self.latency.book.record(self.clock.delta_as_nanos(self.last, now));
             self.last = now;
         }
-        if !self.engine.outbox().is_empty() {
+        if !self.engine.outbox().is_empty() || self.seen.is_some() {
             self.hand_on();
         }
     }

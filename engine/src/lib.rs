@@ -20,6 +20,7 @@ mod modify;
 mod orders;
 mod own;
 pub mod probe;
+pub mod publication;
 pub mod rider;
 pub mod risk;
 mod state;
