@@ -22,7 +22,7 @@ use crate::event::Event;
 use crate::latency::EngineLatency;
 use crate::probe::{Probe, Step};
 use crate::rider::Rider;
-use crate::risk::{RiskChange, RiskError};
+use crate::risk::{RiskChange, RiskError, UsageReport};
 
 /// Commands that one turn takes at most, so that a flood of orders cannot starve the feed.
 pub const COMMANDS_PER_TURN: usize = 64;
@@ -40,6 +40,8 @@ pub struct RiskInput {
     pub changes: Box<[RiskChange]>,
     /// Why they were not made; what is written here on the way in does not matter.
     pub answer: Result<(), RiskError>,
+    /// A report to be filled instead: an input with one changes nothing.
+    pub usage: Option<Box<UsageReport>>,
 }
 
 /// The engine's ends of the rings to the operator of its risk gate.
@@ -214,7 +216,10 @@ impl<F: MarketFeed, R: Rider> EngineAgent<F, R> {
                     EventTime(time.0 + since)
                 }
             };
-            input.answer = engine.on_risk(time, &input.changes);
+            match &mut input.usage {
+                Some(report) => engine.fill_usage(time, report),
+                None => input.answer = engine.on_risk(time, &input.changes),
+            }
             // Memory of the input goes back with it: nothing is freed on this thread.
             let _ = port.answers.push(input);
             taken = 1;

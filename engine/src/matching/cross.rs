@@ -50,6 +50,7 @@ impl Engine {
                 Cross::Other => {}
             }
         }
+        self.tell_band(instrument);
         if quantity > 0 {
             self.print_of_tape(instrument, price, quantity);
             // While orders are collected, the last print is what a price shall be near.
