@@ -8,6 +8,7 @@ pub mod demo;
 mod exit;
 pub mod feed;
 pub mod health;
+pub mod lab;
 pub mod lockstep;
 pub mod report;
 pub mod risk;
@@ -39,8 +40,10 @@ enum Command {
     Demo(commands::Demo),
     Inspect(commands::Inspect),
     Match(commands::Match),
+    Password(commands::Password),
     Replay(commands::Replay),
     Bench(commands::Bench),
+    Doctor(commands::Doctor),
     Record(commands::Record),
     Risk(commands::Risk),
 }
@@ -55,8 +58,10 @@ pub fn run() -> ExitCode {
         Command::Demo(command) => command.run(),
         Command::Inspect(command) => command.run(),
         Command::Match(command) => command.run(),
+        Command::Password(command) => command.run(),
         Command::Replay(command) => command.run(),
         Command::Bench(command) => command.run(),
+        Command::Doctor(command) => command.run(),
         Command::Record(command) => command.run(),
         Command::Risk(command) => command.run(),
     };

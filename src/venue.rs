@@ -194,7 +194,12 @@ pub(crate) fn limit(
 /// What the gateway of a configuration is told.
 pub(crate) fn gateway_config(config: &Config) -> GatewayConfig {
     let mut gateway = GatewayConfig::new(config.ouch_listen, &config.name);
+    gateway.limits = config.access.limits;
     gateway.limits.connections_max = config.connections_max;
+    gateway.timing.refusal_ns = config.access.refusal_ns;
+    gateway.door = config.access.door.clone();
+    gateway.options.clone_from(&config.access.options);
+    gateway.account_names.clone_from(&config.access.account_names);
     gateway.stamps = config.measure;
     gateway.fix.clone_from(&config.fix);
     gateway.users = config

@@ -36,7 +36,7 @@ fn main() -> Result<(), Failure> {
         let (orders, stats) = order_round_trips(&clock)?;
         print("echo", &echo);
         print("order", &orders);
-        print("inside", &stats.order_in_to_answer_out);
+        print("inside", &stats.order_in_to_answer_out.histogram());
         let ratio = |quantile| {
             let of = |times: &Histogram<u64>| times.value_at_quantile(quantile);
             of(&orders) * 100 / of(&echo).max(1)

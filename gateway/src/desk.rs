@@ -168,8 +168,9 @@ impl Desk {
             if let Some(ticks) = &self.port.ticks
                 && event.queued != 0
             {
-                let waited = ticks.delta_as_nanos(event.queued, ticks.raw());
-                self.port.stats.ring_out.saturating_record(waited);
+                self.port.taken = ticks.raw();
+                let waited = ticks.delta_as_nanos(event.queued, self.port.taken);
+                self.port.stats.ring_out.record(waited);
             }
             self.route(&event);
         }

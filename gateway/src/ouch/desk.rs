@@ -35,6 +35,8 @@ const MARKS_MAX: usize = 1_024;
 #[derive(Clone, Copy, Debug)]
 struct Mark {
     received: u64,
+    /// When the answer was put into the stream, in raw ticks.
+    encoded: u64,
     end: u64,
 }
 
@@ -497,7 +499,8 @@ impl OuchDesk {
             && mark.end <= position
         {
             let took = ticks.delta_as_nanos(mark.received, now);
-            port.stats.order_in_to_answer_out.saturating_record(took);
+            port.stats.order_in_to_answer_out.record(took);
+            port.stats.send.record(ticks.delta_as_nanos(mark.encoded, now));
             marks.pop_front();
         }
     }
@@ -522,7 +525,11 @@ impl Sessions for OuchDesk {
         if event.received != 0 && user.logged_in && is_first_answer(event) {
             if user.marks.len() < MARKS_MAX {
                 let end = user.stream.len_bytes();
-                user.marks.push_back(Mark { received: event.received, end });
+                let encoded = port.stamp();
+                if let Some(ticks) = &port.ticks {
+                    port.stats.encode.record(ticks.delta_as_nanos(port.taken, encoded));
+                }
+                user.marks.push_back(Mark { received: event.received, encoded, end });
             } else {
                 port.stats.unmeasured += 1;
             }
