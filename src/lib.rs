@@ -8,6 +8,7 @@ pub mod demo;
 mod exit;
 pub mod feed;
 pub mod health;
+pub mod lab;
 pub mod lockstep;
 pub mod publication;
 pub mod report;
@@ -40,8 +41,10 @@ enum Command {
     Demo(commands::Demo),
     Inspect(commands::Inspect),
     Match(commands::Match),
+    Password(commands::Password),
     Replay(commands::Replay),
     Bench(commands::Bench),
+    Doctor(commands::Doctor),
     Record(commands::Record),
     Risk(commands::Risk),
     Client(commands::Client),
@@ -57,8 +60,10 @@ pub fn run() -> ExitCode {
         Command::Demo(command) => command.run(),
         Command::Inspect(command) => command.run(),
         Command::Match(command) => command.run(),
+        Command::Password(command) => command.run(),
         Command::Replay(command) => command.run(),
         Command::Bench(command) => command.run(),
+        Command::Doctor(command) => command.run(),
         Command::Record(command) => command.run(),
         Command::Risk(command) => command.run(),
         Command::Client(command) => command.run(),

@@ -229,18 +229,22 @@ pub(crate) fn limit(
 /// What the gateway of a configuration is told.
 pub(crate) fn gateway_config(config: &Config) -> GatewayConfig {
     let mut gateway = GatewayConfig::new(config.ouch_listen, &config.name);
+    gateway.limits = config.access.limits;
     gateway.limits.connections_max = config.connections_max;
+    gateway.timing.refusal_ns = config.access.refusal_ns;
+    gateway.door = config.access.door.clone();
+    gateway.options.clone_from(&config.access.options);
+    gateway.account_names.clone_from(&config.access.account_names);
     gateway.stamps = config.measure;
     gateway.fix.clone_from(&config.fix);
     gateway.users = config
         .sessions
         .iter()
         .map(|session| User {
-            username: session.user.clone(),
-            password: session.password.clone(),
-            session: session.id,
-            account: session.account,
-            firm: String::new(),
+            protocol: session.protocol,
+            cancel_on: session.cancel_on,
+            grace_ns: session.grace_ns,
+            ..User::new(&session.user, &session.password, session.id, session.account)
         })
         .collect();
     gateway

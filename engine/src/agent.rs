@@ -20,7 +20,7 @@ use crate::delay::Delayed;
 use crate::engine::Engine;
 use crate::event::Event;
 use crate::input::FeedChange;
-use crate::latency::EngineLatency;
+use crate::latency::{EngineLatency, STAMPS};
 use crate::probe::{Probe, Step};
 use crate::publication::Seen;
 use crate::rider::Rider;
@@ -328,6 +328,11 @@ impl<F: MarketFeed, R: Rider> EngineAgent<F, R> {
         &self.core.latency
     }
 
+    /// From now on hops are stamped, or not.
+    pub const fn set_measure(&mut self, measure: bool) {
+        self.core.measure = measure;
+    }
+
     /// What the feed brought besides messages of the market.
     pub fn feed_counters(&self) -> &FeedCounters {
         &self.core.feed
@@ -394,9 +399,13 @@ impl<R: Rider> Core<R> {
     }
 
     fn command(&mut self, command: Command) {
-        let now = if self.measure { self.clock.raw() } else { 0 };
-        if self.measure {
+        let now = if self.measures() { self.clock.raw() } else { 0 };
+        if self.measures() {
             self.latency.ring_in.record(self.clock.delta_as_nanos(command.queued, now));
+            if command.received != 0 {
+                let took = self.clock.delta_as_nanos(command.received, command.queued);
+                self.latency.decode.record(took);
+            }
         }
         if self.delayed.is_some() {
             return self.send(command);
@@ -404,16 +413,29 @@ impl<R: Rider> Core<R> {
         let time = match self.time_source {
             TimeSource::Tape => self.engine.time(),
             TimeSource::Wall { ticks, time } => {
-                let now = if self.measure { now } else { self.clock.raw() };
+                let now = if self.measures() { now } else { self.clock.raw() };
                 EventTime(time.0 + self.clock.delta_as_nanos(ticks, now))
             }
         };
-        self.apply(command, time, now);
+        let queued = command.queued;
+        let done = self.apply(command, time, now);
+        if self.measures() && done != 0 {
+            self.latency.engine.record(self.clock.delta_as_nanos(now, done));
+            self.latency.ring_to_ring.record(self.clock.delta_as_nanos(queued, done));
+        }
     }
 
-    fn apply(&mut self, mut command: Command, time: EventTime, now: u64) {
+    /// Whether hops are stamped.
+    #[inline]
+    const fn measures(&self) -> bool {
+        STAMPS && self.measure
+    }
+
+    /// Applies a command and gives the raw ticks at which its answers were put into the ring; 0 where
+    /// that is not known.
+    fn apply(&mut self, mut command: Command, time: EventTime, now: u64) -> u64 {
         command.time = time;
-        if self.measure {
+        if self.measures() {
             let mut steps = Steps { clock: &self.clock, latency: &mut self.latency, last: now };
             self.engine.on_command(&command, &mut steps);
         } else {
@@ -422,7 +444,7 @@ impl<R: Rider> Core<R> {
         if let Some(tap) = &mut self.tap {
             tap.command(&command, self.engine.told(), self.passed, self.engine.outbox());
         }
-        self.hand_on();
+        self.hand_on()
     }
 
     /// The time by which delays are measured: the tape's, after its end the end of time, or this
@@ -466,7 +488,7 @@ impl<R: Rider> Core<R> {
                 true => self.engine.time(),
                 false => due.max(self.engine.time()),
             };
-            let ticks = if self.measure { self.clock.raw() } else { 0 };
+            let ticks = if self.measures() { self.clock.raw() } else { 0 };
             self.apply(command, time, ticks);
         }
         self.hand_on();
@@ -514,10 +536,11 @@ impl<R: Rider> Core<R> {
             sent += usize::from(delayed.answers.send(lane, from, delay, *event).is_ok());
         }
         self.engine.forget_events(sent);
+        let measures = STAMPS && self.measure;
         while !self.events.is_full()
             && let Some((_, event)) = delayed.answers.receive(now)
         {
-            let queued = if self.measure { self.clock.raw() } else { 0 };
+            let queued = if measures { self.clock.raw() } else { 0 };
             let _ = self.events.push(Event { queued, ..event });
         }
     }
@@ -580,38 +603,41 @@ impl<R: Rider> Core<R> {
         }
     }
 
-    /// Moves events from the outbox into the ring, as far as it has room.
+    /// Moves events from the outbox into the ring, as far as it has room. Gives when, in raw ticks; 0
+    /// where nobody measures, nothing was moved, or answers take time.
     #[inline]
-    fn hand_on(&mut self) {
+    fn hand_on(&mut self) -> u64 {
         if self.seen.is_some() {
             self.hand_on_seen();
         }
         if self.delayed.is_some() {
-            return self.hand_on_delayed();
+            self.hand_on_delayed();
+            return 0;
         }
         let waiting = self.engine.outbox();
         if waiting.is_empty() {
-            return;
+            return 0;
         }
-        let queued = if self.measure { self.clock.raw() } else { 0 };
         let count = waiting.len().min(self.events.slots());
         if R::WATCHES {
             for event in &waiting[..count] {
                 self.rider.event(&self.engine, event);
             }
         }
+        let queued = if self.measures() { self.clock.raw() } else { 0 };
         if let Ok(chunk) = self.events.write_chunk_uninit(count) {
             let stamped = waiting.iter().take(count).map(|event| Event { queued, ..*event });
             chunk.fill_from_iter(stamped);
             self.engine.forget_events(count);
         }
+        queued
     }
 }
 
 impl<R: Rider> MarketSink for Core<R> {
     fn packet(&mut self, received: ReceiveTime, datagram: &[u8]) {
         self.feed.packets += 1;
-        if self.measure {
+        if self.measures() {
             if received.0 != 0 {
                 let now = wall_clock_ns();
                 self.latency.receive.record(now.saturating_sub(received.0));
@@ -640,7 +666,7 @@ impl<R: Rider> MarketSink for Core<R> {
             let (time, told) = (engine.time(), engine.told());
             tap.message(sequence, bytes, time, told, self.passed, engine.outbox());
         }
-        if self.measure {
+        if self.measures() {
             let now = self.clock.raw();
             self.latency.book.record(self.clock.delta_as_nanos(self.last, now));
             self.last = now;

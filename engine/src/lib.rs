@@ -26,6 +26,8 @@ pub mod risk;
 mod state;
 pub mod tap;
 mod tape;
+#[cfg(feature = "verify")]
+mod verify;
 
 pub use book::{
     Best, BookError, Books, Capacity, LevelView, Order, OrderKey, Place, Placed, Placement, Slot,

@@ -103,6 +103,8 @@ impl Engine {
         self.see_cleared();
         self.instruments.clear();
         self.gate.new_day();
+        #[cfg(feature = "verify")]
+        self.verify_anew();
         self.extras.clear();
         self.forget_anchors();
         self.phase = None;

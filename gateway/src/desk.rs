@@ -141,10 +141,10 @@ impl Desk {
         !self.fix.is_empty()
     }
 
-    /// The time at which a FIX session that is logged on does something by itself, if any does, on
+    /// The time at which a FIX session that is logged on does something by itself, or the orders of a session that is gone are cancelled, on
     /// the monotonic clock. For a test that moves its clock by itself.
     pub fn next_timer(&self) -> Option<u64> {
-        self.fix.next_timer()
+        self.fix.next_timer().into_iter().chain(self.ouch.next_timer()).min()
     }
 
     /// Ends the day of every session: nobody can log in any more.
@@ -192,8 +192,9 @@ impl Desk {
             if let Some(ticks) = &self.port.ticks
                 && event.queued != 0
             {
-                let waited = ticks.delta_as_nanos(event.queued, ticks.raw());
-                self.port.stats.ring_out.saturating_record(waited);
+                self.port.taken = ticks.raw();
+                let waited = ticks.delta_as_nanos(event.queued, self.port.taken);
+                self.port.stats.ring_out.record(waited);
             }
             self.route(&event);
         }

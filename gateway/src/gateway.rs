@@ -229,6 +229,11 @@ impl<C: Clock> Gateway<C> {
         self.desk.take_stats()
     }
 
+    /// From now on requests and answers are stamped, or not. What is under way keeps its stamps.
+    pub fn set_stamps(&mut self, stamps: bool) {
+        self.desk.port.set_stamps(stamps);
+    }
+
     /// Connections that are open now, those without a login included.
     pub fn connections_open(&self) -> usize {
         self.connections.len()

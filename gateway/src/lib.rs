@@ -13,6 +13,7 @@ pub mod lockstep;
 pub mod notice;
 pub mod options;
 pub mod ouch;
+pub mod ouch42;
 pub mod soup;
 pub mod stats;
 pub mod tls;
@@ -25,7 +26,7 @@ mod protocol;
 mod transport;
 
 pub use clock::{Clock, SystemClock};
-pub use config::{GatewayConfig, Limits, User};
+pub use config::{GatewayConfig, Limits, OuchEdition, User};
 pub use gateway::{Gateway, GatewayError, ShutdownHandle};
 pub use notice::GatewayNotice;
 pub use stats::GatewayStats;

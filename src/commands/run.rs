@@ -104,6 +104,13 @@ impl Run {
             return self.run_lockstep(&config, recording, &reports, &control, &events);
         }
         let venue = Venue::build(&config).map_err(Exit::usage)?;
+        if config.access.plain_passwords > 0 {
+            eprintln!(
+                "gateway: {} passwords stand in {} as they are; `spindle password` makes hashes of them",
+                config.access.plain_passwords,
+                self.config.display(),
+            );
+        }
         let layout = Layout::fit(&config.threads);
         eprintln!("{}", layout.describe());
         if let Some(line) = venue.engine.feed().describe() {
