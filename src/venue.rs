@@ -201,11 +201,10 @@ pub(crate) fn gateway_config(config: &Config) -> GatewayConfig {
         .sessions
         .iter()
         .map(|session| User {
-            username: session.user.clone(),
-            password: session.password.clone(),
-            session: session.id,
-            account: session.account,
-            firm: String::new(),
+            protocol: session.protocol,
+            cancel_on: session.cancel_on,
+            grace_ns: session.grace_ns,
+            ..User::new(&session.user, &session.password, session.id, session.account)
         })
         .collect();
     gateway

@@ -5,21 +5,28 @@ mod book;
 pub mod check;
 pub mod command;
 pub mod delay;
+pub mod digest;
 mod engine;
 pub mod event;
+mod hash;
+pub mod input;
 mod instruments;
 pub mod latency;
 mod ledger;
 mod lookahead;
 mod matcher;
 mod matching;
+mod modify;
 mod orders;
 mod own;
 pub mod probe;
 pub mod rider;
 pub mod risk;
 mod state;
+pub mod tap;
 mod tape;
+#[cfg(feature = "verify")]
+mod verify;
 
 pub use book::{
     Best, BookError, Books, Capacity, LevelView, Order, OrderKey, Place, Placed, Placement, Slot,

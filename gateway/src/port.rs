@@ -10,6 +10,7 @@ use crate::config::Limits;
 use crate::fix::session::Now;
 use crate::notice::GatewayNotice;
 use crate::stats::GatewayStats;
+use crate::vault::Vault;
 
 /// The way from the protocols to the engine, and to people.
 pub(crate) struct Port {
@@ -23,6 +24,10 @@ pub(crate) struct Port {
     notices: Option<Producer<GatewayNotice>>,
     /// The time of this turn.
     pub(crate) now: Now,
+    /// What verifies passwords.
+    pub(crate) vault: Vault,
+    /// How long a wrong login waits for its refusal.
+    pub(crate) refusal_ns: u64,
 }
 
 impl Port {
@@ -35,6 +40,8 @@ impl Port {
             stats: GatewayStats::new(),
             notices: None,
             now: Now::default(),
+            vault: Vault::default(),
+            refusal_ns: 0,
         }
     }
 
