@@ -1,13 +1,17 @@
 //! The configuration of a venue: a TOML file in, checked values out.
 
+mod access;
 mod feed;
 mod fix;
 mod parties;
+mod publish;
 pub mod risk;
 mod strategies;
 
+pub use access::Access;
 pub use feed::{FeedConfig, FeedLine, JoinAt, ReceivePath};
 pub use parties::{AccountConfig, SessionConfig};
+pub use publish::PublishConfig;
 pub use strategies::{LatencyConfig, LockstepSettings};
 
 use std::fmt;
@@ -23,6 +27,7 @@ use spindle_gateway::fix::FixConfig;
 use spindle_types::Symbol;
 use thiserror::Error;
 
+use self::access::{GatewayLimits, Known, TlsTable};
 use self::feed::FeedTable;
 use self::parties::{AccountTable, InstrumentTable, SessionTable};
 use self::risk::{LimitsTable, RiskConfig, RiskTable};
@@ -74,6 +79,7 @@ struct File {
     gateway: GatewayTable,
     fix: Option<fix::FixTable>,
     feed: Option<FeedTable>,
+    publish: Option<publish::PublishTable>,
     lockstep: Option<LockstepTable>,
     #[serde(default)]
     latency: LatencyTable,
@@ -137,6 +143,27 @@ struct GatewayTable {
     ouch_listen: String,
     #[serde(default = "default_connections_max")]
     connections_max: usize,
+    #[serde(default)]
+    connections_by_address_max: Option<usize>,
+    stream_mib: Option<u64>,
+    backlog_kib: Option<u64>,
+    wrong_login_delay_ms: Option<u64>,
+    #[serde(default)]
+    allow: Vec<String>,
+    tls: Option<TlsTable>,
+    #[serde(default)]
+    plain_text: bool,
+}
+
+impl GatewayTable {
+    const fn limits(&self) -> GatewayLimits {
+        GatewayLimits {
+            connections_by_address_max: self.connections_by_address_max,
+            stream_mib: self.stream_mib,
+            backlog_kib: self.backlog_kib,
+            wrong_login_delay_ms: self.wrong_login_delay_ms,
+        }
+    }
 }
 
 const fn default_connections_max() -> usize {
@@ -158,10 +185,14 @@ pub struct Config {
     pub ouch_listen: SocketAddr,
     /// Connections at once.
     pub connections_max: usize,
+    /// Who may come, and what the gateway keeps for whom.
+    pub access: Access,
     /// The FIX side, if there is one. Its sessions are numbered behind those of OUCH.
     pub fix: Option<FixConfig>,
     /// The outside feed, if there is one.
     pub feed: Option<FeedConfig>,
+    /// The venue's own feed, if there is one.
+    pub publish: Option<PublishConfig>,
     /// Instruments of a venue without a feed, numbered from 1.
     pub instruments: Vec<Symbol>,
     /// What the risk gate is made of.
@@ -223,13 +254,20 @@ impl Checker<'_> {
         let name = self.text(&file.venue.name, 10, "[venue] name")?;
         let mut firms = Vec::new();
         let accounts = self.accounts(&file.accounts, &mut firms)?;
-        let sessions = self.sessions(&file.sessions, &accounts)?;
+        let listen = self.address(&file.gateway.ouch_listen, "[gateway] ouch_listen")?;
+        let mut plain = 0;
+        let sessions = self.sessions(&file.sessions, &accounts, listen, &mut plain)?;
+        let fix = file.fix.as_ref();
         let fix =
-            file.fix.as_ref().map(|fix| self.fix(fix, sessions.len(), &accounts)).transpose()?;
+            fix.map(|fix| self.fix(fix, sessions.len(), &accounts, &mut plain)).transpose()?;
         if sessions.is_empty() && fix.as_ref().is_none_or(|fix| fix.sessions.is_empty()) {
             let message = "nobody could connect; give at least one [[session]] or [[fix.session]]";
             return Err(self.wrong("the file", message));
         }
+        let known =
+            Known { accounts: &accounts, firms: &firms, sessions: &sessions, fix: fix.as_ref() };
+        let mut access = self.access(&file, listen, &known)?;
+        access.plain_passwords = plain;
         let instruments = self.instruments(&file.instruments)?;
         let (table, limits) = (file.risk, &file.limits);
         let risk = self.risk(table, limits, &file.instruments, &accounts, &sessions, firms)?;
@@ -243,16 +281,20 @@ impl Checker<'_> {
         }
         let lockstep = file.lockstep.as_ref().map(|table| self.lockstep(table, &sessions));
         let feed = file.feed.as_ref().map(|feed| self.feed(feed)).transpose()?;
+        let publish =
+            file.publish.as_ref().map(|publish| self.publish(publish, &name)).transpose()?;
         let engine = self.engine(&file.engine, feed.is_some(), instruments.len())?;
         Ok(Config {
             name,
             engine,
             measure: file.engine.measure,
             threads: file.threads,
-            ouch_listen: self.address(&file.gateway.ouch_listen, "[gateway] ouch_listen")?,
+            ouch_listen: listen,
             connections_max: file.gateway.connections_max,
+            access,
             fix,
             feed,
+            publish,
             instruments,
             accounts,
             sessions,
@@ -261,6 +303,47 @@ impl Checker<'_> {
             risk,
             lockstep: lockstep.transpose()?,
         })
+    }
+
+    /// Who may come, once everybody is known.
+    fn access(
+        &self,
+        file: &File,
+        listen: SocketAddr,
+        known: &Known<'_>,
+    ) -> Result<Access, ConfigError> {
+        let gateway = &file.gateway;
+        let mut access = Access {
+            door: self.door(
+                listen,
+                &gateway.allow,
+                gateway.tls.as_ref(),
+                gateway.plain_text,
+                "gateway",
+            )?,
+            limits: self.gateway_limits(
+                &gateway.limits(),
+                gateway.connections_max,
+                file.engine.own_orders_max,
+            )?,
+            refusal_ns: self.refusal(&gateway.limits())?,
+            ..Access::default()
+        };
+        let names = known.accounts.iter().map(|account| (account.id, account.name.clone()));
+        access.account_names = names.collect();
+        for (session, table) in known.sessions.iter().zip(&file.sessions) {
+            let place = |key: &str| format!("[[session]] {}, {key}", session.user);
+            let options = self.options(session.account, &table.access(), known, &place)?;
+            access.options.insert(session.id, options);
+        }
+        let of_fix = known.fix.iter().flat_map(|fix| &fix.sessions);
+        let tables = file.fix.iter().flat_map(|fix| &fix.sessions);
+        for (session, table) in of_fix.zip(tables) {
+            let place = |key: &str| format!("[[fix.session]] {}, {key}", session.comp_id);
+            let options = self.options(session.account, &table.access(), known, &place)?;
+            access.options.insert(session.session, options);
+        }
+        Ok(access)
     }
 
     fn engine(

@@ -1,14 +1,18 @@
 //! Who trades what in a configuration: instruments, accounts and sessions of OUCH.
 
+use std::net::SocketAddr;
+
 use rust_decimal::Decimal;
 use serde::Deserialize;
 use spindle_accounts::FeeSchedule;
 use spindle_gateway::OuchEdition;
 use spindle_gateway::delay::SessionModels;
 use spindle_gateway::fix::CancelOn;
+use spindle_gateway::vault::is_hash;
 use spindle_risk::Limits;
 use spindle_types::{AccountId, SessionId, Symbol};
 
+use super::access::{SessionAccess, ThrottleTable};
 use super::fix::CancelOnName;
 use super::strategies::{FeesTable, SessionLatencyTable};
 use super::{Checker, ConfigError};
@@ -32,6 +36,8 @@ pub(super) struct AccountTable {
     pub(super) name: String,
     pub(super) firm: Option<String>,
     #[serde(default)]
+    pub(super) ouch_firm: String,
+    #[serde(default)]
     pub(super) fees: FeesTable,
     /// Whatever else is there must be a limit.
     #[serde(flatten)]
@@ -43,7 +49,18 @@ pub(super) struct AccountTable {
 pub(super) struct SessionTable {
     pub(super) user: String,
     pub(super) password: String,
-    pub(super) account: String,
+    pub(super) account: Option<String>,
+    #[serde(default)]
+    pub(super) accounts: Vec<String>,
+    #[serde(default)]
+    pub(super) sessions: Vec<String>,
+    #[serde(default)]
+    pub(super) firms: Vec<String>,
+    #[serde(default)]
+    pub(super) allow: Vec<String>,
+    pub(super) throttle: Option<ThrottleTable>,
+    #[serde(default)]
+    pub(super) drop_copy: bool,
     #[serde(default)]
     protocol: OuchName,
     #[serde(default)]
@@ -63,6 +80,20 @@ enum OuchName {
     V42,
 }
 
+impl SessionTable {
+    pub(super) fn access(&self) -> SessionAccess<'_> {
+        SessionAccess {
+            account: self.account.as_deref(),
+            accounts: &self.accounts,
+            sessions: &self.sessions,
+            firms: &self.firms,
+            allow: &self.allow,
+            throttle: self.throttle,
+            drop_copy: self.drop_copy,
+        }
+    }
+}
+
 /// An account with its limits.
 #[derive(Clone, Debug)]
 pub struct AccountConfig {
@@ -72,6 +103,8 @@ pub struct AccountConfig {
     pub name: String,
     /// The number of its firm, if it belongs to one.
     pub firm: Option<u16>,
+    /// What OUCH calls it in the option Firm: up to four capitals, empty where it cannot.
+    pub ouch_firm: String,
     /// Its limits.
     pub limits: Limits,
     /// What a share costs it.
@@ -85,7 +118,7 @@ pub struct SessionConfig {
     pub id: SessionId,
     /// User name: 1 to 6 letters or digits.
     pub user: String,
-    /// Password: 1 to 10 letters or digits.
+    /// Password: 1 to 10 letters or digits, or its hash.
     pub password: String,
     /// The account that it trades for.
     pub account: AccountId,
@@ -135,10 +168,19 @@ impl Checker<'_> {
             });
             let firm = firm.transpose()?;
             let fees = self.fees(&table.fees, &place)?;
+            let visible = name.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ');
+            if !visible || !(1..=32).contains(&name.len()) {
+                return Err(self.wrong(place("name"), "give 1 to 32 visible ASCII characters"));
+            }
+            let ouch_firm = table.ouch_firm.clone();
+            if ouch_firm.len() > 4 || !ouch_firm.bytes().all(|byte| byte.is_ascii_uppercase()) {
+                return Err(self.wrong(place("ouch_firm"), "give up to 4 capitals"));
+            }
             accounts.push(AccountConfig {
                 id: AccountId(id),
                 name: name.clone(),
                 firm,
+                ouch_firm,
                 limits,
                 fees,
             });
@@ -150,6 +192,8 @@ impl Checker<'_> {
         &self,
         tables: &[SessionTable],
         accounts: &[AccountConfig],
+        listen: SocketAddr,
+        plain: &mut usize,
     ) -> Result<Vec<SessionConfig>, ConfigError> {
         let mut sessions: Vec<SessionConfig> = Vec::new();
         for (id, table) in (0..=u16::MAX).zip(tables) {
@@ -158,13 +202,14 @@ impl Checker<'_> {
             if sessions.iter().any(|session| session.user.eq_ignore_ascii_case(&user)) {
                 return Err(self.wrong(place("user"), "the user is there twice"));
             }
-            let password = self.text(&table.password, 10, &place("password"))?;
-            let account = accounts.iter().find(|account| account.name == table.account);
-            let account = account.ok_or_else(|| {
-                let message = format!("no [[account]] is named '{}'", table.account);
-                self.wrong(place("account"), message)
-            })?;
-            let (id, account) = (SessionId(id), account.id);
+            let password = if is_hash(&table.password) {
+                table.password.clone()
+            } else {
+                self.text(&table.password, 10, &place("password"))?
+            };
+            self.password(&password, listen, plain, place("password"))?;
+            let account = self.account_of(&table.access(), accounts, place("account"))?;
+            let id = SessionId(id);
             let latency = self.session_latency(&table.latency, &place)?;
             let protocol = match table.protocol {
                 OuchName::V50 => OuchEdition::V50,

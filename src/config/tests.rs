@@ -182,3 +182,64 @@ fn a_venue_needs_something_to_trade_and_someone_who_trades() {
     let cut = GOOD.find("[[session]]").unwrap();
     assert!(complaint(&GOOD[..cut]).contains("give at least one [[session]]"));
 }
+
+/// "secret" as `spindle password ouch` might hash it, with little memory so that tests are quick.
+const HASH: &str = "$argon2id$v=19$m=64,t=1,p=1$c2FsdHNhbHRzYWx0c2FsdA$\
+                    Bl8hpg1uu1hrmyhO3xO3rw0zRvhX3VCmJ6HnAMBxyIY";
+
+#[test]
+fn who_may_come_is_checked() {
+    let session =
+        |text: &str| GOOD.replacen("user = \"maker\"", &format!("user = \"maker\"\n{text}"), 1);
+    let gateway = |text: &str| {
+        GOOD.replacen("ouch_listen = \"127.0.0.1:0\"", &format!("ouch_listen = {text}"), 1)
+    };
+    let hashed = |text: String| text.replacen("\"secret\"", &format!("\"{HASH}\""), 1);
+    let cases = [
+        (session("allow = ['x']"), "[[session]] maker, allow: 'x' is no address or network"),
+        (session("throttle = { rate = 0 }"), "throttle: a rate or burst of 0 lets nothing"),
+        (session("accounts = ['X']"), "maker, accounts: no [[account]] is named 'X'"),
+        (session("firms = ['X']"), "maker, firms: this is for a drop copy"),
+        (session("drop_copy = true\nfirms = ['X']"), "firms: no [[account]] belongs to firm 'X'"),
+        (session("drop_copy = true\nsessions = ['X']"), "no session has the user or CompID 'X'"),
+        (
+            session("drop_copy = true").replacen("account = \"MAKER\"\n", "", 1),
+            "maker, drop_copy: it would see nothing; give accounts",
+        ),
+        (GOOD.replacen("account = \"MAKER\"\n", "", 1), "maker, account: give the account that"),
+        (GOOD.replacen("secret", "$argon2id$x", 1), "maker, password: no argon2 hash in PHC form"),
+        (
+            GOOD.replacen("\"MAKER\"\n", "\"MAKER\"\nouch_firm = \"lime\"\n", 1),
+            "give up to 4 capitals",
+        ),
+        (gateway("'10.0.0.1:1'"), "maker, password: beyond loopback a session has a password"),
+        (hashed(gateway("'10.0.0.1:1'")), "10.0.0.1:1 is no loopback address and everything could"),
+        (gateway("'127.0.0.1:0'\nallow = ['1.2.3']"), "[gateway] allow: '1.2.3' is no address"),
+        (gateway("'127.0.0.1:0'\nstream_mib = 0"), "[gateway] stream_mib: give a number from 1"),
+        (
+            gateway("'127.0.0.1:0'\nconnections_by_address_max = 65"),
+            "connections_by_address_max: give a number from 1 to connections_max, 64",
+        ),
+        (
+            gateway("'127.0.0.1:0'\ntls = { certificate = 'none.pem', key = 'none.key' }"),
+            "[gateway.tls]: none.pem: no certificate: No such file or directory",
+        ),
+    ];
+    for (text, expected) in cases {
+        let complaint = complaint(&text);
+        assert!(complaint.contains(expected), "{complaint} does not contain {expected}");
+        assert!(!complaint.contains('\n'), "{complaint:?}");
+    }
+    let taken = |text: String| Config::parse(&text, "venue.toml").expect("a configuration").access;
+    assert_eq!(taken(GOOD.to_owned()).plain_passwords, 1);
+    assert_eq!(taken(hashed(gateway("'10.0.0.1:1'\nplain_text = true"))).plain_passwords, 0);
+    let access = taken(session("drop_copy = true\nsessions = ['MAKER']\nallow = ['127.0.0.1']"));
+    let options = &access.options[&SessionId(0)];
+    let copy = options.copy.as_ref().expect("a drop copy");
+    assert_eq!((&*copy.accounts, &*copy.sessions), (&[AccountId(0)][..], &[SessionId(0)][..]));
+    assert!(!options.allow.admits([127, 0, 0, 2].into()));
+    let access = taken(session("drop_copy = true\naccounts = ['*']"));
+    assert!(access.options[&SessionId(0)].copy.as_ref().is_some_and(|copy| copy.all));
+    assert_eq!(access.account_names[&AccountId(0)], "MAKER");
+    assert_eq!(access.refusal_ns, 1_000_000_000);
+}

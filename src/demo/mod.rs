@@ -27,8 +27,8 @@ use thiserror::Error;
 
 use crate::config::risk::RiskConfig;
 use crate::config::{
-    AccountConfig, Config, FeedConfig, FeedLine, JoinAt, LatencyConfig, ReceivePath, SessionConfig,
-    ThreadsTable,
+    Access, AccountConfig, Config, FeedConfig, FeedLine, JoinAt, LatencyConfig, ReceivePath,
+    SessionConfig, ThreadsTable,
 };
 use crate::runner::{Layout, Place, Stop, run as run_agents, spawn};
 use crate::venue::{Venue, VenueEngine, VenueError};
@@ -178,6 +178,7 @@ fn config(options: &DemoOptions) -> Config {
             id: AccountId(id),
             name: name.to_owned(),
             firm: None,
+            ouch_firm: String::new(),
             limits,
             fees: FeeSchedule::default(),
         })
@@ -207,7 +208,9 @@ fn config(options: &DemoOptions) -> Config {
         threads: ThreadsTable::default(),
         ouch_listen: loopback(0),
         connections_max: 16,
+        access: Access::default(),
         fix: None,
+        publish: None,
         feed: Some(FeedConfig {
             lines: vec![line],
             receive: options.receive,

@@ -67,6 +67,14 @@ pub(crate) fn send(session: &mut Session, event: &Event, told: &Told<'_>, now: N
             };
             write(session, event, told, order, &Kind { text, ..kind }, now);
         }
+        Outcome::Modified { quantity, .. } => {
+            // Partly declined where shares were taken off; another side has no number of its own.
+            let other = if fix42 { 4 } else { 99 };
+            let restatement = Some(if quantity > Quantity::ZERO { 5 } else { other });
+            let (status, text) = (open_status, &b"modified"[..]);
+            let kind = Kind { exec_type: b'D', status, restatement, text, ..KIND };
+            write(session, event, told, order, &kind, now);
+        }
         Outcome::Executed { quantity, price, open, liquidity, .. } => {
             let status = if open == Quantity::ZERO { b'2' } else { b'1' };
             let exec_type = if fix42 { status } else { b'F' };
@@ -79,17 +87,9 @@ pub(crate) fn send(session: &mut Session, event: &Event, told: &Told<'_>, now: N
             let kind = Kind { exec_type: b'8', status: b'8', rejected, text, ..KIND };
             write(session, event, told, order, &kind, now);
         }
-        Outcome::Triggered | Outcome::Modified { .. } => {
+        Outcome::Triggered => {
             let restatement = Some(if fix42 { 4 } else { 99 });
-            let is_modified = matches!(event.outcome, Outcome::Modified { .. });
-            let text = if is_modified { &b"modified"[..] } else { b"triggered" };
-            let status = open_status;
-            let kind = Kind { exec_type: b'D', status, restatement, text, ..KIND };
-            write(session, event, told, order, &kind, now);
-        }
-        Outcome::Modified { .. } => {
-            let restatement = Some(5);
-            let (status, text) = (open_status, &b"modified"[..]);
+            let (status, text) = (open_status, &b"triggered"[..]);
             let kind = Kind { exec_type: b'D', status, restatement, text, ..KIND };
             write(session, event, told, order, &kind, now);
         }
