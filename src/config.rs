@@ -4,12 +4,14 @@ mod access;
 mod feed;
 mod fix;
 mod parties;
+mod publish;
 pub mod risk;
 mod strategies;
 
 pub use access::Access;
 pub use feed::{FeedConfig, FeedLine, JoinAt, ReceivePath};
 pub use parties::{AccountConfig, SessionConfig};
+pub use publish::PublishConfig;
 pub use strategies::{LatencyConfig, LockstepSettings};
 
 use std::fmt;
@@ -77,6 +79,7 @@ struct File {
     gateway: GatewayTable,
     fix: Option<fix::FixTable>,
     feed: Option<FeedTable>,
+    publish: Option<publish::PublishTable>,
     lockstep: Option<LockstepTable>,
     #[serde(default)]
     latency: LatencyTable,
@@ -188,6 +191,8 @@ pub struct Config {
     pub fix: Option<FixConfig>,
     /// The outside feed, if there is one.
     pub feed: Option<FeedConfig>,
+    /// The venue's own feed, if there is one.
+    pub publish: Option<PublishConfig>,
     /// Instruments of a venue without a feed, numbered from 1.
     pub instruments: Vec<Symbol>,
     /// What the risk gate is made of.
@@ -276,6 +281,8 @@ impl Checker<'_> {
         }
         let lockstep = file.lockstep.as_ref().map(|table| self.lockstep(table, &sessions));
         let feed = file.feed.as_ref().map(|feed| self.feed(feed)).transpose()?;
+        let publish =
+            file.publish.as_ref().map(|publish| self.publish(publish, &name)).transpose()?;
         let engine = self.engine(&file.engine, feed.is_some(), instruments.len())?;
         Ok(Config {
             name,
@@ -287,6 +294,7 @@ impl Checker<'_> {
             access,
             fix,
             feed,
+            publish,
             instruments,
             accounts,
             sessions,

@@ -10,6 +10,7 @@ pub mod feed;
 pub mod health;
 pub mod lab;
 pub mod lockstep;
+pub mod publication;
 pub mod report;
 pub mod risk;
 pub mod runner;
@@ -46,6 +47,7 @@ enum Command {
     Doctor(commands::Doctor),
     Record(commands::Record),
     Risk(commands::Risk),
+    Client(commands::Client),
 }
 
 /// Runs the program on the process's own arguments.
@@ -64,6 +66,7 @@ pub fn run() -> ExitCode {
         Command::Doctor(command) => command.run(),
         Command::Record(command) => command.run(),
         Command::Risk(command) => command.run(),
+        Command::Client(command) => command.run(),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

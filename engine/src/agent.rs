@@ -22,8 +22,9 @@ use crate::event::Event;
 use crate::input::FeedChange;
 use crate::latency::{EngineLatency, STAMPS};
 use crate::probe::{Probe, Step};
+use crate::publication::Seen;
 use crate::rider::Rider;
-use crate::risk::{RiskChange, RiskError};
+use crate::risk::{RiskChange, RiskError, UsageReport};
 use crate::tap::EngineTap;
 
 /// Commands that one turn takes at most, so that a flood of orders cannot starve the feed.
@@ -45,6 +46,8 @@ pub struct RiskInput {
     /// The frame in which the journal has it; 0 where there is no journal. The answer may be told
     /// when that is safe.
     pub frame: u64,
+    /// A report to be filled instead: an input with one changes nothing.
+    pub usage: Option<Box<UsageReport>>,
 }
 
 /// The engine's ends of the rings to the operator of its risk gate.
@@ -143,6 +146,8 @@ struct Core<R> {
     /// The ways to the venue and back, where they take time.
     delayed: Option<Box<Delayed>>,
     events: Producer<Event>,
+    /// Where what everybody may see goes to, if it is published.
+    seen: Option<Producer<Seen>>,
     clock: Clock,
     time_source: TimeSource,
     measure: bool,
@@ -190,6 +195,7 @@ impl<F: MarketFeed, R: Rider> EngineAgent<F, R> {
             rider,
             delayed: None,
             events,
+            seen: None,
             clock: Clock::new(),
             time_source,
             measure,
@@ -229,11 +235,16 @@ impl<F: MarketFeed, R: Rider> EngineAgent<F, R> {
                     EventTime(time.0 + since)
                 }
             };
-            input.answer = engine.on_risk(time, &input.changes);
-            if let Some(tap) = &mut self.core.tap {
-                let (told, passed) = (engine.told(), self.core.passed);
-                tap.changes(&input.changes, time, told, passed, engine.outbox());
-                input.frame = tap.frames();
+            match &mut input.usage {
+                Some(report) => engine.fill_usage(time, report),
+                None => {
+                    input.answer = engine.on_risk(time, &input.changes);
+                    if let Some(tap) = &mut self.core.tap {
+                        let (told, passed) = (engine.told(), self.core.passed);
+                        tap.changes(&input.changes, time, told, passed, engine.outbox());
+                        input.frame = tap.frames();
+                    }
+                }
             }
             // Memory of the input goes back with it: nothing is freed on this thread.
             let _ = port.answers.push(input);
@@ -245,6 +256,12 @@ impl<F: MarketFeed, R: Rider> EngineAgent<F, R> {
             let _ = port.notices.push(notice);
         }
         taken
+    }
+
+    /// From now on what everybody may see goes into this ring: see [`Engine::publish_books`]. While the ring is
+    /// full no input is taken, as with that of events.
+    pub fn publish_into(&mut self, ring: Producer<Seen>) {
+        self.core.seen = Some(ring);
     }
 
     /// From now on every input is recorded, before anything that follows from it is handed on; while the
@@ -280,6 +297,11 @@ impl<F: MarketFeed, R: Rider> EngineAgent<F, R> {
     /// The engine.
     pub fn engine(&self) -> &Engine {
         &self.core.engine
+    }
+
+    /// The engine, for what is set before anybody polls it.
+    pub fn engine_mut(&mut self) -> &mut Engine {
+        &mut self.core.engine
     }
 
     /// Who rides along.
@@ -349,7 +371,7 @@ impl<F: MarketFeed, R: Rider> Agent for EngineAgent<F, R> {
 
     fn poll(&mut self) -> usize {
         self.core.hand_on();
-        if !self.core.engine.outbox().is_empty() {
+        if !self.core.engine.outbox().is_empty() || !self.core.engine.seen().is_empty() {
             return 0;
         }
         let risk = self.poll_risk();
@@ -543,6 +565,19 @@ impl<R: Rider> Core<R> {
         false
     }
 
+    /// Moves what everybody may see into its ring, as far as it has room.
+    fn hand_on_seen(&mut self) {
+        let Some(ring) = &mut self.seen else { return };
+        let waiting = self.engine.seen();
+        let count = waiting.len().min(ring.slots());
+        if count > 0
+            && let Ok(chunk) = ring.write_chunk_uninit(count)
+        {
+            chunk.fill_from_iter(waiting.iter().take(count).copied());
+            self.engine.forget_seen(count);
+        }
+    }
+
     /// Records a change of the feed's state that was applied. There is room.
     fn record_feed(&mut self, change: FeedChange) {
         if let Some(tap) = &mut self.tap {
@@ -579,6 +614,9 @@ impl<R: Rider> Core<R> {
     /// where nobody measures, nothing was moved, or answers take time.
     #[inline]
     fn hand_on(&mut self) -> u64 {
+        if self.seen.is_some() {
+            self.hand_on_seen();
+        }
         if self.delayed.is_some() {
             self.hand_on_delayed();
             return 0;
@@ -640,7 +678,7 @@ impl<R: Rider> MarketSink for Core<R> {
             self.latency.book.record(self.clock.delta_as_nanos(self.last, now));
             self.last = now;
         }
-        if !self.engine.outbox().is_empty() {
+        if !self.engine.outbox().is_empty() || self.seen.is_some() {
             self.hand_on();
         }
     }

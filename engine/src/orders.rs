@@ -15,6 +15,7 @@ use crate::matching::admit::{Refusal, Terms, special_of};
 use crate::matching::{Incoming, Kind, Place, Special, TAPE_FILLS_MAX, features};
 use crate::own::{OwnOrder, Stay};
 use crate::probe::{Probe, Step};
+use crate::publication::Cause;
 
 impl Engine {
     /// Carries out one command and answers it.
@@ -168,6 +169,7 @@ impl Engine {
         valued: Price,
     ) -> OwnOrder {
         let reference = self.next_reference();
+        self.see_accepted(OrderKey::own(to.session, to.token), reference);
         self.counters.accepted += 1;
         self.emit(
             to,
@@ -283,6 +285,7 @@ impl Engine {
                 order.slot = placed.slot;
                 order.special = false;
                 self.own.insert(order);
+                self.see_order(placed.slot, Cause::Canceled);
             }
             Err(_) => self.cancel_remainder(to, order.holder(), open, CancelReason::Capacity),
         }
@@ -379,6 +382,7 @@ impl Engine {
             ..original
         };
         let reference = self.next_reference();
+        self.see_accepted(OrderKey::own(to.session, to.token), reference);
         self.counters.accepted += 1;
         self.emit(
             to,
@@ -400,7 +404,7 @@ impl Engine {
         }
         let is_elected =
             original.special && self.extras.specials[index as usize].place == Place::Elected;
-        let mut incoming = self.lift(index);
+        let mut incoming = self.lift(index, Cause::Replaced);
         let entry = self.extras.tick();
         incoming.order = OwnOrder { entry, ..order };
         (incoming.special.time, incoming.special.expiry) = (entry, expiry_of(time_in_force));

@@ -9,6 +9,7 @@ use spindle_types::{InstrumentId, Symbol};
 
 use crate::engine::{Address, Engine};
 use crate::event::{Change, Outcome};
+use crate::publication::Sight;
 
 /// The level of the market-wide circuit breaker after which nothing trades any more today.
 const LAST_BREAKER: u8 = 3;
@@ -82,10 +83,12 @@ impl Engine {
             // The prices for the reopening are told anew.
             tape.collar = None;
         }
+        self.tell_band(instrument);
         self.tops.set_state(instrument, self.top_state(instrument));
         self.tape_changed(instrument);
         if changes {
             self.announce_at(instrument, Change::Trading { state, reason });
+            self.see_status(instrument);
         }
     }
 
@@ -107,6 +110,7 @@ impl Engine {
             _ => self.announce_at(instrument, Change::Tape(change)),
         }
         match change {
+            StateChange::Collar(_) => self.tell_band(instrument),
             StateChange::OperationalHalt { center, .. } if center == self.center => {
                 self.forget_anchor(instrument);
                 self.tops.set_state(instrument, self.top_state(instrument));
@@ -115,6 +119,11 @@ impl Engine {
             StateChange::Breaker { level: LAST_BREAKER } => self.close_the_day(),
             _ => {}
         }
+    }
+
+    /// Tells the risk gate in which band the tape lets an instrument trade, if it says so.
+    pub(crate) fn tell_band(&mut self, instrument: InstrumentId) {
+        self.gate.set_band(instrument, self.instruments.luld_collar(instrument));
     }
 
     /// Keeps what has changed; whether it has.
@@ -158,6 +167,7 @@ impl Engine {
         let before = self.phase.replace(phase);
         if before != Some(phase) {
             self.announce(Symbol::BLANK, Change::Day(phase));
+            self.see(InstrumentId(0), Sight::Day(phase));
         }
         if was_closed && !self.is_closed() {
             self.tell_states();

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use rtrb::{Consumer, Producer, RingBuffer};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use spindle_engine::command::Command;
 use spindle_engine::event::Event;
 use spindle_types::Agent;
@@ -25,9 +26,16 @@ use crate::stats::GatewayStats;
 use crate::transport::Connection;
 use crate::wire::{Carrier, Wire};
 
-/// New connections are looked for at least this often, and at every 64th turn.
+/// New connections are looked for this often, and at every 64th turn: whoever trades waits for each
+/// look.
 const ACCEPT_INTERVAL_NS: u64 = 1_000_000;
 const ACCEPT_TURNS: u64 = 64;
+
+/// Addresses that are asked about in one call.
+const LISTENERS_AT_ONCE: usize = 4;
+
+/// Asks and does not wait.
+const NO_TIME: Timespec = Timespec { tv_sec: 0, tv_nsec: 0 };
 
 /// Connections accepted in one turn at most.
 const ACCEPTS_MAX: usize = 8;
@@ -181,6 +189,12 @@ impl<C: Clock> Gateway<C> {
         })
     }
 
+    /// Touches the memory of all sessions once, so that the system has given every page before the first
+    /// message needs it.
+    pub fn warm_up(&mut self) {
+        self.desk.warm_up();
+    }
+
     /// Where it listens: the address of the configuration, with the port that port 0 became.
     pub const fn local_address(&self) -> SocketAddr {
         self.local_address
@@ -231,11 +245,27 @@ impl<C: Clock> Gateway<C> {
             return 0;
         }
         self.accept_at = now.saturating_add(ACCEPT_INTERVAL_NS);
+        if !self.has_newcomers() {
+            return 0;
+        }
         let mut accepted = 0;
         for index in 0..self.listeners.len() {
             accepted += self.accept_from(index, now);
         }
         accepted
+    }
+
+    /// Whether somebody waits to be accepted. One call for all addresses, and a cheap one: to accept
+    /// makes a socket before it looks whether there is anybody, which costs microseconds.
+    fn has_newcomers(&self) -> bool {
+        self.listeners.chunks(LISTENERS_AT_ONCE).any(|listeners| {
+            let mut asked: [_; LISTENERS_AT_ONCE] = std::array::from_fn(|at| {
+                let listener = listeners.get(at).unwrap_or(&listeners[0]);
+                PollFd::new(&listener.socket, PollFlags::IN)
+            });
+            // Where the answer is a failure, accepting tells it.
+            poll(&mut asked[..listeners.len()], Some(&NO_TIME)).map_or(true, |ready| ready > 0)
+        })
     }
 
     fn accept_from(&mut self, index: usize, now: u64) -> usize {
@@ -337,6 +367,12 @@ impl<C: Clock> Gateway<C> {
         }
         if self.phase == Phase::Running {
             work += self.read(now);
+            if self.desk.await_answer() {
+                work += self.desk.take_events();
+                for connection in &mut self.connections {
+                    work += connection.flush(&mut self.desk, now);
+                }
+            }
         } else {
             for connection in &mut self.connections {
                 connection.read_end(&mut self.desk, now);

@@ -118,9 +118,7 @@ impl View<'_> {
     /// Orders of the day that executions so far allow, and the orders with one more.
     #[inline(always)]
     pub(crate) fn order_to_trade(&self) -> (u64, u64) {
-        // Both factors stay far below 2^63 in a day of any length.
-        let most = self.set.limits.at(Key::OrderToTradeMax).saturating_mul(self.flow.fills);
-        (self.set.free.saturating_add(most), self.flow.orders + 1)
+        (self.set.allowed(self.flow), self.flow.orders + 1)
     }
 
     /// Orders among the last ones that are alike, with one more.

@@ -2,6 +2,7 @@
 
 mod bench;
 mod book;
+mod client;
 mod demo;
 mod doctor;
 mod generate;
@@ -15,6 +16,7 @@ mod run;
 
 pub(crate) use bench::Bench;
 pub(crate) use book::Book;
+pub(crate) use client::Client;
 pub(crate) use demo::Demo;
 pub(crate) use doctor::Doctor;
 pub(crate) use generate::Generate;

@@ -210,6 +210,7 @@ fn config(options: &DemoOptions) -> Config {
         connections_max: 16,
         access: Access::default(),
         fix: None,
+        publish: None,
         feed: Some(FeedConfig {
             lines: vec![line],
             receive: options.receive,

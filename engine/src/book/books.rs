@@ -189,6 +189,11 @@ impl Books {
         self.books.len()
     }
 
+    /// Slots of orders that there are: the highest is one less.
+    pub fn slots(&self) -> usize {
+        self.orders.slots()
+    }
+
     /// Orders that live now.
     pub fn live_orders(&self) -> usize {
         self.orders.live()

@@ -195,6 +195,11 @@ impl OrderTable {
         }
     }
 
+    /// Records that there are, that of nobody included.
+    pub(super) fn slots(&self) -> usize {
+        self.orders.len()
+    }
+
     /// Forgets everything.
     pub(super) fn clear(&mut self) {
         self.index.fill(NONE);

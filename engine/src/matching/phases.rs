@@ -111,10 +111,12 @@ impl Engine {
                 tape.collar = None;
             }
         }
+        self.tell_band(instrument);
         if !before.collects() {
             self.extras.pools[instrument.index()].told = Figures::NONE;
         }
         self.refresh(instrument);
+        self.see_status(instrument);
         if phase == TradingPhase::Closed {
             self.end_of_day(Some(instrument));
         }

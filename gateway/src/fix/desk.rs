@@ -123,6 +123,16 @@ impl FixDesk {
         }
     }
 
+    /// Touches the memory of all sessions once.
+    pub(crate) fn warm_up(&mut self) {
+        for user in &mut self.users {
+            user.session.warm_up();
+            if let App::Venue(entry) = &mut user.app {
+                entry.warm_up();
+            }
+        }
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.users.is_empty()
     }

@@ -47,6 +47,23 @@ impl Store {
         }
     }
 
+    /// Touches its memory once. Nothing is kept yet.
+    pub fn warm_up(&mut self) {
+        // Another value than the one that is there: a write of the same could be left out.
+        self.bytes.fill(b' ');
+        let nothing = Sent {
+            sequence: 0,
+            time: 0,
+            msg_type: 0,
+            poss_resend: false,
+            behalf: 0,
+            start: 0,
+            length: 0,
+        };
+        self.sent.resize(self.messages_max, nothing);
+        self.sent.clear();
+    }
+
     /// Forgets everything: numbers begin anew.
     pub fn clear(&mut self) {
         self.sent.clear();

@@ -132,6 +132,20 @@ impl Entry {
         Self { version, accounts, orders: Orders::new(ids_max), pending }
     }
 
+    /// Touches its memory once. Nothing has been asked yet.
+    pub(crate) fn warm_up(&mut self) {
+        self.orders.warm_up();
+        let nothing = Pending {
+            what: Asked::NoRoom,
+            id: ClOrdId::EMPTY,
+            original: ClOrdId::EMPTY,
+            sequence: 0,
+            msg_type: 0,
+        };
+        self.pending.resize(PENDING_MAX, nothing);
+        self.pending.clear();
+    }
+
     /// Whether another request can be passed on.
     #[inline]
     pub(crate) fn has_room(&self) -> bool {

@@ -267,6 +267,11 @@ impl Session {
         }
     }
 
+    /// Touches its memory once. Nothing has been sent yet.
+    pub fn warm_up(&mut self) {
+        self.store.warm_up();
+    }
+
     /// The version.
     pub const fn version(&self) -> Version {
         self.version
