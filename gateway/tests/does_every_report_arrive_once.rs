@@ -12,8 +12,11 @@ mod kills;
 use kills::fix::FixClient;
 use kills::ouch::OuchClient;
 use kills::world::{CLIENTS, InProcess, OnSockets, World};
-use kills::{Client, Random, compare};
+use kills::{Client, Random, compare, expected};
 use spindle_types::SessionId;
+
+/// Turns after which nothing more is waited for.
+const TURNS_MAX: u64 = 500_000;
 
 fn number(name: &str, default: u64) -> u64 {
     std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(default)
@@ -71,18 +74,26 @@ fn run(world: &mut dyn World, cuts: u64, seed: u64) {
         world.turn();
         world.pass(random.below(200_000));
     }
-    let mut idle = 0;
-    let mut seen = 0;
-    while idle < 2_000 {
+    // Until every client was told as much as happened, and a while longer for what is too much.
+    let mut after = 0;
+    for turn in 0..TURNS_MAX {
         for at in 0..CLIENTS {
             let client: &mut dyn Client = [&mut alice as &mut dyn Client, &mut bob, &mut fiona][at];
             exchange(world, client, at, 100_000, &mut random);
             come_back(world, client, at);
         }
         world.turn();
-        let told = alice.told().len() + bob.told().len() + fiona.told().len();
-        idle = if told == seen { idle + 1 } else { 0 };
-        seen = told;
+        if turn % 64 == 0 {
+            let clients = [&alice as &dyn Client, &bob, &fiona];
+            let is_whole = clients.into_iter().zip(1..).all(|(client, session)| {
+                client.told().len() == expected(client, SessionId(session), world.events()).count()
+            });
+            after = if is_whole { after + 1 } else { 0 };
+            if after > 20 {
+                break;
+            }
+            std::thread::yield_now();
+        }
     }
     let counts: Vec<usize> =
         [&alice as &dyn Client, &bob, &fiona].iter().map(|client| client.told().len()).collect();

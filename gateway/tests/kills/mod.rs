@@ -40,14 +40,21 @@ pub trait Client {
     fn expected(&self, event: &Event) -> Option<String>;
 }
 
+/// What a client of a session must have been told.
+pub fn expected(
+    client: &dyn Client,
+    session: SessionId,
+    events: &[Event],
+) -> impl Iterator<Item = String> {
+    let of_session = events.iter().filter(move |event| event.session == session);
+    of_session.filter(|event| !event.outcome.is_public()).filter_map(|event| client.expected(event))
+}
+
 /// Holds what a client was told against the events of its session.
 pub fn compare(client: &dyn Client, session: SessionId, events: &[Event]) {
     let mut told = client.told().iter();
-    let of_session = events.iter().filter(|event| event.session == session);
-    for event in of_session.filter(|event| !event.outcome.is_public()) {
-        if let Some(expected) = client.expected(event) {
-            assert_eq!(told.next(), Some(&expected), "event {event:?}");
-        }
+    for (number, expected) in expected(client, session, events).enumerate() {
+        assert_eq!(told.next(), Some(&expected), "report {number} of session {session}");
     }
     assert_eq!(told.next(), None, "told and never happened");
 }
