@@ -252,6 +252,10 @@ impl Checker<'_> {
 
     fn check(&self, file: File) -> Result<Config, ConfigError> {
         let name = self.text(&file.venue.name, 10, "[venue] name")?;
+        if file.gateway.connections_max == 0 || file.gateway.connections_max > 1024 {
+            let place = "[gateway] connections_max";
+            return Err(self.wrong(place, "give a number from 1 to 1024"));
+        }
         let mut firms = Vec::new();
         let accounts = self.accounts(&file.accounts, &mut firms)?;
         let listen = self.address(&file.gateway.ouch_listen, "[gateway] ouch_listen")?;
@@ -274,10 +278,6 @@ impl Checker<'_> {
         if instruments.is_empty() && file.feed.is_none() && file.lockstep.is_none() {
             let message = "nothing to trade; give at least one [[instrument]], or a [feed]";
             return Err(self.wrong("the file", message));
-        }
-        if file.gateway.connections_max == 0 || file.gateway.connections_max > 1024 {
-            let place = "[gateway] connections_max";
-            return Err(self.wrong(place, "give a number from 1 to 1024"));
         }
         let lockstep = file.lockstep.as_ref().map(|table| self.lockstep(table, &sessions));
         let feed = file.feed.as_ref().map(|feed| self.feed(feed)).transpose()?;
