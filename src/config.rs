@@ -398,6 +398,9 @@ impl Checker<'_> {
         let instruments = self.instruments(&file.instruments)?;
         let (table, limits) = (file.risk, &file.limits);
         let risk = self.risk(table, limits, &file.instruments, &accounts, &sessions, firms)?;
+        if file.feed.is_none() && file.lockstep.is_none() {
+            self.known_symbols(limits, &instruments)?;
+        }
         if instruments.is_empty() && file.feed.is_none() && file.lockstep.is_none() {
             let message = "nothing to trade; give at least one [[instrument]], or a [feed]";
             return Err(self.wrong("the file", message));
@@ -714,6 +717,10 @@ account = "MAKER"
             (
                 after("[[limits]]\nsession = \"maker\"\nsymbol = \"AAA\"\n"),
                 "line 20: only an account has limits in one",
+            ),
+            (
+                after("[[limits]]\naccount = \"MAKER\"\nsymbol = \"ZZZ\"\n"),
+                "line 20: no [[instrument]] has the symbol 'ZZZ'",
             ),
             (
                 after("[[limits]]\nsession = \"maker\"\ncurrency = \"EUR\"\n"),
