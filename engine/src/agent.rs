@@ -594,7 +594,8 @@ impl<R: Rider> MarketSink for Core<R> {
     fn message(&mut self, sequence: Sequence, bytes: &[u8]) {
         self.feed.last_sequence = sequence.0;
         self.time_passes(bytes);
-        if !(self.engine.has_room() && self.records()) && !self.wait_for_room() {
+        let has_room = self.engine.has_room() && self.records();
+        if !has_room && !self.wait_for_room() {
             return self.lost(sequence, 1);
         }
         self.tell_unrecorded();

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::net::SocketAddr;
 
-use spindle_types::{AccountId, SessionId};
+use spindle_types::{AccountId, EventTime, SessionId};
 use thiserror::Error;
 
 use crate::fix::config::FixConfig;
@@ -28,6 +28,8 @@ pub struct GatewayConfig {
     pub stamps: bool,
     /// The FIX side, if there is one.
     pub fix: Option<FixConfig>,
+    /// The time of day at which the day of the sessions began, where it did before this start.
+    pub day_began: Option<EventTime>,
 }
 
 impl GatewayConfig {
@@ -41,6 +43,7 @@ impl GatewayConfig {
             timing: Timing::default(),
             stamps: true,
             fix: None,
+            day_began: None,
         }
     }
 }

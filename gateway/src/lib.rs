@@ -12,6 +12,7 @@ pub mod line;
 pub mod lockstep;
 pub mod notice;
 pub mod ouch;
+pub mod record;
 pub mod soup;
 pub mod stats;
 

@@ -15,6 +15,7 @@ use crate::lockstep::Wait;
 use crate::notice::{GatewayNotice, UserName};
 use crate::port::Port;
 use crate::protocol::Sessions;
+use crate::record::{Head, kind};
 use crate::soup::codec::{LoginRequest, SessionName};
 use crate::soup::login::{Credentials, Refusal, Standing, admit};
 use crate::soup::stream::Stream;
@@ -137,6 +138,13 @@ impl OuchDesk {
         found
     }
 
+    /// Nobody is connected any more.
+    pub(crate) fn restart(&mut self) {
+        for user in &mut self.users {
+            (user.logged_in, user.behind) = (false, false);
+        }
+    }
+
     /// Whether a user is logged in.
     pub(crate) fn is_logged_in(&self, user: usize) -> bool {
         self.users[user].logged_in
@@ -227,7 +235,13 @@ impl OuchDesk {
         let full = self.is_full(index, message, port)?;
         let user = &mut self.users[index];
         match user.session.request(message, full).map_err(CloseCause::Message)? {
-            Reaction::Pass(action) => port.pass(user.session_id, user.account, action, received),
+            Reaction::Pass(action) => {
+                // There are at most as many users as sessions.
+                let session = u16::try_from(index).unwrap_or(u16::MAX);
+                let head = Head { session, ..Head::default() };
+                port.record(kind::OUCH_MESSAGE, &head, message);
+                port.pass(user.session_id, user.account, action, received);
+            }
             Reaction::Wait => return Ok(false),
             Reaction::Ignore(Ignored::Retransmission) => port.stats.retransmissions += 1,
             Reaction::Ignore(Ignored::NoSuchOrder | Ignored::Modify) => port.stats.ignored += 1,
