@@ -1,9 +1,11 @@
 //! The configuration of a venue: a TOML file in, checked values out.
 
 mod fix;
+mod journal;
 pub mod risk;
 mod strategies;
 
+pub use journal::{DiskCalls, Durability, JournalConfig};
 pub use strategies::{LatencyConfig, LockstepSettings};
 
 use std::fmt;
@@ -74,6 +76,7 @@ struct File {
     fix: Option<fix::FixTable>,
     feed: Option<FeedTable>,
     lockstep: Option<LockstepTable>,
+    journal: Option<journal::JournalTable>,
     #[serde(default)]
     latency: LatencyTable,
     #[serde(default)]
@@ -286,6 +289,8 @@ pub struct Config {
     pub latency: LatencyConfig,
     /// How much room the strategies' accounts have.
     pub accounting: AccountsConfig,
+    /// The journal, where the file asks for one.
+    pub journal: Option<JournalConfig>,
     /// A run in lockstep, where the file says how.
     pub lockstep: Option<LockstepSettings>,
 }
@@ -425,6 +430,7 @@ impl Checker<'_> {
             accounting: self.accounting(&file.accounting)?,
             risk,
             lockstep: lockstep.transpose()?,
+            journal: file.journal.as_ref().map(|table| self.journal(table)).transpose()?,
         })
     }
 

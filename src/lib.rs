@@ -8,6 +8,7 @@ pub mod demo;
 mod exit;
 pub mod feed;
 pub mod health;
+pub mod journal;
 pub mod lockstep;
 pub mod report;
 pub mod risk;
@@ -38,6 +39,7 @@ enum Command {
     Run(commands::Run),
     Demo(commands::Demo),
     Inspect(commands::Inspect),
+    Journal(commands::Journal),
     Match(commands::Match),
     Replay(commands::Replay),
     Bench(commands::Bench),
@@ -54,6 +56,7 @@ pub fn run() -> ExitCode {
         Command::Run(command) => command.run(),
         Command::Demo(command) => command.run(),
         Command::Inspect(command) => command.run(),
+        Command::Journal(command) => command.run(),
         Command::Match(command) => command.run(),
         Command::Replay(command) => command.run(),
         Command::Bench(command) => command.run(),

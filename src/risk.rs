@@ -4,12 +4,16 @@
 mod port;
 mod state;
 
+use std::collections::VecDeque;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use rtrb::{Consumer, Producer, RingBuffer};
 use serde_json::{Value, json};
 use spindle_engine::RiskChange;
 use spindle_engine::agent::{RiskInput, RiskPort};
+use spindle_engine::input::{CHANGES_MAX, encode_changes};
+use spindle_engine::tap::Progress;
 use spindle_risk::{Cause, Limits, Notice, Target};
 use spindle_scenario::{Op, Owner, written};
 use spindle_types::Symbol;
@@ -41,6 +45,10 @@ pub struct RiskDesk {
     /// What was asked and is not answered yet: limits that will hold then.
     asked: Vec<(u64, Vec<LimitsConfig>)>,
     warnings: u64,
+    /// The journal that has to have a change before it is answered.
+    journal: Option<Arc<Progress>>,
+    /// Answers that wait for it.
+    held: VecDeque<RiskInput>,
 }
 
 /// The answer to a line: at once, or when the engine has answered the input of this number.
@@ -71,8 +79,30 @@ impl RiskDesk {
             next: 1,
             asked: Vec::new(),
             warnings: 0,
+            journal: None,
+            held: VecDeque::new(),
         };
         (desk, port)
+    }
+
+    /// From now on a change is answered when the journal has it safe.
+    pub fn hold(&mut self, journal: Arc<Progress>) {
+        self.journal = Some(journal);
+    }
+
+    /// Takes over limits that a journal has brought back.
+    pub fn adopt(&mut self, changes: &[RiskChange]) {
+        for change in changes {
+            let (target, symbol, limits) = match *change {
+                RiskChange::Limits { target, limits } => (target, None, limits),
+                RiskChange::InstrumentLimits { account, symbol, limits } => {
+                    (Target::Account(account), Some(symbol), limits)
+                }
+                _ => continue,
+            };
+            self.limits.retain(|one| (one.target, one.symbol) != (target, symbol));
+            self.limits.push(LimitsConfig { target, symbol, limits });
+        }
     }
 
     /// From now on the configuration can be read again from this file.
@@ -111,6 +141,13 @@ impl RiskDesk {
             tell(format!("{error}; who is stopped will not be known after a restart"));
         }
         while let Ok(input) = self.answers.pop() {
+            self.held.push_back(input);
+        }
+        let safe = |input: &RiskInput| {
+            self.journal.as_ref().is_none_or(|journal| input.frame <= journal.engine())
+        };
+        let ready = self.held.iter().take_while(|input| safe(input)).count();
+        for input in self.held.drain(..ready) {
             if let Some(at) = self.asked.iter().position(|(number, _)| *number == input.number) {
                 let (_, limits) = self.asked.remove(at);
                 if input.answer.is_ok() {
@@ -254,6 +291,11 @@ impl RiskDesk {
 
     fn send(&mut self, changes: Vec<RiskChange>, limits: Vec<LimitsConfig>) -> Reply {
         let number = self.next;
+        let mut encoded = Vec::new();
+        encode_changes(&mut encoded, &changes);
+        if encoded.len() > CHANGES_MAX {
+            return error("too many changes at once; send them in parts");
+        }
         let input = RiskInput { number, changes: changes.into(), answer: Ok(()), frame: 0 };
         if self.inputs.push(input).is_err() {
             return error("too many changes are under way; ask again");

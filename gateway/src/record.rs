@@ -188,6 +188,11 @@ impl Desk {
         self.port.tap = Some(tap);
     }
 
+    /// Takes the tap away, when nobody polls the gateway any more.
+    pub fn close_tap(&mut self) {
+        self.port.tap = None;
+    }
+
     /// Whether the journal has failed: nothing may be told any more.
     pub(crate) fn has_failed(&self) -> bool {
         self.port.tap.as_ref().is_some_and(|tap| tap.progress().has_failed())
@@ -243,6 +248,17 @@ impl Desk {
         if let Ok(head) = Head::decode(&mut Cursor::new(payload)) {
             self.port.now = head.now;
         }
+    }
+
+    /// Sets the time at which what follows happens.
+    pub fn set_time(&mut self, now: Now) {
+        self.port.now = now;
+    }
+
+    /// Whether records say how far a session had been told the engine's events: FIX sessions write the time into
+    /// what they send, and number their own messages among the answers.
+    pub fn is_told_in_turn(&self, session: spindle_types::SessionId) -> bool {
+        self.fix.has_session(session)
     }
 
     /// Tells a session an event again.

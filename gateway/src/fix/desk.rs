@@ -372,6 +372,11 @@ impl FixDesk {
         }
     }
 
+    /// Whether a session is one of FIX.
+    pub(crate) fn has_session(&self, session: SessionId) -> bool {
+        self.users.iter().any(|user| user.session_id == session)
+    }
+
     /// The session at this place.
     pub(crate) fn session_id(&self, index: usize) -> Option<SessionId> {
         self.users.get(index).map(|user| user.session_id)
