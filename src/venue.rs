@@ -351,6 +351,15 @@ pub(crate) fn engine(config: &Config) -> (Engine, TopReader) {
     (engine, tops)
 }
 
+/// The engine of a configuration with its instruments, before any limit is set.
+pub(crate) fn engine_of(config: &Config) -> Engine {
+    let (mut engine, _) = engine(config);
+    for (id, &symbol) in (1..=u16::MAX).zip(&config.instruments) {
+        engine.add_instrument(InstrumentId(id), symbol);
+    }
+    engine
+}
+
 /// Sets all limits of a configuration, and stops whoever was stopped before. The instruments of a
 /// venue without a feed are known by now.
 pub(crate) fn limit(
@@ -378,11 +387,10 @@ pub(crate) fn gateway_config(config: &Config) -> GatewayConfig {
         .sessions
         .iter()
         .map(|session| User {
-            username: session.user.clone(),
-            password: session.password.clone(),
-            session: session.id,
-            account: session.account,
-            firm: String::new(),
+            protocol: session.protocol,
+            cancel_on: session.cancel_on,
+            grace_ns: session.grace_ns,
+            ..User::new(&session.user, &session.password, session.id, session.account)
         })
         .collect();
     gateway

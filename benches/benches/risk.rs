@@ -6,25 +6,20 @@
 
 mod common;
 
-use common::{ACCOUNT, CHECKS, INSTRUMENT, Orders, SESSION, gate, limits};
+use common::{CHECKS, Orders, at_every_level, gate, limits};
 use criterion::{Criterion, criterion_group, criterion_main};
-use spindle_risk::Target;
+use spindle_types::Side;
 
 fn whole(c: &mut Criterion) {
     let mut group = c.benchmark_group("risk");
     let all = limits(&CHECKS);
-    for (name, account, others) in [
-        ("no limits", limits(&[]), false),
-        ("every check, account", all, false),
-        ("every check, all four levels", all, true),
+    for (name, gate, side) in [
+        ("no limits", gate(limits(&[])), Side::Buy),
+        ("every check, account", gate(all), Side::Buy),
+        ("every check, account, a short sale", at_every_level(all, &[]), Side::Sell),
+        ("every check, all four levels", at_every_level(all, &[all; 3]), Side::Buy),
     ] {
-        let mut gate = gate(account);
-        if others {
-            gate.set_limits(Target::Session(SESSION), all).expect("limits");
-            gate.set_limits(Target::Firm(1), all).expect("limits");
-            gate.set_instrument_limits(ACCOUNT, INSTRUMENT, all).expect("limits");
-        }
-        let mut orders = Orders::new(gate);
+        let mut orders = Orders::of(gate, side);
         group.bench_function(format!("judge: {name}"), |b| b.iter(|| orders.judge()));
         group.bench_function(format!("judge, reserve, release: {name}"), |b| {
             b.iter(|| orders.enter_and_cancel());

@@ -29,29 +29,19 @@ impl Guard {
     /// # Panics
     /// When the bound is no number, or this program cannot be found.
     pub fn check(&self) -> ExitCode {
-        let Self { argument, function, unit, units, bound, file } = *self;
+        let Self { unit, bound, file, .. } = *self;
         let bound: f64 = bound.trim().parse().expect("a number");
-        let program = std::env::current_exe().expect("a path");
-        let counted = Command::new("valgrind")
-            .args(["--tool=callgrind", "--callgrind-out-file=/dev/null"])
-            .arg(format!("--toggle-collect=*{function}*"))
-            .arg(program)
-            .arg(argument)
-            .output();
-        let Ok(counted) = counted else {
-            println!("skipped: there is no valgrind here, so instructions are not counted");
-            return ExitCode::SUCCESS;
+        let each = match self.count(&[]) {
+            Counted::Each(each) => each,
+            Counted::NoValgrind => {
+                println!("skipped: there is no valgrind here, so instructions are not counted");
+                return ExitCode::SUCCESS;
+            }
+            Counted::Nothing(said) => {
+                eprintln!("valgrind counted nothing:\n{said}");
+                return ExitCode::FAILURE;
+            }
         };
-        let said = String::from_utf8_lossy(&counted.stderr);
-        let Some(instructions) = said
-            .lines()
-            .find_map(|line| line.split_once("Collected :"))
-            .and_then(|(_, number)| number.trim().parse::<u32>().ok())
-        else {
-            eprintln!("valgrind counted nothing:\n{said}");
-            return ExitCode::FAILURE;
-        };
-        let each = f64::from(instructions) / f64::from(units);
         println!("instructions {unit}: {each:.1}, the bound is {bound}");
         if each > bound || each < bound / 2.0 {
             eprintln!("outside of half the bound to the bound; see {file}");
@@ -59,4 +49,39 @@ impl Guard {
         }
         ExitCode::SUCCESS
     }
+
+    /// Runs this program once more under valgrind, with these arguments behind its own.
+    ///
+    /// # Panics
+    /// When this program cannot be found.
+    pub fn count(&self, further: &[&str]) -> Counted {
+        let program = std::env::current_exe().expect("a path");
+        let counted = Command::new("valgrind")
+            .args(["--tool=callgrind", "--callgrind-out-file=/dev/null"])
+            .arg(format!("--toggle-collect=*{}*", self.function))
+            .arg(program)
+            .arg(self.argument)
+            .args(further)
+            .output();
+        let Ok(counted) = counted else {
+            return Counted::NoValgrind;
+        };
+        let said = String::from_utf8_lossy(&counted.stderr);
+        let collected = said.lines().find_map(|line| line.split_once("Collected :"));
+        match collected.and_then(|(_, number)| number.trim().parse::<u32>().ok()) {
+            Some(instructions) => Counted::Each(f64::from(instructions) / f64::from(self.units)),
+            None => Counted::Nothing(said.into_owned()),
+        }
+    }
+}
+
+/// What a count came to.
+#[derive(Clone, Debug)]
+pub enum Counted {
+    /// Instructions for each unit.
+    Each(f64),
+    /// There is no valgrind.
+    NoValgrind,
+    /// It counted nothing; what it said.
+    Nothing(String),
 }

@@ -612,8 +612,8 @@ impl<R: Rider> MarketSink for Core<R> {
         }
         self.feed.last_sequence = sequence.0;
         self.time_passes(bytes);
-        let has_room = self.engine.has_room() && self.records();
-        if !has_room && !self.wait_for_room() {
+        let ready = self.engine.has_room() && self.records();
+        if !ready && !self.wait_for_room() {
             return self.lost(sequence, 1);
         }
         self.tell_unrecorded();

@@ -98,6 +98,7 @@ impl Digest {
             TimeInForce::GoodTillDate(until) => (5, until.0),
             TimeInForce::AtOpen => (6, 0),
             TimeInForce::AtClose => (7, 0),
+            TimeInForce::GoodFor(seconds) => (8, u64::from(seconds)),
         };
         self.word(code);
         self.word(until);
@@ -226,6 +227,10 @@ impl Digest {
                 self.word(12);
                 self.word(u64::from_le_bytes(symbol.0));
                 self.change(change);
+            }
+            Outcome::Modified { side, quantity, open } => {
+                self.word(15 | (side as u64) << 8);
+                self.pair(quantity, open);
             }
             Outcome::CancelRejected => self.word(13),
             Outcome::ReplaceRejected { original } => self.word(14 | u64::from(original.0) << 32),

@@ -115,7 +115,10 @@ pub struct Engine {
     /// Whether everybody is stopped when the feed is silent or loses messages.
     pub(crate) kills_on_stale: bool,
     pub(crate) quarantine: Option<Quarantine>,
-    sequence: u64,
+    /// What was told, in a build that looks at itself.
+    #[cfg(feature = "verify")]
+    pub(crate) told: crate::check::Ledger,
+    pub(crate) sequence: u64,
     next_reference: u64,
     next_match: u64,
 }
@@ -167,6 +170,8 @@ impl Engine {
             feed_silent: false,
             kills_on_stale: false,
             quarantine: None,
+            #[cfg(feature = "verify")]
+            told: crate::check::Ledger::default(),
             sequence: 0,
             next_reference: config.first_number,
             next_match: config.first_number,
@@ -174,10 +179,21 @@ impl Engine {
         (engine, reader)
     }
 
-    /// Touches the memory of the books once, so that the system has given every page before the
-    /// first message needs it.
+    /// Touches the memory of the books once, and that of strategies' orders with as many events as
+    /// they can be cancelled by, so that the system has given every page before the first message
+    /// needs it. To be called before the first input.
     pub fn warm_up(&mut self) {
         self.books.warm_up();
+        let orders = self.own.capacity();
+        self.own.warm_up();
+        self.extras.list.resize(orders, (0, 0));
+        self.extras.list.clear();
+        if self.outbox.is_empty() {
+            for _ in 0..orders {
+                self.outbox.push(Event::NOTHING);
+            }
+            self.outbox.clear();
+        }
     }
 
     /// Watches every market from now on: one that is crossed or leaves this band is put into

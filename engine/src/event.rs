@@ -32,6 +32,20 @@ pub struct Event {
     pub outcome: Outcome,
 }
 
+impl Event {
+    /// What is written where nothing has happened yet.
+    pub(crate) const NOTHING: Self = Self {
+        sequence: 0,
+        time: EventTime(0),
+        session: SessionId(0),
+        account: AccountId(0),
+        token: OrderToken(0),
+        received: 0,
+        queued: 0,
+        outcome: Outcome::CancelRejected,
+    };
+}
+
 /// What happened to an order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
@@ -105,6 +119,15 @@ pub enum Outcome {
         open: Quantity,
         /// Why.
         reason: CancelReason,
+    },
+    /// Side or size of an order were changed in its place.
+    Modified {
+        /// Its side now.
+        side: OrderSide,
+        /// Shares taken off, now; may be 0.
+        quantity: Quantity,
+        /// Shares still open; never 0.
+        open: Quantity,
     },
     /// Shares were executed.
     Executed {

@@ -16,6 +16,7 @@ mod ledger;
 mod lookahead;
 mod matcher;
 mod matching;
+mod modify;
 mod orders;
 mod own;
 pub mod probe;
@@ -24,11 +25,14 @@ pub mod risk;
 mod state;
 pub mod tap;
 mod tape;
+#[cfg(feature = "verify")]
+mod verify;
 
 pub use book::{
     Best, BookError, Books, Capacity, LevelView, Order, OrderKey, Place, Placed, Placement, Slot,
 };
 pub use engine::{Counters, Engine, EngineConfig};
+pub use hash::OpenOrder;
 pub use instruments::{Instrument, Instruments};
 pub use ledger::{Booking, Divergence, DivergenceRow, Imbalance};
 pub use matcher::{Matcher, Trade};

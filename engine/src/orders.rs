@@ -31,6 +31,7 @@ impl Engine {
             Action::Enter(enter) => self.enter(to(enter.token), enter, probe),
             Action::Replace(replace) => self.replace(to(replace.token), replace, probe),
             Action::Cancel(cancel) => self.cancel(to(cancel.token), cancel),
+            Action::Modify(modify) => self.modify(to(modify.token), modify),
             Action::MassCancel(mass) => self.mass_cancel(to(mass.token), mass),
             Action::Refuse(refuse) => self.refuse(to(refuse.token), refuse),
         }
@@ -93,6 +94,7 @@ impl Engine {
         probe: &mut P,
     ) {
         let dry = enter.modifiers.check_only;
+        let enter = &Enter { time_in_force: enter.time_in_force.from(self.time), ..*enter };
         let decision = self.admit_special(to, enter, instrument, known, dry);
         probe.passed(Step::Risk);
         if dry {
@@ -339,7 +341,7 @@ impl Engine {
             false => Special::PLAIN,
         };
         let before_in_force = original.stay.until(special.expiry);
-        let time_in_force = replace.time_in_force.unwrap_or(before_in_force);
+        let time_in_force = replace.time_in_force.unwrap_or(before_in_force).from(self.time);
         let keeps_place = replace.priority == Priority::KeepWhenReduced
             && keeps_place(before_in_force, time_in_force)
             && replace.limit == original.limit.get()

@@ -101,6 +101,8 @@ impl Engine {
         self.books.clear();
         self.instruments.clear();
         self.gate.new_day();
+        #[cfg(feature = "verify")]
+        self.verify_anew();
         self.extras.clear();
         self.forget_anchors();
         self.phase = None;
@@ -421,10 +423,21 @@ impl Engine {
     fn remove(&mut self, slot: Slot) {
         let order = self.books.order(slot);
         let (instrument, side) = (order.instrument(), order.side());
-        let taken = order.taken();
-        if RULES && taken > 0 {
-            self.displace(instrument, taken, taken, 0);
+        if RULES && !order.is_untaken() {
+            return self.remove_taken(slot);
         }
+        if self.books.remove_untaken(slot) {
+            self.publish_side(instrument, side);
+        }
+        self.touch(instrument);
+    }
+
+    /// Takes out a market order that strategies took of.
+    #[cold]
+    fn remove_taken(&mut self, slot: Slot) {
+        let order = self.books.order(slot);
+        let (instrument, side, taken) = (order.instrument(), order.side(), order.taken());
+        self.displace(instrument, taken, taken, 0);
         if self.books.remove(slot) {
             self.publish_side(instrument, side);
         }

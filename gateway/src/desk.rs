@@ -7,6 +7,7 @@ use spindle_engine::event::Event;
 use spindle_types::{EventTime, SessionId};
 
 use crate::config::{ConfigError, GatewayConfig, Limits};
+use crate::copy::Copies;
 use crate::fix::desk::FixDesk;
 use crate::fix::session::Now;
 use crate::lockstep::Wait;
@@ -18,6 +19,7 @@ use crate::record::{self, Head};
 use crate::soup::codec::{LoginRequest, SessionName};
 use crate::soup::stream::Stream;
 use crate::stats::GatewayStats;
+use crate::vault::Knock;
 
 /// Whose session a number is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,6 +35,7 @@ pub struct Desk {
     pub(crate) ouch: OuchDesk,
     pub(crate) fix: FixDesk,
     routes: Box<[Route]>,
+    copies: Copies,
     events: Consumer<Event>,
 }
 
@@ -51,8 +54,9 @@ impl Desk {
         config.check()?;
         let users = config.checked_users()?;
         let mut port = Port::new(config.limits, commands, config.stamps);
-        let ouch = OuchDesk::new(&users, config.session_name()?, time, &mut port);
-        let fix = FixDesk::new(config.fix.as_ref());
+        port.refusal_ns = config.timing.refusal_ns;
+        let ouch = OuchDesk::new(config, time, &mut port)?;
+        let fix = FixDesk::new(config, &mut port);
         let of_ouch = users.iter().map(|user| user.session).zip((0..).map(Route::Ouch));
         let of_fix = config.fix.iter().flat_map(|fix| &fix.sessions).map(|user| user.session);
         let of_fix = of_fix.zip((0..).map(Route::Fix));
@@ -63,7 +67,13 @@ impl Desk {
             }
             routes[session.index()] = route;
         }
-        Ok(Self { port, ouch, fix, routes: routes.into(), events })
+        let copies = Copies::new(config);
+        Ok(Self { port, ouch, fix, routes: routes.into(), copies, events })
+    }
+
+    /// From now on a thread of its own verifies hashed passwords, if there are any.
+    pub(crate) fn start_helper(&mut self) -> std::io::Result<()> {
+        self.port.vault.start_helper()
     }
 
     /// The capacities.
@@ -132,10 +142,10 @@ impl Desk {
         self.has_fix() || self.port.tap.is_some()
     }
 
-    /// The time at which a FIX session that is logged on does something by itself, if any does, on
+    /// The time at which a FIX session that is logged on does something by itself, or the orders of a session that is gone are cancelled, on
     /// the monotonic clock. For a test that moves its clock by itself.
     pub fn next_timer(&self) -> Option<u64> {
-        self.fix.next_timer()
+        self.fix.next_timer().into_iter().chain(self.ouch.next_timer()).min()
     }
 
     /// Ends the day of every session: nobody can log in any more.
@@ -162,7 +172,7 @@ impl Desk {
                 match self.events.peek() {
                     Ok(event) if tap.may_tell(event) => tap.told(event),
                     _ => {
-                        self.fix.record_told(&mut self.port);
+                        self.record_told(taken);
                         return taken;
                     }
                 }
@@ -179,8 +189,17 @@ impl Desk {
             }
             self.route(&event);
         }
-        self.fix.record_told(&mut self.port);
+        self.record_told(self.port.limits.events_max);
         self.port.limits.events_max
+    }
+
+    /// Records how far sessions were told in this turn, and when: FIX sessions number their own messages among the
+    /// answers, and write the time into them.
+    #[inline]
+    fn record_told(&mut self, taken: usize) {
+        if taken > 0 && !self.fix.is_empty() {
+            self.port.record(record::kind::TOLD, &Head::default(), &[]);
+        }
     }
 
     #[inline]
@@ -193,6 +212,9 @@ impl Desk {
             Route::Ouch(index) => self.ouch.answer(index.into(), event, &mut self.port),
             Route::Fix(index) => self.fix.answer(index.into(), event, &mut self.port),
             Route::Nobody => self.unrouted(event.session),
+        }
+        if !self.copies.is_empty() {
+            self.copies.tell(event, &mut self.ouch, &mut self.fix, &mut self.port);
         }
     }
 
@@ -236,8 +258,9 @@ impl Desk {
     }
 
     /// The user with these credentials.
-    pub(crate) fn user_of(&self, request: &LoginRequest) -> Option<usize> {
-        self.ouch.user_of(request)
+    pub(crate) fn user_of(&mut self, request: &LoginRequest) -> Option<usize> {
+        // Without a helper every answer is there at once.
+        self.ouch.user_of(request, &mut Knock::default(), &mut self.port.vault).flatten()
     }
 
     /// The user of a session.

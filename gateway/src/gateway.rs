@@ -2,7 +2,7 @@
 //! engine. One agent, one thread, one pair of rings.
 
 use std::io::ErrorKind;
-use std::net::{SocketAddr, TcpListener};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -18,10 +18,12 @@ use crate::config::{ConfigError, GatewayConfig};
 use crate::desk::Desk;
 use crate::fix::session::Now;
 use crate::line::Line;
-use crate::notice::GatewayNotice;
+use crate::notice::{Away, GatewayNotice};
+use crate::options::Door;
 use crate::soup::server::Timing;
 use crate::stats::GatewayStats;
 use crate::transport::Connection;
+use crate::wire::{Carrier, Wire};
 
 /// New connections are looked for at least this often, and at every 64th turn.
 const ACCEPT_INTERVAL_NS: u64 = 1_000_000;
@@ -39,6 +41,9 @@ pub enum GatewayError {
     /// The configuration is wrong.
     #[error(transparent)]
     Config(#[from] ConfigError),
+    /// No thread for passwords.
+    #[error("no thread that checks passwords: {0}")]
+    Helper(std::io::Error),
     /// The address cannot be listened on.
     #[error("cannot listen on {address}: {}", listen_hint(.source))]
     Listen {
@@ -93,10 +98,12 @@ enum Phase {
     Done,
 }
 
-/// What is spoken on an address.
+/// What is spoken on a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Speech {
+pub enum Speech {
+    /// OUCH over SoupBinTCP.
     Ouch,
+    /// FIX.
     Fix,
 }
 
@@ -104,15 +111,20 @@ enum Speech {
 struct Listener {
     socket: TcpListener,
     speech: Speech,
+    door: Door,
 }
 
 impl Listener {
-    fn bind(address: SocketAddr, speech: Speech) -> Result<(Self, SocketAddr), GatewayError> {
+    fn bind(
+        address: SocketAddr,
+        speech: Speech,
+        door: &Door,
+    ) -> Result<(Self, SocketAddr), GatewayError> {
         let listen = |source| GatewayError::Listen { address, source };
         let socket = TcpListener::bind(address).map_err(listen)?;
         socket.set_nonblocking(true).map_err(listen)?;
         let local_address = socket.local_addr().map_err(listen)?;
-        Ok((Self { socket, speech }, local_address))
+        Ok((Self { socket, speech, door: door.clone() }, local_address))
     }
 }
 
@@ -146,12 +158,13 @@ impl<C: Clock> Gateway<C> {
         events: Consumer<Event>,
     ) -> Result<Self, GatewayError> {
         let begun = config.day_began.unwrap_or_else(|| clock.time_of_day());
-        let desk = Desk::new(config, begun, commands, events)?;
-        let (ouch, local_address) = Listener::bind(config.listen, Speech::Ouch)?;
+        let mut desk = Desk::new(config, begun, commands, events)?;
+        desk.start_helper().map_err(GatewayError::Helper)?;
+        let (ouch, local_address) = Listener::bind(config.listen, Speech::Ouch, &config.door)?;
         let mut listeners = vec![ouch];
         let mut fix_address = None;
         if let Some(fix) = &config.fix {
-            let (listener, address) = Listener::bind(fix.listen, Speech::Fix)?;
+            let (listener, address) = Listener::bind(fix.listen, Speech::Fix, &fix.door)?;
             listeners.push(listener);
             fix_address = Some(address);
         }
@@ -246,12 +259,11 @@ impl<C: Clock> Gateway<C> {
 
     fn accept_from(&mut self, index: usize, now: u64) -> usize {
         for accepted in 0..ACCEPTS_MAX {
-            let Some(Listener { socket, speech }) = self.listeners.get(index) else {
+            let Some(Listener { socket, .. }) = self.listeners.get(index) else {
                 return accepted;
             };
-            let speech = *speech;
             match socket.accept() {
-                Ok((socket, peer)) => self.admit(socket, peer, speech, now),
+                Ok((socket, peer)) => self.admit(socket, peer, index, now),
                 Err(error) => {
                     self.accept_failed(error.kind());
                     return accepted;
@@ -261,29 +273,68 @@ impl<C: Clock> Gateway<C> {
         ACCEPTS_MAX
     }
 
-    fn admit(&mut self, socket: std::net::TcpStream, peer: SocketAddr, speech: Speech, now: u64) {
+    fn admit(&mut self, socket: TcpStream, peer: SocketAddr, index: usize, now: u64) {
         self.accept_failing = false;
-        let connections_max = self.desk.limits().connections_max;
-        if self.connections.len() >= connections_max {
-            self.desk.stats_mut().turned_away += 1;
-            self.desk.notice(GatewayNotice::TurnedAway { peer, connections_max });
-            return;
+        let Some(Listener { speech, door, .. }) = self.listeners.get(index) else { return };
+        let speech = *speech;
+        if let Some(why) = self.turns_away(peer, door) {
+            return self.turn_away(peer, why);
         }
-        let line = match speech {
-            Speech::Ouch => Line::new(self.timing, &self.desk, now),
-            Speech::Fix => Line::fix(self.timing, &self.desk, now),
-        };
-        match Connection::new(socket, peer, line) {
-            Ok(connection) => {
-                self.connections.push(connection);
-                self.desk.stats_mut().connections += 1;
-                self.desk.notice(GatewayNotice::Connected { peer });
-            }
+        let ready = socket.set_nonblocking(true).and_then(|()| socket.set_nodelay(true));
+        let carrier = ready.and_then(|()| match &door.tls {
+            None => Ok(Carrier::Plain(socket)),
+            Some(tls) => Ok(Carrier::Secure(Box::new(tls.accept(Box::new(socket))?))),
+        });
+        match carrier {
+            Ok(carrier) => self.take_over(carrier, peer, speech, now),
             Err(error) => {
                 let cause = CloseCause::Socket(error.kind());
                 self.desk.notice(GatewayNotice::Closed { user: None, peer, cause });
             }
         }
+    }
+
+    /// Why a newcomer is not taken, if it is not.
+    fn turns_away(&self, peer: SocketAddr, door: &Door) -> Option<Away> {
+        if !door.allow.admits(peer.ip()) {
+            return Some(Away::Address);
+        }
+        let limits = self.desk.limits();
+        if self.connections.len() >= limits.connections_max {
+            return Some(Away::Full { connections_max: limits.connections_max });
+        }
+        let address = peer.ip().to_canonical();
+        let same = |connection: &&Connection| connection.address().to_canonical() == address;
+        let connections_max = limits.connections_by_address_max;
+        let full = self.connections.iter().filter(same).count() >= connections_max;
+        full.then_some(Away::AddressFull { connections_max })
+    }
+
+    fn turn_away(&mut self, peer: SocketAddr, why: Away) {
+        self.desk.stats_mut().turned_away += 1;
+        self.desk.notice(GatewayNotice::TurnedAway { peer, why });
+    }
+
+    fn take_over(&mut self, carrier: Carrier, peer: SocketAddr, speech: Speech, now: u64) {
+        let line = match speech {
+            Speech::Ouch => Line::new(self.timing, &self.desk, now),
+            Speech::Fix => Line::fix(self.timing, &self.desk, now),
+        };
+        self.connections.push(Connection::new(carrier, peer, line));
+        self.desk.stats_mut().connections += 1;
+        self.desk.notice(GatewayNotice::Connected { peer });
+    }
+
+    /// Takes over a connection that something else than a port of this gateway brought: a
+    /// simulated network, or a stream that fails on purpose. Limits and lists of addresses hold for
+    /// it too, TLS does not. False where it is turned away.
+    pub fn adopt(&mut self, wire: Box<dyn Wire>, peer: SocketAddr, speech: Speech) -> bool {
+        let why = self.turns_away(peer, &Door::default());
+        match why {
+            Some(why) => self.turn_away(peer, why),
+            None => self.take_over(Carrier::Other(wire), peer, speech, self.clock.now_ns()),
+        }
+        why.is_none()
     }
 
     fn accept_failed(&mut self, error: ErrorKind) {

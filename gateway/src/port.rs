@@ -10,6 +10,7 @@ use crate::fix::session::Now;
 use crate::notice::GatewayNotice;
 use crate::record::{Head, SessionTap};
 use crate::stats::GatewayStats;
+use crate::vault::Vault;
 
 /// The way from the protocols to the engine, and to people.
 pub(crate) struct Port {
@@ -25,6 +26,10 @@ pub(crate) struct Port {
     pub(crate) tap: Option<SessionTap>,
     /// Commands passed on, ever.
     passed: u64,
+    /// What verifies passwords.
+    pub(crate) vault: Vault,
+    /// How long a wrong login waits for its refusal.
+    pub(crate) refusal_ns: u64,
 }
 
 impl Port {
@@ -38,6 +43,8 @@ impl Port {
             now: Now::default(),
             tap: None,
             passed: 0,
+            vault: Vault::default(),
+            refusal_ns: 0,
         }
     }
 

@@ -2,7 +2,7 @@
 //!
 //! OUCH sessions and FIX sessions are state machines. What brings them from one state to the next is recorded before
 //! anything that follows from it leaves: messages of clients that were dealt with, logons, ends of connections, what a
-//! timer made a session send, and how far a FIX session had been told of the engine's events. With the engine's
+//! timer made a session send, and how far sessions had been told the engine's events. With the engine's
 //! events, which come from the engine's own records, each session ends in the same state, byte for byte in what it has
 //! stored to be sent again.
 
@@ -18,9 +18,10 @@ use crate::fix::session::Now;
 
 /// Kinds of records of sessions. Each begins with the session's place among those of its protocol (u16), the time on the
 /// monotonic clock and in UTC (u64 each), the numbers of a FIX session before it, in and out (u64 each), and the
-/// events that it had been told (u64).
+/// last event that any session had been told (u64).
 pub mod kind {
-    /// A message of an OUCH client that was dealt with: its bytes.
+    /// A message of an OUCH client that was dealt with: its bytes. The first number says why it was to be refused: 0 for
+    /// no reason, 1 for want of room, 2 by the throttle.
     pub const OUCH_MESSAGE: u16 = 16;
     /// A Logon that opened a FIX session: its bytes, without passwords.
     pub const FIX_LOGON: u16 = 17;
@@ -32,12 +33,18 @@ pub mod kind {
     pub const FIX_DOWN: u16 = 20;
     /// The orders of a FIX session that is gone are cancelled.
     pub const FIX_CANCEL: u16 = 21;
-    /// A FIX session was told events: the count above is that after them.
-    pub const FIX_TOLD: u16 = 22;
+    /// Sessions were told events, up to the one above.
+    pub const TOLD: u16 = 22;
     /// A timer made a FIX session send: the numbers above are those after it.
     pub const FIX_NUMBERS: u16 = 23;
     /// The day is over: time of day (u64). Nothing follows.
     pub const DAY_ENDED: u16 = 24;
+    /// The orders of an OUCH user who is gone are cancelled.
+    pub const OUCH_CANCEL: u16 = 25;
+    /// An OUCH user has logged in.
+    pub const OUCH_LOGIN: u16 = 26;
+    /// The connection of an OUCH user is gone; the first number says whether by a logout (1).
+    pub const OUCH_DOWN: u16 = 27;
 }
 
 /// Bytes before what a record of a session says.
@@ -52,7 +59,7 @@ pub(crate) struct Head {
     pub(crate) now: Now,
     /// The numbers of a FIX session: of the next message that comes, and that goes.
     pub(crate) numbers: (u64, u64),
-    /// Events that a FIX session has been told.
+    /// The last event that any session was told.
     pub(crate) told: u64,
 }
 
@@ -144,7 +151,7 @@ impl SessionTap {
     pub(crate) fn record(&mut self, kind: u16, head: &Head, passed: u64, body: &[u8]) {
         let (time, told) = (head.now.utc, self.told);
         let header = FrameHeader { length: 0, kind, time, told, passed };
-        self.tap.write(&header, [&head.encode(), body]);
+        self.tap.write(&header, [&Head { told, ..*head }.encode(), body]);
     }
 }
 
@@ -182,7 +189,39 @@ impl Release {
     }
 }
 
+/// Where a session stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Standing {
+    /// Its place among those of its protocol.
+    pub place: usize,
+    /// Whether it speaks FIX; otherwise OUCH.
+    pub is_fix: bool,
+    /// The number of the next message that comes; 0 over OUCH, whose messages have none.
+    pub next_in: u64,
+    /// The number of the next message that goes.
+    pub next_out: u64,
+    /// Whether a client is logged in.
+    pub is_taken: bool,
+}
+
 impl Desk {
+    /// Where all sessions stand. Allocates.
+    pub fn standing(&self) -> Vec<Standing> {
+        let ouch = (0..self.ouch.users()).map(|place| Standing {
+            place,
+            is_fix: false,
+            next_in: 0,
+            next_out: self.ouch.stream(place).next_sequence(),
+            is_taken: self.ouch.is_logged_in(place),
+        });
+        let fix = (0..self.fix.users()).map(|place| {
+            let session = self.fix.session(place);
+            let (next_in, next_out) = (session.next_in(), session.next_out());
+            Standing { place, is_fix: true, next_in, next_out, is_taken: session.is_taken() }
+        });
+        ouch.chain(fix).collect()
+    }
+
     /// From now on what happens at sessions is recorded, and what leaves waits for the journal as it says.
     pub fn record(&mut self, tap: SessionTap) {
         self.port.tap = Some(tap);
@@ -205,42 +244,37 @@ impl Desk {
     /// # Errors
     /// Bytes that are no such record, or a session that is not there.
     pub fn apply(&mut self, kind: u16, payload: &[u8]) -> Result<bool, InputError> {
-        if !(kind::OUCH_MESSAGE..=kind::DAY_ENDED).contains(&kind) {
+        if !(kind::OUCH_MESSAGE..=kind::OUCH_DOWN).contains(&kind) {
             return Ok(false);
         }
         let mut cursor = Cursor::new(payload);
         let head = Head::decode(&mut cursor)?;
-        let (session, body) = (usize::from(head.session), cursor.rest());
+        let body = cursor.rest();
         self.port.now = head.now;
         let unknown = InputError { what: "session", value: head.session.into() };
         match kind {
-            kind::OUCH_MESSAGE if session < self.ouch.users() => {
-                let again = self.ouch.request(session, body, 0, &mut self.port);
-                let wrong = InputError { what: "message", value: body.len() as u64 };
-                again.map_err(|_| wrong)?;
-            }
+            kind::TOLD => {}
             kind::DAY_ENDED => {
                 let mut cursor = Cursor::new(body);
                 self.end_day(EventTime(cursor.u64("time of day")?));
             }
-            kind::OUCH_MESSAGE => return Err(unknown),
+            kind::OUCH_MESSAGE | kind::OUCH_CANCEL | kind::OUCH_LOGIN | kind::OUCH_DOWN => {
+                self.ouch.apply(kind, &head, body, &mut self.port).ok_or(unknown)?;
+            }
             _ => self.fix.apply(kind, &head, body, &mut self.port).ok_or(unknown)?,
         }
         Ok(true)
     }
 
-    /// The session and the count up to which it had been told events before this record; `None` where that does not
-    /// matter.
+    /// The last event that sessions had been told before this record; `None` for a kind that is none of a session.
     ///
     /// # Errors
     /// Bytes that are no record of a session.
-    pub fn told_before(&self, kind: u16, payload: &[u8]) -> Result<Option<(u16, u64)>, InputError> {
-        if !(kind::FIX_LOGON..=kind::FIX_NUMBERS).contains(&kind) {
+    pub fn told_before(&self, kind: u16, payload: &[u8]) -> Result<Option<u64>, InputError> {
+        if !(kind::OUCH_MESSAGE..=kind::OUCH_DOWN).contains(&kind) {
             return Ok(None);
         }
-        let head = Head::decode(&mut Cursor::new(payload))?;
-        // Events are told at the time of the turn in which they were taken.
-        Ok(self.fix.session_id(head.session.into()).map(|session| (session.0, head.told)))
+        Head::decode(&mut Cursor::new(payload)).map(|head| Some(head.told))
     }
 
     /// Sets the time at which what follows happens.
@@ -255,12 +289,6 @@ impl Desk {
         self.port.now = now;
     }
 
-    /// Whether records say how far a session had been told the engine's events: FIX sessions write the time into
-    /// what they send, and number their own messages among the answers.
-    pub fn is_told_in_turn(&self, session: spindle_types::SessionId) -> bool {
-        self.fix.has_session(session)
-    }
-
     /// Tells a session an event again.
     pub fn tell(&mut self, event: &Event) {
         self.route(event);
@@ -269,7 +297,7 @@ impl Desk {
     /// The venue begins anew behind what was recorded: nobody is connected any more.
     pub fn restart(&mut self, now: Now) {
         self.port.now = now;
-        self.ouch.restart();
+        self.ouch.restart(&self.port);
         self.fix.restart(&self.port);
     }
 

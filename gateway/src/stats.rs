@@ -35,6 +35,8 @@ pub struct GatewayStats {
     pub unrouted: u64,
     /// Turns in which reading stopped because the ring to the engine was full.
     pub ring_full: u64,
+    /// Requests beyond a session's throttle.
+    pub throttled: u64,
     /// Clients disconnected because they read too slowly.
     pub slow_consumers: u64,
     /// Answers whose time was not recorded because too many were waiting to be written.
@@ -68,6 +70,7 @@ impl GatewayStats {
             messages: 0,
             unrouted: 0,
             ring_full: 0,
+            throttled: 0,
             slow_consumers: 0,
             unmeasured: 0,
             notices_lost: 0,

@@ -1,456 +1,285 @@
-//! The one function that decides.
+//! What decides where the quick way (`pass`) does not: each level's checks at once, a bit for each that fails. Which
+//! comes first, and what is told of it, is looked for only when one has failed (`why`).
 
 use spindle_types::{Price, Side};
 
-use crate::gate::{Case, Gate};
-use crate::limits::{Key, OFF, Set};
-use crate::notice::Target;
+use crate::gate::Gate;
+use crate::keys::{Key, OFF};
+use crate::pass::{MONEY, SHARES};
 use crate::price;
 use crate::reject::{Check, Level, Reject};
-use crate::request::{InstrumentState, Market, Purpose, Request, Sale};
-use crate::state::{Cell, Flow, Money, Window};
-
-/// A level at which limits are set, with what is counted there.
-#[derive(Clone, Copy)]
-struct View<'a> {
-    set: &'a Set,
-    level: Level,
-    flow: &'a Flow,
-    money: &'a Money,
-    cell: &'a Cell,
-    executions: &'a Window,
-}
+use crate::request::{Form, InstrumentState, Market, Purpose, Request, Sale};
+use crate::route::Route;
+use crate::state::Cell;
+use crate::view::{Added, NO_CELL, SHARES_MAX, View, day_of, print_of, sale_of};
 
 /// What the gate lets through: to be handed to [`Gate::reserve`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Admission {
     /// What each share is valued at.
     pub price: Price,
-    pub(crate) case: Case,
     /// Checks that have reached the part of their limit that is told, by level.
     pub(crate) warned: [u32; 4],
 }
 
-/// What is told of a sum: cut to 64 bits, at least 0.
-#[inline]
-pub(crate) fn cut(sum: i128) -> u64 {
-    if sum <= 0 { 0 } else { u64::try_from(sum).unwrap_or(u64::MAX) }
+/// What is kept of an instrument where nothing is.
+pub(crate) static NO_STATE: InstrumentState = InstrumentState {
+    currency: 0,
+    restricted: false,
+    price_test: false,
+    reference: None,
+    low: None,
+    high: None,
+};
+
+/// Checks that have failed.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Failed {
+    /// Whatever the limits are.
+    pub(crate) always: u32,
+    /// By the limits of each level.
+    pub(crate) by: [u32; 4],
 }
 
-/// The most shares that may be traded and open on one side in a day.
-pub(crate) const SHARES_MAX: u64 = 1 << 62;
+/// How far an order may go, and what it is valued at.
+#[derive(Clone, Copy)]
+pub(crate) struct Bounds {
+    /// The tightest collar, with the level that set it first.
+    pub(crate) collar: Option<(Price, usize)>,
+    /// The end of the band that bounds the side, where any level heeds it.
+    pub(crate) band: Option<Price>,
+    /// What the order is valued at, if anything says.
+    pub(crate) valued: Option<Price>,
+}
 
-static NO_CELL: Cell = Cell::EMPTY;
+const RATES: u32 = Check::Positions.bit() | Check::MessageRate.bit() | Check::OrderRate.bit();
+const OF_THE_DAY: u32 = Check::RepeatedExecution.bit() | Check::OrderToTrade.bit();
+const OF_NEW: u32 = Check::Duplicate.bit() | Check::OpenOrders.bit();
+
+/// The checks that an order is held to.
+#[inline]
+pub(crate) const fn applies(side: Side, purpose: Purpose) -> u32 {
+    let others = match purpose {
+        Purpose::Enter => 0,
+        Purpose::Replace => OF_NEW,
+        Purpose::Trigger => OF_NEW | RATES | OF_THE_DAY,
+    };
+    match side {
+        Side::Buy => !others,
+        Side::Sell => !(others | Check::Credit.bit()),
+    }
+}
+
+impl Bounds {
+    /// Whether what an order is held to lies beyond collar or band.
+    pub(crate) fn is_beyond(&self, request: &Request) -> bool {
+        let collar = self.collar.map(|(collar, _)| collar);
+        let nearest = price::nearer(request.side, collar, self.band);
+        price::held(request)
+            .zip(nearest)
+            .is_some_and(|(held, bound)| bound.is_better(request.side.opposite(), held))
+    }
+}
 
 impl Gate {
-    /// Judges an order, and changes nothing. `case` is what [`Gate::open`] has found.
+    /// Judges an order, and changes nothing.
     ///
     /// # Errors
     /// The first check, in order of precedence, that fails.
-    #[inline]
+    #[cold]
+    #[inline(never)]
     pub(crate) fn judge(
         &self,
-        case: &Case,
+        route: &Route,
         request: &Request,
         market: &Market,
-        state: &InstrumentState,
     ) -> Result<Admission, Reject> {
-        let Some(account) = self.owners.get(case.owners[0] as usize).filter(|owner| owner.known)
-        else {
-            let observed = request.account.0.into();
-            return Err(Reject {
-                check: Check::Account,
-                level: Level::Account,
-                limit: 0,
-                observed,
-            });
-        };
-        let currency = usize::from(case.currency);
-        let side = request.side.index();
-        let cell = |at: usize| self.cells.get(case.cells[at]).unwrap_or(&NO_CELL);
-        let cells = [cell(0), cell(1), cell(2)];
-        let nobody = View {
-            set: &self.sets[0],
-            level: Level::Account,
-            flow: &cells[0].flow,
-            money: &cells[0].money,
-            cell: cells[0],
-            executions: &cells[0].executions[1][side],
-        };
-        let mut views = [nobody; 4];
-        let mut count = 0;
-        if account.set != 0 {
-            views[0] = self.view(case, cells, 0, Level::Account, side);
-            count = 1;
+        let state = self.instruments.get(request.instrument.index()).unwrap_or(&NO_STATE);
+        let mut added = Added::shares_of(request);
+        let mut failed = Failed::default();
+        // What decides before any level is looked at.
+        if !route.known {
+            failed.always |= Check::Account.bit();
         }
-        if cells[0].set != 0 {
-            let set = &self.sets[usize::from(cells[0].set)];
-            views[count & 3] = View { set, level: Level::Instrument, ..nobody };
-            count += 1;
-        }
-        for (at, level) in [(1, Level::Session), (2, Level::Firm)] {
-            if let Some(owner) = self.owners.get(case.owners[at] as usize)
-                && owner.set != 0
-            {
-                views[count & 3] = self.view(case, cells, at, level, side);
-                count += 1;
-            }
-        }
-        let views = &views[..count.min(4)];
-        self.judge_views(case, request, market, state, cells[0], views, currency)
-    }
-
-    #[inline]
-    fn view<'a>(
-        &'a self,
-        case: &Case,
-        cells: [&'a Cell; 3],
-        at: usize,
-        level: Level,
-        side: usize,
-    ) -> View<'a> {
-        let owner = &self.owners[case.owners[at] as usize];
-        View {
-            set: &self.sets[usize::from(owner.set)],
-            level,
-            flow: &owner.flow,
-            money: &owner.money[usize::from(case.currency)],
-            cell: cells[at],
-            executions: &cells[at].executions[0][side],
-        }
-    }
-
-    #[inline]
-    #[allow(clippy::too_many_arguments, reason = "all that an order is judged by")]
-    fn judge_views(
-        &self,
-        case: &Case,
-        request: &Request,
-        market: &Market,
-        state: &InstrumentState,
-        own: &Cell,
-        views: &[View<'_>],
-        currency: usize,
-    ) -> Result<Admission, Reject> {
-        let reject = |check, level, limit, observed| Err(Reject { check, level, limit, observed });
-        let at = request.side.index();
-        let is_trigger = request.purpose == Purpose::Trigger;
-        let is_new = request.purpose == Purpose::Enter;
-        let now = request.time;
-        let quantity = u64::from(request.quantity.0);
-        let shares = i64::from(request.quantity.0) - i64::from(request.before.quantity.0);
-
-        if let Some(killed) = self.killed(case, request, own, shares) {
-            return reject(Check::Killed, Level::Account, 0, killed);
+        if self.kills != 0 && self.killed(route, request, added.shares).is_some() {
+            failed.always |= Check::Killed.bit();
         }
         if state.restricted {
-            return reject(Check::Restricted, Level::Account, 0, 1);
+            failed.always |= Check::Restricted.bit();
         }
-        for view in views {
-            if view.set.limits.is_on(Key::Restricted) {
-                return reject(Check::Restricted, view.level, 0, 1);
-            }
+        if !route.whole && route.missing() > self.cells.room() {
+            failed.always |= Check::Positions.bit();
         }
-        let may = match (request.side, request.sale) {
-            (Side::Buy, _) => Key::MayBuy,
-            (Side::Sell, Sale::Long) => Key::MaySell,
-            (Side::Sell, Sale::Short) => Key::MayShort,
-            (Side::Sell, Sale::ShortExempt) => Key::MayShortExempt,
-        };
-        for view in views {
-            if !view.set.limits.is_on(may) {
-                return reject(Check::Side, view.level, 0, 1);
-            }
-        }
-        if request.side == Side::Sell && request.sale != Sale::Long {
-            self.judge_short(request, market, state, own, views)?;
-        }
-        if !is_trigger {
-            if self.cells.room() < 3 && case.missing() > self.cells.room() {
-                let cells = self.cells.capacity() as u64;
-                return reject(Check::Positions, Level::Account, cells, cells);
-            }
-            for view in views {
-                if let Some((rate, burst)) = view.set.rate(Key::MessageRateMax, Key::MessageBurst)
-                    && !view.flow.messages.fits(now, rate, burst)
-                {
-                    let observed = view.flow.messages.with_one(now, rate);
-                    return reject(Check::MessageRate, view.level, burst, observed);
-                }
-            }
-            for view in views {
-                if let Some((rate, burst)) = view.set.rate(Key::OrderRateMax, Key::OrderBurst)
-                    && !view.flow.accepted.fits(now, rate, burst)
-                {
-                    let observed = view.flow.accepted.with_one(now, rate);
-                    return reject(Check::OrderRate, view.level, burst, observed);
-                }
-            }
-        }
-        for view in views {
-            let limit = view.set.limits.at(Key::OrderSizeMax);
-            if quantity > limit {
-                return reject(Check::OrderSize, view.level, limit, quantity);
-            }
-        }
-
-        let reference = price::reference(request.side, market, state);
-        let tick = market.tick.max(1);
-        let (mut collar, mut collar_level) = (None, Level::Account);
-        let (mut band, mut band_level) = (None, Level::Account);
-        let mut stop_bound = None;
-        let mut is_valued = false;
-        for view in views {
-            let limits = &view.set.limits;
-            if let Some(reference) = reference
-                && let Some(width) = price::width(limits, reference, tick)
-            {
-                let bound = Some(price::moved(request.side, reference, width));
-                let nearer = price::nearer(request.side, collar, bound);
-                if nearer != collar {
-                    (collar, collar_level) = (nearer, view.level);
-                }
-            }
-            if band.is_none() && limits.is_on(Key::Luld) {
-                (band, band_level) = (price::band(request.side, state), view.level);
-            }
-            if let crate::Form::Stop(stop) = request.form
-                && let Some(width) = price::width(limits, stop, tick)
-            {
-                let bound = Some(price::moved(request.side, stop, width));
-                stop_bound = price::nearer(request.side, stop_bound, bound);
-            }
-            is_valued |= view.set.values[currency];
-        }
-        let protection = price::nearer(request.side, collar, band);
-        let valued = match price::valued(request, reference, protection, stop_bound) {
-            Some(price) => price,
-            None if is_valued => return reject(Check::NoPrice, Level::Account, 0, 0),
-            None => Price(0),
-        };
-        let value = valued.times(request.quantity).0;
-        let worth =
-            i128::from(value) - i128::from(request.before.price.times(request.before.quantity).0);
-        for view in views {
-            let limit = view.set.limits.money(Key::OrderValueMax, currency);
-            if value > limit {
-                return reject(Check::OrderValue, view.level, limit, value);
-            }
+        let bounds = self.bounds(route, request, market, state);
+        // Of the checks that are the same at every level: those that fail where they are on.
+        let mut wherever = 0;
+        if request.sale != Sale::Long && request.side == Side::Sell {
+            wherever = self.short_failures(route, request, market, state);
         }
         if let Some(held) = price::held(request) {
             let is_beyond = |bound: Price| bound.is_better(request.side.opposite(), held);
-            if let Some(band) = band.filter(|band| is_beyond(*band)) {
-                return reject(Check::LuldBand, band_level, band.0.into(), held.0.into());
+            if bounds.band.is_some_and(is_beyond) {
+                wherever |= Check::LuldBand.bit();
             }
-            if let Some(collar) = collar.filter(|collar| is_beyond(*collar)) {
-                return reject(Check::Collar, collar_level, collar.0.into(), held.0.into());
+            if let Some((_, level)) = bounds.collar.filter(|(collar, _)| is_beyond(*collar)) {
+                failed.by[level] |= Check::Collar.bit();
             }
         }
+        let valued = bounds.valued.unwrap_or(Price(0));
+        let value = valued.times(request.quantity).0;
+        added.worth =
+            i128::from(value) - i128::from(request.before.price.times(request.before.quantity).0);
+
+        let applies = applies(request.side, request.purpose);
+        let currency = usize::from(route.currency);
         let mut warned = [0; 4];
-        if is_new {
-            let print = print_of(request);
-            for view in views {
-                let limit = view.set.limits.at(Key::DuplicateMax);
-                if limit != OFF {
-                    let window =
-                        view.set.limits.at(Key::DuplicateWindowMs).saturating_mul(1_000_000);
-                    let is_alike = |one: &&crate::state::Print| {
-                        one.key == print && now.0 < one.time.saturating_add(window)
-                    };
-                    let alike = view.cell.prints.iter().filter(is_alike).count() as u64;
-                    if alike >= limit {
-                        return reject(Check::Duplicate, view.level, limit, alike + 1);
-                    }
-                }
+        for (level, warned) in warned.iter_mut().enumerate() {
+            let Some(view) = self.view(route, level, request.side) else {
+                continue;
+            };
+            if bounds.valued.is_none() && view.set.values[currency] {
+                failed.always |= Check::NoPrice.bit();
             }
+            let (fails, warns) = sums(&view, &added, currency);
+            let others = others(&view, request, value, currency) | (view.set.on & wherever);
+            failed.by[level] |= (fails | others) & applies;
+            *warned = warns & applies;
         }
-        if !is_trigger {
-            for view in views {
-                let limit = view.set.limits.at(Key::ExecutionsMax);
-                if limit != OFF {
-                    let window = view.set.limits.at(Key::ExecutionsWindowMs);
-                    let observed = view.executions.count(now, window);
-                    if observed >= limit {
-                        return reject(Check::RepeatedExecution, view.level, limit, observed);
-                    }
-                }
-            }
-            for view in views {
-                let most = view.set.limits.at(Key::OrderToTradeMax);
-                if most != OFF {
-                    let free = match view.set.limits.at(Key::OrderToTradeFree) {
-                        OFF => ORDERS_FREE,
-                        free => free,
-                    };
-                    // Both factors stay far below 2^63 in a day of any length.
-                    let limit = free.saturating_add(most.saturating_mul(view.flow.fills));
-                    let observed = view.flow.orders + 1;
-                    if observed > limit {
-                        return reject(Check::OrderToTrade, view.level, limit, observed);
-                    }
-                }
-            }
+        if self.is_beyond_counting(route, &added) {
+            failed.always |= Check::BoughtQuantity.bit() << request.side.index();
         }
-        if is_new {
-            for view in views {
-                let observed = view.flow.open_orders + 1;
-                let warn = view.set.warn(Key::OpenOrdersMax, 0);
-                let limit = view.set.limits.at(Key::OpenOrdersMax);
-                sum(view, Check::OpenOrders, warn, limit, observed, true, &mut warned)?;
-            }
+        failed.always &= applies;
+        if failed.by.iter().fold(failed.always, |all, by| all | by) != 0 {
+            self.refusal(route, request, market, &failed, &bounds, &added)?;
         }
-        let after = |count: u64| i128::from(count) + i128::from(shares);
-        for view in views {
-            let open = after(view.cell.flow.open[at]);
-            let position = i128::from(view.cell.position);
-            let worst = if request.side == Side::Buy { position + open } else { open - position };
-            let (warn, limit) =
-                (view.set.warn(Key::PositionMax, 0), view.set.limits.at(Key::PositionMax));
-            sum(view, Check::Position, warn, limit, cut(worst), shares > 0, &mut warned)?;
-        }
-        let (check, key, money_check, money_key) = match request.side {
-            Side::Buy => (
-                Check::BoughtQuantity,
-                Key::BoughtQuantityMax,
-                Check::BoughtValue,
-                Key::BoughtValueMax,
-            ),
-            Side::Sell => {
-                (Check::SoldQuantity, Key::SoldQuantityMax, Check::SoldValue, Key::SoldValueMax)
-            }
-        };
-        for view in views {
-            let observed = cut(after(view.flow.open[at]) + i128::from(view.flow.traded[at]));
-            sum(
-                view,
-                check,
-                view.set.warn(key, 0),
-                view.set.limits.at(key),
-                observed,
-                shares > 0,
-                &mut warned,
-            )?;
-        }
-        // What no level limits ends where the sums could no longer be counted.
-        for owner in case.owners.iter().filter_map(|&owner| self.owners.get(owner as usize)) {
-            let observed = cut(after(owner.flow.open[at]) + i128::from(owner.flow.traded[at]));
-            if observed > SHARES_MAX && shares > 0 {
-                return reject(check, Level::Account, SHARES_MAX, observed);
-            }
-        }
-        let grows = worth > 0;
-        let mut money = |check: Check, key: Key, seen: &dyn Fn(&View<'_>) -> (i128, bool)| {
-            for view in views {
-                let warn = view.set.warn(key, currency);
-                let limit = view.set.limits.money(key, currency);
-                if limit == OFF {
-                    continue;
-                }
-                let (observed, grows) = seen(view);
-                sum(view, check, warn, limit, cut(observed), grows, &mut warned)?;
-            }
-            Ok::<(), Reject>(())
-        };
-        money(money_check, money_key, &|view| {
-            (view.money.traded[at] + view.money.open[at] + worth, grows)
-        })?;
-        money(Check::GrossExposure, Key::GrossExposureMax, &|view| {
-            let mut after = view.cell.money;
-            after.open[at] += worth;
-            let growth = after.worst() - view.cell.money.worst();
-            (view.money.gross + growth, grows && growth > 0)
-        })?;
-        money(Check::NetExposure, Key::NetExposureMax, &|view| {
-            let net = if request.side == Side::Buy { view.money.net } else { -view.money.net };
-            (net + view.money.open[at] + worth, grows)
-        })?;
-        if request.side == Side::Buy {
-            money(Check::Credit, Key::CreditMax, &|view| {
-                (view.money.net + view.money.open[at] + worth, grows)
-            })?;
-        }
-        for view in views {
-            let limit = view.set.limits.money(Key::LossMax, currency);
-            let loss = cut(-view.money.profit);
-            if limit != OFF && loss >= view.set.warn(Key::LossMax, currency).min(limit) {
-                if loss > limit && !self.passes_reducing(case, request, own, shares) {
-                    return reject(Check::Loss, view.level, limit, loss);
-                }
-                if loss >= view.set.warn(Key::LossMax, currency) {
-                    warned[view.level as usize] |= Check::Loss.bit();
-                }
-            }
-        }
-        Ok(Admission { price: valued, case: *case, warned })
+        Ok(Admission { price: valued, warned })
     }
 
-    /// Locate and price test of a short sale.
-    #[cold]
-    fn judge_short<'a>(
+    /// Collar, band and what an order is valued at.
+    #[inline]
+    pub(crate) fn bounds(
         &self,
+        route: &Route,
         request: &Request,
         market: &Market,
         state: &InstrumentState,
-        own: &Cell,
-        views: &'a [View<'a>],
-    ) -> Result<(), Reject> {
-        let needs = views.iter().find(|view| view.set.limits.is_on(Key::Locate));
-        if let Some(view) = needs {
-            let limit = match self.sets[usize::from(own.set)].limits.at(Key::LocateShares) {
-                OFF => 0,
-                shares => shares,
-            };
-            // What is used is at most 2^62.
-            let used = own.located.saturating_sub(request.before.quantity.0.into());
-            let observed = used + u64::from(request.quantity.0);
-            if observed > limit {
-                let (check, level) = (Check::Locate, view.level);
-                return Err(Reject { check, level, limit, observed });
+    ) -> Bounds {
+        let reference = price::reference(request.side, market, state);
+        let tick = market.tick.max(1);
+        let (mut collar, mut stop_bound): (Option<(Price, usize)>, Option<Price>) = (None, None);
+        if route.on & Check::Collar.bit() != 0 {
+            for (level, set) in route.sets.into_iter().enumerate() {
+                let Some(set) = self.set(set).filter(|set| set.is_on(Check::Collar)) else {
+                    continue;
+                };
+                let limits = &set.limits;
+                if let Some(reference) = reference
+                    && let Some(width) = price::width(limits, reference, tick)
+                {
+                    let bound = price::moved(request.side, reference, width);
+                    if collar.is_none_or(|(nearest, _)| {
+                        bound != nearest && bound.is_better(request.side.opposite(), nearest)
+                    }) {
+                        collar = Some((bound, level));
+                    }
+                }
+                if let Form::Stop(stop) = request.form
+                    && let Some(width) = price::width(limits, stop, tick)
+                {
+                    let bound = Some(price::moved(request.side, stop, width));
+                    stop_bound = price::nearer(request.side, stop_bound, bound);
+                }
             }
         }
-        let heeds = views.iter().find(|view| view.set.limits.is_on(Key::RegSho));
-        if let (Some(view), true, Sale::Short, Some(bid)) =
-            (heeds, state.price_test, request.sale, market.bid)
-            && !matches!(request.form, crate::Form::Stop(_))
+        let heeds = route.on & Check::LuldBand.bit() != 0;
+        let band = if heeds { price::band(request.side, state) } else { None };
+        let nearest = collar.map(|(collar, _)| collar);
+        let protection = price::nearer(request.side, nearest, band);
+        let valued = price::valued(request, reference, protection, stop_bound);
+        Bounds { collar, band, valued }
+    }
+
+    /// Whether shares of a day could no longer be counted with an order.
+    #[inline]
+    fn is_beyond_counting(&self, route: &Route, added: &Added) -> bool {
+        // Nobody's sums are above what all orders of the day have brought.
+        self.entered > SHARES_MAX / 2
+            && added.shares > 0
+            && self.first_beyond(route, added).is_some()
+    }
+
+    /// The first sum of shares that is beyond what is counted.
+    #[cold]
+    pub(crate) fn first_beyond(&self, route: &Route, added: &Added) -> Option<u64> {
+        let owners = route.owners.into_iter();
+        let known = owners.filter_map(|owner| self.owners.get(owner as usize));
+        known.map(|owner| day_of(&owner.flow, added)).find(|day| *day > SHARES_MAX)
+    }
+
+    /// Of locate and price test, those that a short sale fails where they are on.
+    #[cold]
+    pub(crate) fn short_failures(
+        &self,
+        route: &Route,
+        request: &Request,
+        market: &Market,
+        state: &InstrumentState,
+    ) -> u32 {
+        let (located, used) = self.located(route, request);
+        let mut fails = if used > located { Check::Locate.bit() } else { 0 };
+        if let (true, Sale::Short, Some(bid)) = (state.price_test, request.sale, market.bid)
+            && !matches!(request.form, Form::Stop(_))
             && request.limit.is_none_or(|limit| limit <= bid)
         {
-            let observed = request.limit.map_or(0, |limit| limit.0.into());
-            let limit = u64::from(bid.0) + u64::from(market.tick.max(1));
-            let (check, level) = (Check::RegSho, view.level);
-            return Err(Reject { check, level, limit, observed });
+            fails |= Check::RegSho.bit();
         }
-        Ok(())
+        fails
+    }
+
+    /// Shares that are located for short sales of the account in the instrument, and what would be
+    /// used of them.
+    pub(crate) fn located(&self, route: &Route, request: &Request) -> (u64, u64) {
+        let own = self.own_cell(route);
+        let located = match self.set(own.set).map_or(OFF, |set| set.limits.at(Key::LocateShares)) {
+            OFF => 0,
+            shares => shares,
+        };
+        // What is used is at most 2^62.
+        let used = own.located.saturating_sub(request.before.quantity.0.into());
+        (located, used + u64::from(request.quantity.0))
+    }
+
+    fn own_cell(&self, route: &Route) -> &Cell {
+        self.cells.get(route.cells[0]).unwrap_or(&NO_CELL)
     }
 
     /// Who was stopped, if that concerns this order: 1 all, 2 account, 3 session, 4 firm.
-    #[inline]
-    fn killed(&self, case: &Case, request: &Request, own: &Cell, shares: i64) -> Option<u64> {
-        if self.kills == 0 {
-            return None;
-        }
-        let reduces = self.is_reducing(request, own, shares);
+    #[cold]
+    pub(crate) fn killed(&self, route: &Route, request: &Request, shares: i64) -> Option<u64> {
+        let reduces = self.is_reducing(route, request, shares);
         let allows = |owner: u32| {
-            self.owners
-                .get(owner as usize)
-                .is_some_and(|owner| self.sets[usize::from(owner.set)].limits.is_on(Key::Reducing))
+            let set = self.owners.get(owner as usize).and_then(|owner| self.set(owner.set));
+            set.is_some_and(|set| set.limits.is_on(Key::Reducing))
         };
-        if self.all_killed != 0 && !(reduces && allows(case.owners[0])) {
+        if self.all_killed != 0 && !(reduces && allows(route.owners[0])) {
             return Some(1);
         }
-        (2..).zip(case.owners).find_map(|(number, owner)| {
+        (2..).zip(route.owners).find_map(|(number, owner)| {
             let is_killed = self.owners.get(owner as usize).is_some_and(|owner| owner.killed != 0);
             (is_killed && !(reduces && allows(owner))).then_some(number)
         })
     }
 
-    fn passes_reducing(&self, case: &Case, request: &Request, own: &Cell, shares: i64) -> bool {
-        let account = &self.owners[case.owners[0] as usize];
-        self.sets[usize::from(account.set)].limits.is_on(Key::Reducing)
-            && self.is_reducing(request, own, shares)
+    /// Whether an order passes the limit of losses because it takes from a position.
+    pub(crate) fn passes_reducing(&self, route: &Route, request: &Request, shares: i64) -> bool {
+        self.set(route.sets[Level::Account as usize])
+            .is_some_and(|set| set.limits.is_on(Key::Reducing))
+            && self.is_reducing(route, request, shares)
     }
 
     /// Whether an order only takes from the account's position, with all that is open on its side.
-    fn is_reducing(&self, request: &Request, own: &Cell, shares: i64) -> bool {
+    fn is_reducing(&self, route: &Route, request: &Request, shares: i64) -> bool {
+        let own = self.own_cell(route);
         let open = i128::from(own.flow.open[request.side.index()]) + i128::from(shares);
         let held = match request.side {
             Side::Buy => -i128::from(own.position),
@@ -462,77 +291,77 @@ impl Gate {
     /// The furthest price at which an order without a limit may trade, of an order that was let
     /// through; `None` where nothing bounds it.
     pub fn protection(&self, request: &Request, market: &Market) -> Option<Price> {
-        let case = self.find(request);
+        let route = self.find(request.account, request.session, request.instrument);
         let state = &self.instrument(request.instrument);
-        let reference = price::reference(request.side, market, state);
-        let owners = case
-            .owners
-            .map(|owner| self.owners.get(owner as usize).map_or(0, |owner| usize::from(owner.set)));
-        let own = self.cells.get(case.cells[0]).map_or(0, |cell| usize::from(cell.set));
-        let mut bound = None;
-        for set in [owners[0], own, owners[1], owners[2]].into_iter().filter(|&set| set != 0) {
-            let limits = &self.sets[set].limits;
-            if let Some(reference) = reference
-                && let Some(width) = price::width(limits, reference, market.tick.max(1))
-            {
-                let end = Some(price::moved(request.side, reference, width));
-                bound = price::nearer(request.side, bound, end);
-            }
-            if limits.is_on(Key::Luld) {
-                bound = price::nearer(request.side, bound, price::band(request.side, state));
-            }
-        }
-        bound
-    }
-
-    /// Who an owner is, for people.
-    #[allow(clippy::cast_possible_truncation, reason = "numbers of owners have 16 bits")]
-    pub(crate) fn target(&self, owner: u32) -> Target {
-        let (accounts, sessions) = (self.accounts as u32, self.sessions as u32);
-        if owner < accounts {
-            Target::Account(spindle_types::AccountId(owner as u16))
-        } else if owner < accounts + sessions {
-            Target::Session(spindle_types::SessionId((owner - accounts) as u16))
-        } else {
-            Target::Firm((owner - accounts - sessions) as u16)
-        }
+        let bounds = self.bounds(&route, request, market, state);
+        price::nearer(request.side, bounds.collar.map(|(collar, _)| collar), bounds.band)
     }
 }
 
-/// Orders that need no executions where nothing is said.
-const ORDERS_FREE: u64 = 1_000;
-
-/// Holds a sum against its limit, and notes where it is told.
-#[inline]
-fn sum(
-    view: &View<'_>,
-    check: Check,
-    warn: u64,
-    limit: u64,
-    observed: u64,
-    grows: bool,
-    warned: &mut [u32; 4],
-) -> Result<(), Reject> {
-    if observed >= warn.min(limit) && limit != OFF {
-        if observed > limit && grows {
-            return Err(Reject { check, level: view.level, limit, observed });
-        }
-        if observed >= warn {
-            warned[view.level as usize] |= check.bit();
-        }
+/// Sums at a level that an order would bring over their limit, and those of which a warning is due.
+#[inline(always)]
+fn sums(view: &View<'_>, added: &Added, currency: usize) -> (u32, u32) {
+    let (mut fails, mut warns) = (0, 0);
+    let limited = view.set.limited[currency];
+    let (side, limits) = (added.side.index(), &view.set.limits);
+    let sided = |check: Check| check.bit() << side;
+    if limited & SHARES != 0 {
+        let mut hold = |bit: u32, key: Key, observed: u64, grows: bool| {
+            fails |= u32::from((observed > limits.at(key)) & grows) * bit;
+            warns |= u32::from(observed >= view.set.warn(key, 0)) * bit;
+        };
+        let more = added.shares > 0;
+        let quantity = [Key::BoughtQuantityMax, Key::SoldQuantityMax][side];
+        hold(Check::OpenOrders.bit(), Key::OpenOrdersMax, view.open_orders(), true);
+        hold(Check::Position.bit(), Key::PositionMax, view.position(added), more);
+        hold(sided(Check::BoughtQuantity), quantity, day_of(view.flow, added), more);
     }
-    Ok(())
+    if limited & MONEY != 0 {
+        let mut hold = |bit: u32, key: Key, observed: i128, grows: bool| {
+            let observed = observed.max(0);
+            fails |= u32::from((observed > limits.money(key, currency).into()) & grows) * bit;
+            warns |= u32::from(observed >= view.set.warn(key, currency).into()) * bit;
+        };
+        let more = added.worth > 0;
+        let value = [Key::BoughtValueMax, Key::SoldValueMax][side];
+        hold(sided(Check::BoughtValue), value, view.value(added), more);
+        let (gross, grows) = view.gross(added);
+        hold(Check::GrossExposure.bit(), Key::GrossExposureMax, gross, more & grows);
+        let net = view.net(added);
+        hold(Check::NetExposure.bit(), Key::NetExposureMax, net, more);
+        hold(Check::Credit.bit(), Key::CreditMax, net, more);
+        hold(Check::Loss.bit(), Key::LossMax, view.loss(), true);
+    }
+    (fails & limited, warns & view.set.warns[currency])
 }
 
-/// Side, shares and limit in one word: both are below 2^31.
-#[inline]
-pub(crate) fn print_of(request: &Request) -> u64 {
-    let side = match (request.side, request.sale) {
-        (Side::Buy, _) => 0_u64,
-        (Side::Sell, Sale::Long) => 1,
-        (Side::Sell, Sale::Short) => 2,
-        (Side::Sell, Sale::ShortExempt) => 3,
-    };
-    let limit = request.limit.map_or(0, |limit| u64::from(limit.0));
-    (side << 62) ^ (u64::from(request.quantity.0) << 31) ^ limit
+/// The checks of a level that are no sums: those that fail.
+#[inline(always)]
+fn others(view: &View<'_>, request: &Request, value: u64, currency: usize) -> u32 {
+    let View { set, flow, .. } = view;
+    let size = u64::from(request.quantity.0) > set.limits.at(Key::OrderSizeMax);
+    let worth = value > set.limits.money(Key::OrderValueMax, currency);
+    let mut fails = set.blocked[sale_of(request)];
+    let mut fail = |check: Check, does: bool| fails |= u32::from(does) * check.bit();
+    fail(Check::OrderSize, size);
+    fail(Check::OrderValue, worth);
+    if set.is_on(Check::MessageRate) {
+        fail(Check::MessageRate, !flow.messages.fits(request.time, &set.messages));
+    }
+    if set.is_on(Check::OrderRate) {
+        fail(Check::OrderRate, !flow.accepted.fits(request.time, &set.orders));
+    }
+    if set.is_on(Check::Duplicate) {
+        let most = set.limits.at(Key::DuplicateMax);
+        fail(Check::Duplicate, view.alike(print_of(request), request) > most);
+    }
+    if set.is_on(Check::RepeatedExecution) {
+        let most = set.limits.at(Key::ExecutionsMax);
+        fail(Check::RepeatedExecution, view.executed(request) >= most);
+    }
+    if set.is_on(Check::OrderToTrade) {
+        let (most, orders) = view.order_to_trade();
+        fail(Check::OrderToTrade, orders > most);
+    }
+    fails
 }

@@ -1,19 +1,34 @@
 //! May this order go? Pure checks over fixed-size state, before anything reaches a book. What each
 //! check compares, and in which order, is in `docs/risk.md`.
 
+mod ask;
 mod gate;
 mod judge;
+mod keys;
 mod limits;
 mod notice;
+mod pass;
 mod price;
 mod reject;
 mod request;
+mod reserve;
+mod route;
+mod set;
+mod setup;
 mod state;
+mod switch;
 mod table;
+mod totals;
+mod view;
+mod warn;
+mod why;
 
-pub use gate::{Gate, GateConfig, GateError, Totals};
+pub use gate::{Gate, GateConfig};
 pub use judge::Admission;
-pub use limits::{CURRENCIES_MAX, Key, LimitError, Limits, OFF, Unit};
+pub use keys::{CURRENCIES_MAX, Key, OFF, Unit};
+pub use limits::{LimitError, Limits};
 pub use notice::{Cause, NO_FIRM, Notice, Target};
 pub use reject::{Check, Level, Measure, Reject};
 pub use request::{Form, Holder, InstrumentState, Market, Purpose, Request, Reserved, Sale};
+pub use setup::GateError;
+pub use totals::Totals;

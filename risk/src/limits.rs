@@ -1,245 +1,8 @@
-//! Limits: what can be set, in which unit, and what contradicts what.
+//! Limits: what is set together, and what contradicts what.
 
 use thiserror::Error;
 
-/// Currencies that a gate tells apart.
-pub const CURRENCIES_MAX: usize = 4;
-
-/// A limit that is not set.
-pub const OFF: u64 = u64::MAX;
-
-/// What can be set. Those in money come first; each of them is set for one currency.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-#[repr(u8)]
-#[allow(missing_docs, reason = "docs/risk.md has one row for each name")]
-pub enum Key {
-    OrderValueMax,
-    BoughtValueMax,
-    SoldValueMax,
-    GrossExposureMax,
-    NetExposureMax,
-    CreditMax,
-    LossMax,
-    OrderSizeMax,
-    CollarTicks,
-    CollarPercent,
-    CollarMoney,
-    Luld,
-    RegSho,
-    Locate,
-    LocateShares,
-    Restricted,
-    MayBuy,
-    MaySell,
-    MayShort,
-    MayShortExempt,
-    OpenOrdersMax,
-    PositionMax,
-    BoughtQuantityMax,
-    SoldQuantityMax,
-    MessageRateMax,
-    MessageBurst,
-    OrderRateMax,
-    OrderBurst,
-    OrderToTradeMax,
-    OrderToTradeFree,
-    DuplicateMax,
-    DuplicateWindowMs,
-    ExecutionsMax,
-    ExecutionsWindowMs,
-    KillLoss,
-    KillRejectsMax,
-    KillRejectsWindowMs,
-    KillFillsMax,
-    KillFillsWindowMs,
-    Reducing,
-    WarnPercent,
-}
-
-/// The unit of a limit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Unit {
-    /// Price units times shares, as a decimal amount where people write it.
-    Money,
-    /// Price units, as a decimal price where people write it.
-    Price,
-    /// Basis points, as a percentage with at most two places where people write it.
-    Percent,
-    /// A whole number of shares, orders, ticks, executions, or a rate a second.
-    Count,
-    /// Whole milliseconds.
-    Millis,
-    /// On (1) or off (0).
-    Flag,
-}
-
-const MONEY: usize = 7;
-const COMMON: usize = Key::ALL.len() - MONEY;
-
-impl Key {
-    /// Every key.
-    pub const ALL: [Self; 41] = [
-        Self::OrderValueMax,
-        Self::BoughtValueMax,
-        Self::SoldValueMax,
-        Self::GrossExposureMax,
-        Self::NetExposureMax,
-        Self::CreditMax,
-        Self::LossMax,
-        Self::OrderSizeMax,
-        Self::CollarTicks,
-        Self::CollarPercent,
-        Self::CollarMoney,
-        Self::Luld,
-        Self::RegSho,
-        Self::Locate,
-        Self::LocateShares,
-        Self::Restricted,
-        Self::MayBuy,
-        Self::MaySell,
-        Self::MayShort,
-        Self::MayShortExempt,
-        Self::OpenOrdersMax,
-        Self::PositionMax,
-        Self::BoughtQuantityMax,
-        Self::SoldQuantityMax,
-        Self::MessageRateMax,
-        Self::MessageBurst,
-        Self::OrderRateMax,
-        Self::OrderBurst,
-        Self::OrderToTradeMax,
-        Self::OrderToTradeFree,
-        Self::DuplicateMax,
-        Self::DuplicateWindowMs,
-        Self::ExecutionsMax,
-        Self::ExecutionsWindowMs,
-        Self::KillLoss,
-        Self::KillRejectsMax,
-        Self::KillRejectsWindowMs,
-        Self::KillFillsMax,
-        Self::KillFillsWindowMs,
-        Self::Reducing,
-        Self::WarnPercent,
-    ];
-
-    /// The name in configurations, scripts and on the control socket.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::OrderValueMax => "order_value_max",
-            Self::BoughtValueMax => "bought_value_max",
-            Self::SoldValueMax => "sold_value_max",
-            Self::GrossExposureMax => "gross_exposure_max",
-            Self::NetExposureMax => "net_exposure_max",
-            Self::CreditMax => "credit_max",
-            Self::LossMax => "loss_max",
-            Self::OrderSizeMax => "order_size_max",
-            Self::CollarTicks => "collar_ticks",
-            Self::CollarPercent => "collar_percent",
-            Self::CollarMoney => "collar_money",
-            Self::Luld => "luld",
-            Self::RegSho => "reg_sho",
-            Self::Locate => "locate",
-            Self::LocateShares => "locate_shares",
-            Self::Restricted => "restricted",
-            Self::MayBuy => "may_buy",
-            Self::MaySell => "may_sell",
-            Self::MayShort => "may_short",
-            Self::MayShortExempt => "may_short_exempt",
-            Self::OpenOrdersMax => "open_orders_max",
-            Self::PositionMax => "position_max",
-            Self::BoughtQuantityMax => "bought_quantity_max",
-            Self::SoldQuantityMax => "sold_quantity_max",
-            Self::MessageRateMax => "message_rate_max",
-            Self::MessageBurst => "message_burst",
-            Self::OrderRateMax => "order_rate_max",
-            Self::OrderBurst => "order_burst",
-            Self::OrderToTradeMax => "order_to_trade_max",
-            Self::OrderToTradeFree => "order_to_trade_free",
-            Self::DuplicateMax => "duplicate_max",
-            Self::DuplicateWindowMs => "duplicate_window_ms",
-            Self::ExecutionsMax => "executions_max",
-            Self::ExecutionsWindowMs => "executions_window_ms",
-            Self::KillLoss => "kill_loss",
-            Self::KillRejectsMax => "kill_rejects_max",
-            Self::KillRejectsWindowMs => "kill_rejects_window_ms",
-            Self::KillFillsMax => "kill_fills_max",
-            Self::KillFillsWindowMs => "kill_fills_window_ms",
-            Self::Reducing => "reducing",
-            Self::WarnPercent => "warn_percent",
-        }
-    }
-
-    /// The key with this name.
-    pub fn named(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|key| key.name() == name)
-    }
-
-    /// Its unit.
-    pub const fn unit(self) -> Unit {
-        match self {
-            Self::OrderValueMax
-            | Self::BoughtValueMax
-            | Self::SoldValueMax
-            | Self::GrossExposureMax
-            | Self::NetExposureMax
-            | Self::CreditMax
-            | Self::LossMax => Unit::Money,
-            Self::CollarMoney => Unit::Price,
-            Self::CollarPercent => Unit::Percent,
-            Self::Luld
-            | Self::RegSho
-            | Self::Locate
-            | Self::Restricted
-            | Self::MayBuy
-            | Self::MaySell
-            | Self::MayShort
-            | Self::MayShortExempt
-            | Self::KillLoss
-            | Self::Reducing => Unit::Flag,
-            Self::DuplicateWindowMs
-            | Self::ExecutionsWindowMs
-            | Self::KillRejectsWindowMs
-            | Self::KillFillsWindowMs => Unit::Millis,
-            _ => Unit::Count,
-        }
-    }
-
-    /// Whether it is set for a currency.
-    pub const fn is_money(self) -> bool {
-        (self as usize) < MONEY
-    }
-
-    /// The highest value, besides not being set: sums of what is set never leave 64 bits.
-    pub const fn highest(self) -> u64 {
-        match self.unit() {
-            Unit::Money => u64::MAX - 1,
-            Unit::Flag => 1,
-            Unit::Price => (1 << 31) - 1,
-            Unit::Percent | Unit::Count | Unit::Millis => match self {
-                Self::DuplicateMax => 4,
-                Self::WarnPercent => 100,
-                Self::OpenOrdersMax
-                | Self::PositionMax
-                | Self::BoughtQuantityMax
-                | Self::SoldQuantityMax
-                | Self::LocateShares => 1 << 62,
-                _ => u32::MAX as u64,
-            },
-        }
-    }
-
-    /// Whether it can be set for an account in one instrument.
-    pub const fn is_for_instrument(self) -> bool {
-        !matches!(
-            self,
-            Self::KillLoss
-                | Self::KillRejectsMax
-                | Self::KillRejectsWindowMs
-                | Self::KillFillsMax
-                | Self::KillFillsWindowMs
-        )
-    }
-}
+use crate::keys::{COMMON, CURRENCIES_MAX, Key, MONEY, OFF};
 
 /// Why limits are refused before the gate ever uses them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
@@ -284,8 +47,8 @@ pub enum LimitError {
 /// The limits at one level. What is not set is [`OFF`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    money: [[u64; MONEY]; CURRENCIES_MAX],
-    common: [u64; COMMON],
+    pub(crate) money: [[u64; MONEY]; CURRENCIES_MAX],
+    pub(crate) common: [u64; COMMON],
 }
 
 impl Default for Limits {
@@ -464,64 +227,10 @@ impl Limits {
     }
 }
 
-/// Limits as the gate uses them, with the values from which it warns.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Set {
-    pub(crate) limits: Limits,
-    warn_money: [[u64; MONEY]; CURRENCIES_MAX],
-    warn: [u64; COMMON],
-    /// Whether a limit in money needs an order to have a value, by currency.
-    pub(crate) values: [bool; CURRENCIES_MAX],
-}
-
-/// Per cent of a limit from which a warning is due, where nothing is said.
-const WARN_PERCENT: u64 = 70;
-
-impl Set {
-    pub(crate) fn new(limits: Limits) -> Self {
-        let percent = match limits.at(Key::WarnPercent) {
-            OFF => WARN_PERCENT,
-            percent => percent,
-        };
-        let part = |value: u64| match (value, percent) {
-            (OFF, _) | (_, 0) => OFF,
-            _ => u64::try_from((u128::from(value) * u128::from(percent)).div_ceil(100))
-                .unwrap_or(OFF),
-        };
-        let mut values = [false; CURRENCIES_MAX];
-        for (currency, values) in values.iter_mut().enumerate() {
-            *values = Key::ALL
-                .into_iter()
-                .filter(|&key| key.is_money() && key != Key::LossMax)
-                .any(|key| limits.get(key, currency) != OFF);
-        }
-        let warn_money = limits.money.map(|row| row.map(part));
-        Self { limits, warn_money, warn: limits.common.map(part), values }
-    }
-
-    #[inline]
-    pub(crate) const fn warn(&self, key: Key, currency: usize) -> u64 {
-        if key.is_money() {
-            self.warn_money[currency][key as usize]
-        } else {
-            self.warn[key as usize - MONEY]
-        }
-    }
-
-    /// The rate of a bucket and what it holds, if it is on.
-    #[inline]
-    pub(crate) const fn rate(&self, rate: Key, burst: Key) -> Option<(u64, u64)> {
-        match (self.limits.at(rate), self.limits.at(burst)) {
-            (OFF, _) => None,
-            (rate, OFF) => Some((rate, rate)),
-            (rate, burst) => Some((rate, burst)),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::keys::Unit;
 
     #[test]
     fn every_key_has_its_place_and_its_name() {
@@ -564,14 +273,5 @@ mod tests {
         assert!(
             none.with(Key::KillFillsMax, 1).with(Key::KillFillsWindowMs, 1).check(true).is_err()
         );
-    }
-
-    #[test]
-    fn warnings_begin_at_a_part_of_the_limit() {
-        let set = Set::new(Limits::NONE.with(Key::PositionMax, 101));
-        assert_eq!(set.warn(Key::PositionMax, 0), 71);
-        assert_eq!(set.warn(Key::CreditMax, 0), OFF);
-        let none = Limits::NONE.with(Key::PositionMax, 101).with(Key::WarnPercent, 0);
-        assert_eq!(Set::new(none).warn(Key::PositionMax, 0), OFF);
     }
 }

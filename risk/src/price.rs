@@ -2,7 +2,8 @@
 
 use spindle_types::{Price, Side};
 
-use crate::limits::{Key, Limits, OFF};
+use crate::keys::{Key, OFF};
+use crate::limits::Limits;
 use crate::request::{Form, InstrumentState, Market, Request};
 
 /// The highest price of an order.
@@ -19,7 +20,7 @@ pub(crate) fn reference(side: Side, market: &Market, state: &InstrumentState) ->
 }
 
 /// How far from a price the collar of these limits reaches: the least of what is set.
-#[inline]
+#[inline(always)]
 pub(crate) fn width(limits: &Limits, price: Price, tick: u32) -> Option<u64> {
     let (ticks, percent) = (limits.at(Key::CollarTicks), limits.at(Key::CollarPercent));
     let mut width = limits.at(Key::CollarMoney);
@@ -34,7 +35,7 @@ pub(crate) fn width(limits: &Limits, price: Price, tick: u32) -> Option<u64> {
 }
 
 /// A price moved away from the market, within what prices can be.
-#[inline]
+#[inline(always)]
 pub(crate) fn moved(side: Side, price: Price, width: u64) -> Price {
     let width = u32::try_from(width).unwrap_or(u32::MAX);
     Price(match side {

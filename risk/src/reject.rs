@@ -2,7 +2,7 @@
 
 /// The checks of the gate, in their order of precedence: the first that fails is the answer.
 /// `docs/risk.md` has each one's formula.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u8)]
 pub enum Check {
     /// The account is in the gate's table.

@@ -2,11 +2,28 @@
 
 use spindle_types::{EventTime, Price, Side};
 
-use crate::limits::CURRENCIES_MAX;
+use crate::keys::CURRENCIES_MAX;
 use crate::notice::NO_FIRM;
 
 /// A whole request in a bucket.
 const ONE: u64 = 1_000_000_000;
+
+/// What a leaky bucket loses a second, and what it holds at most.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Rate {
+    a_second: u64,
+    /// Requests.
+    pub(crate) burst: u64,
+    /// The same in billionths.
+    most: u64,
+}
+
+impl Rate {
+    /// Both are below 2^32 where the check is on.
+    pub(crate) const fn new(a_second: u64, burst: u64) -> Self {
+        Self { a_second, burst, most: burst.saturating_mul(ONE) }
+    }
+}
 
 /// A leaky bucket on the sequenced time. A rate a second drains it; each request adds one.
 #[derive(Clone, Copy, Debug, Default)]
@@ -17,33 +34,31 @@ pub(crate) struct Bucket {
 }
 
 impl Bucket {
-    /// What is in it now, in billionths.
+    /// What would be in it now with one more, in billionths.
     #[inline]
-    const fn now(&self, time: EventTime, rate: u64) -> u64 {
+    const fn raised(&self, time: EventTime, rate: &Rate) -> u64 {
         let elapsed = time.0.saturating_sub(self.time);
-        self.level.saturating_sub(elapsed.saturating_mul(rate))
+        self.level.saturating_sub(elapsed.saturating_mul(rate.a_second)) + ONE
     }
 
     /// Requests with one more, rounded up.
-    #[inline]
-    pub(crate) const fn with_one(&self, time: EventTime, rate: u64) -> u64 {
-        (self.now(time, rate) + ONE).div_ceil(ONE)
+    pub(crate) const fn with_one(&self, time: EventTime, rate: &Rate) -> u64 {
+        self.raised(time, rate).div_ceil(ONE)
     }
 
     /// Adds one if it fits.
     #[inline]
-    pub(crate) const fn add(&mut self, time: EventTime, rate: u64, burst: u64) {
-        let level = self.now(time, rate);
-        // A burst is below 2^32.
-        if level + ONE <= burst * ONE {
-            *self = Self { level: level + ONE, time: time.0 };
+    pub(crate) const fn add(&mut self, time: EventTime, rate: &Rate) {
+        let level = self.raised(time, rate);
+        if level <= rate.most {
+            *self = Self { level, time: time.0 };
         }
     }
 
     /// Whether one more fits.
     #[inline]
-    pub(crate) const fn fits(&self, time: EventTime, rate: u64, burst: u64) -> bool {
-        self.now(time, rate) + ONE <= burst * ONE
+    pub(crate) const fn fits(&self, time: EventTime, rate: &Rate) -> bool {
+        self.raised(time, rate) <= rate.most
     }
 }
 

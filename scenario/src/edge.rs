@@ -1,8 +1,8 @@
 //! What is refused before matching is asked: values that no order of a venue can carry, and fields
 //! that do not belong to the order's type. The same for everything that matches.
 
-use crate::decimal::Amount;
-use crate::line::Rejected;
+use crate::decimal::{Amount, Shares};
+use crate::line::{Figure, Rejected};
 use crate::op::{Instrument, Kind, New, Replace, Sale, Side, State, Tape, TapeEvent, Tif};
 
 /// The highest price, and the largest quantity.
@@ -44,10 +44,56 @@ pub(crate) fn new(op: &New) -> Result<(), Rejected> {
         return Err(Rejected::combination(field));
     }
     [op.price, op.stop_price, op.trail, op.offset].into_iter().try_for_each(whole_units)?;
-    if op.offset.is_some_and(|offset| !(-HIGHEST..=HIGHEST).contains(&offset.units)) {
-        return Err(Rejected::because("invalid_price"));
+    match op.offset {
+        Some(offset) if !(-HIGHEST..=HIGHEST).contains(&offset.units) => {
+            let end = if offset.units < 0 { -HIGHEST } else { HIGHEST };
+            Err(beyond(end, offset))
+        }
+        _ => Ok(()),
     }
-    Ok(())
+}
+
+/// A price that none can be, with the bound that it lies beyond.
+fn beyond(bound: i64, price: Amount) -> Rejected {
+    let bound = Figure::Amount(Amount::new(bound));
+    Rejected::because("invalid_price").with(bound, Figure::Amount(price))
+}
+
+/// A price from 1 unit to the highest.
+pub(crate) fn price(units: i64) -> Result<(), Rejected> {
+    match units {
+        1..=HIGHEST => Ok(()),
+        ..1 => Err(beyond(1, Amount::new(units))),
+        _ => Err(beyond(HIGHEST, Amount::new(units))),
+    }
+}
+
+/// Shares from `least` to the most there can be.
+pub(crate) fn shares(least: i64, shares: i64) -> Result<(), Rejected> {
+    let bound = match shares {
+        shares if shares < least => least,
+        shares if shares > HIGHEST => HIGHEST,
+        _ => return Ok(()),
+    };
+    let (bound, shares) = (Figure::Signed(bound), Figure::Signed(shares));
+    Err(Rejected::because("invalid_quantity").with(bound, shares))
+}
+
+/// A refusal of the engine with the figures as they were written: what no order can carry has come
+/// to it as something else that none can.
+pub(crate) fn as_written(
+    refused: Rejected,
+    quantities: &[Option<Shares>],
+    prices: &[Option<Amount>],
+) -> Rejected {
+    let wrong = match refused.reason {
+        "invalid_quantity" => {
+            quantities.iter().flatten().find_map(|asked| shares(1, asked.0).err())
+        }
+        "invalid_price" => prices.iter().flatten().find_map(|asked| price(asked.units).err()),
+        _ => None,
+    };
+    wrong.unwrap_or(refused)
 }
 
 /// Why a replacement cannot be asked for.
@@ -55,39 +101,29 @@ pub(crate) fn replace(op: &Replace) -> Result<(), Rejected> {
     if op.expire_ns.is_some() && op.tif != Some(Tif::Gtd) {
         return Err(Rejected::combination("expire_ns"));
     }
-    if !(0..=HIGHEST).contains(&op.quantity.0) {
-        return Err(Rejected::because("invalid_quantity"));
-    }
+    shares(0, op.quantity.0)?;
     whole_units(op.price)
 }
 
 /// Why this cannot be an auction's reference.
-pub(crate) fn reference(price: Option<Amount>) -> Result<(), Rejected> {
-    whole_units(price)?;
-    if price.is_some_and(|price| !(1..=HIGHEST).contains(&price.units)) {
-        return Err(Rejected::because("invalid_price"));
-    }
-    Ok(())
+pub(crate) fn reference(asked: Option<Amount>) -> Result<(), Rejected> {
+    whole_units(asked)?;
+    asked.map_or(Ok(()), |asked| price(asked.units))
 }
 
 /// Why the tape cannot do this.
 pub(crate) fn tape(op: &Tape) -> Result<(), Rejected> {
     let prices = [op.price, op.upper, op.lower, op.near, op.far];
     prices.into_iter().try_for_each(whole_units)?;
-    let possible = |price: crate::decimal::Amount| (1..=HIGHEST).contains(&price.units);
-    let is_upside_down = op.lower.zip(op.upper).is_some_and(|(lower, upper)| lower > upper);
-    if !prices.into_iter().flatten().all(possible) || is_upside_down {
-        return Err(Rejected::because("invalid_price"));
+    prices.into_iter().flatten().try_for_each(|asked| price(asked.units))?;
+    if let Some((lower, upper)) = op.lower.zip(op.upper).filter(|(lower, upper)| lower > upper) {
+        return Err(beyond(upper.units, lower));
     }
     state(op)?;
     // A cross in which nothing traded has no shares, and neither has one that has yet to come.
     let least = i64::from(!matches!(op.event, TapeEvent::Cross | TapeEvent::Imbalance));
-    if op.imbalance.is_some_and(|shares| !(0..=HIGHEST).contains(&shares.0)) {
-        return Err(Rejected::because("invalid_quantity"));
-    }
-    if op.quantity.is_some_and(|quantity| !(least..=HIGHEST).contains(&quantity.0)) {
-        return Err(Rejected::because("invalid_quantity"));
-    }
+    op.imbalance.map_or(Ok(()), |asked| shares(0, asked.0))?;
+    op.quantity.map_or(Ok(()), |asked| shares(least, asked.0))?;
     let possible = |reference: u64| (1..1 << 62).contains(&reference);
     if !op.reference.is_none_or(possible) || !op.new_reference.is_none_or(possible) {
         return Err(Rejected::because("invalid_ref"));

@@ -324,6 +324,8 @@ pub enum Figure {
     Amount(Amount),
     /// A number of shares, orders or messages.
     Count(u64),
+    /// A number that was asked for and cannot be, below 0 perhaps.
+    Signed(i64),
 }
 
 impl Figure {

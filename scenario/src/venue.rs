@@ -296,10 +296,14 @@ impl Venue {
         };
         let own = Own { token, session, account, instrument };
         self.command(session, account, Action::Enter(enter));
-        if op.check_only {
-            return self.checked(op.id, answer);
-        }
-        self.answered(op.id, own, enter.limit, answer)
+        let answered = match op.check_only {
+            true => self.checked(op.id, answer),
+            false => self.answered(op.id, own, enter.limit, answer),
+        };
+        answered.map_err(|refused| {
+            let prices = [op.price, op.stop_price, op.trail];
+            edge::as_written(refused, &[Some(op.quantity), op.display], &prices)
+        })
     }
 
     fn replace(&mut self, op: &op::Replace, answer: &mut Vec<Line>) -> Result<(), Rejected> {
@@ -324,7 +328,9 @@ impl Venue {
             attributes: Attributes::default(),
         };
         self.command(own.session, own.account, Action::Replace(replace));
-        self.answered(op.new_id, Own { token, ..own }, replace.limit, answer)
+        let own = Own { token, ..own };
+        let answered = self.answered(op.new_id, own, replace.limit, answer);
+        answered.map_err(|refused| edge::as_written(refused, &[Some(op.quantity)], &[op.price]))
     }
 
     /// Reads the answer to a request that brings an order: the first event, for time passes only when the
@@ -602,6 +608,7 @@ impl Venue {
             }
             // Answers, which are read where the request was made, and trades.
             Outcome::Checked { .. }
+            | Outcome::Modified { .. }
             | Outcome::Accepted { .. }
             | Outcome::Replaced { .. }
             | Outcome::Executed { .. } => None,
@@ -700,10 +707,13 @@ fn rejected(reason: RejectReason, limit: u64, observed: u64) -> Rejected {
             }
             Measure::None => Rejected::because(reason.name()),
         },
-        RejectReason::PriceOffTick | RejectReason::PostOnly | RejectReason::ShortSale => {
+        RejectReason::InvalidPrice
+        | RejectReason::PriceOffTick
+        | RejectReason::PostOnly
+        | RejectReason::ShortSale => {
             Rejected::because(reason.name()).with(money(limit), money(observed))
         }
-        RejectReason::QuantityOffLot | RejectReason::Capacity => {
+        RejectReason::InvalidQuantity | RejectReason::QuantityOffLot | RejectReason::Capacity => {
             Rejected::because(reason.name()).with(Figure::Count(limit), Figure::Count(observed))
         }
         _ => Rejected::because(reason.name()),

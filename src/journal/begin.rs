@@ -13,6 +13,7 @@ use spindle_journal::{
 use spindle_types::EventTime;
 
 use crate::config::{Config, DiskCalls, JournalConfig};
+use crate::venue::gateway_config;
 
 /// Kinds of records that are neither the engine's nor the gateway's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,9 +42,12 @@ impl RecordKind {
             19 => "fix_queued",
             20 => "fix_down",
             21 => "fix_cancel",
-            22 => "fix_told",
+            22 => "told",
             23 => "fix_numbers",
             24 => "day_ended",
+            25 => "ouch_cancel",
+            26 => "ouch_login",
+            27 => "ouch_down",
             32 => "begin",
             33 => "restart",
             34 => "state",
@@ -73,7 +77,11 @@ pub fn shape(config: &Config) -> Shape {
         line("account", &(account.id, &account.name, account.firm));
     }
     for session in &config.sessions {
-        line("session", &(session.id, &session.user, session.account));
+        line("session", &(session.id, &session.user, session.account, session.protocol));
+        line("session's orders", &(session.cancel_on, session.grace_ns));
+    }
+    for (session, options) in &gateway_config(config).options {
+        line("session's options", &(session, options));
     }
     if let Some(fix) = &config.fix {
         line("fix", &(&fix.comp_id, fix.limits, fix.ids_max));

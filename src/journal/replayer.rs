@@ -1,6 +1,6 @@
 //! Brings engine, accounts and sessions to where a journal ends: the same inputs in the same order.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 
 use rtrb::Consumer;
 use spindle_engine::command::Command;
@@ -13,7 +13,7 @@ use spindle_gateway::desk::Desk;
 use spindle_gateway::fix::session::Now;
 use spindle_gateway::record::kind as session_kind;
 use spindle_journal::Record;
-use spindle_types::{EventTime, Sequence, SessionId};
+use spindle_types::{EventTime, Sequence};
 use thiserror::Error;
 
 use super::begin::difference;
@@ -46,8 +46,8 @@ pub struct Replayer {
     told: u64,
     /// Requests that sessions have passed on and that the engine has not taken.
     pending: VecDeque<Command>,
-    /// Of sessions that say how far they had been told: events that they were not told yet, and how many they were.
-    untold: HashMap<SessionId, (VecDeque<Event>, u64)>,
+    /// Events that sessions were not told yet.
+    untold: VecDeque<Event>,
     /// Changes of the gate that were made, in their order.
     pub changes: Vec<RiskChange>,
     /// The last message of the market.
@@ -69,7 +69,7 @@ impl Replayer {
             inputs: 0,
             told: 0,
             pending: VecDeque::new(),
-            untold: HashMap::new(),
+            untold: VecDeque::new(),
             changes: Vec::new(),
             last_message: Sequence(0),
             checkpoints: 0,
@@ -130,7 +130,7 @@ impl Replayer {
         record: &Record<'_>,
         engine: &mut Engine,
         mut books: Option<&mut StrategyBooks>,
-        mut sessions: Option<&mut Sessions<'_>>,
+        sessions: Option<&mut Sessions<'_>>,
     ) -> Result<(), String> {
         let input = Input::decode(record.kind, record.time, record.payload);
         let input = input.map_err(|error| error.to_string())?;
@@ -165,17 +165,8 @@ impl Replayer {
             if let Some(books) = &mut books {
                 books.event(engine, event);
             }
-            if let Some(sessions) = &mut sessions
-                && !event.outcome.is_public()
-            {
-                match self.untold.get_mut(&event.session) {
-                    Some((events, _)) => events.push_back(*event),
-                    None if sessions.desk.is_told_in_turn(event.session) => {
-                        let events = VecDeque::from([*event]);
-                        self.untold.insert(event.session, (events, 0));
-                    }
-                    None => sessions.desk.tell(event),
-                }
+            if sessions.is_some() && !event.outcome.is_public() {
+                self.untold.push_back(*event);
             }
         }
         self.told = engine.told();
@@ -226,20 +217,12 @@ impl Replayer {
     ) -> Result<(), String> {
         let Some(sessions) = sessions else { return Ok(()) };
         let said = |error: InputError| error.to_string();
-        if let Some((session, count)) =
-            sessions.desk.told_before(record.kind, record.payload).map_err(said)?
-        {
+        if let Some(last) = sessions.desk.told_before(record.kind, record.payload).map_err(said)? {
             sessions.desk.set_time_of(record.payload);
-            let (events, told) = self.untold.entry(SessionId(session)).or_default();
-            while *told < count {
-                let Some(event) = events.pop_front() else {
-                    return Err(format!(
-                        "session {session} was told {count} events, {told} are there"
-                    ));
-                };
-                sessions.desk.tell(&event);
-                *told += 1;
+            if last > self.told {
+                return Err(format!("sessions were told event {last}, {} are there", self.told));
             }
+            self.tell(sessions, last);
         }
         let known = sessions.desk.apply(record.kind, record.payload).map_err(said)?;
         while let Ok(command) = sessions.commands.pop() {
@@ -272,21 +255,21 @@ impl Replayer {
     /// The venue begins anew: what sessions were not told yet they are told now, and nobody is connected.
     pub fn restart(&mut self, sessions: &mut Sessions<'_>, now: Now) {
         sessions.desk.set_time(now);
-        let mut ids: Vec<_> = self.untold.keys().copied().collect();
-        ids.sort_unstable();
-        for id in ids {
-            if let Some((events, told)) = self.untold.get_mut(&id) {
-                while let Some(event) = events.pop_front() {
-                    sessions.desk.tell(&event);
-                    *told += 1;
-                }
-            }
-        }
+        self.tell(sessions, u64::MAX);
         sessions.desk.restart(now);
+    }
+
+    /// Tells sessions what they were told up to this event.
+    fn tell(&mut self, sessions: &mut Sessions<'_>, last: u64) {
+        while self.untold.front().is_some_and(|event| event.sequence <= last)
+            && let Some(event) = self.untold.pop_front()
+        {
+            sessions.desk.tell(&event);
+        }
     }
 
     /// Whether a kind is of a session.
     pub const fn is_of_session(kind: u16) -> bool {
-        kind >= session_kind::OUCH_MESSAGE && kind <= session_kind::DAY_ENDED
+        kind >= session_kind::OUCH_MESSAGE && kind <= session_kind::OUCH_DOWN
     }
 }

@@ -59,22 +59,47 @@ pub(crate) fn gate(account: Limits) -> Gate {
     gate
 }
 
+/// A gate with these limits of the account, and of session, firm and the account in the instrument
+/// where there are any. Shares for short sales are located.
+pub(crate) fn at_every_level(account: Limits, others: &[Limits]) -> Gate {
+    let short = account.with(Key::MayShort, 1).with(Key::Locate, 1).with(Key::RegSho, 1);
+    let mut gate = gate(short);
+    let state = InstrumentState { price_test: true, ..gate.instrument(INSTRUMENT) };
+    gate.set_instrument(INSTRUMENT, state);
+    let [session, firm, own] = *others else {
+        let located = limits(&[]).with(Key::LocateShares, 1 << 40);
+        gate.set_instrument_limits(ACCOUNT, INSTRUMENT, located).expect("limits");
+        return gate;
+    };
+    gate.set_limits(Target::Session(SESSION), session).expect("limits");
+    gate.set_limits(Target::Firm(1), firm).expect("limits");
+    let own = own.with(Key::LocateShares, 1 << 40);
+    gate.set_instrument_limits(ACCOUNT, INSTRUMENT, own).expect("limits");
+    gate
+}
+
 /// Orders of which no two that follow each other are alike.
 pub(crate) struct Orders {
     pub(crate) gate: Gate,
     time: u64,
     market: Market,
+    side: Side,
 }
 
 impl Orders {
     pub(crate) fn new(gate: Gate) -> Self {
+        Self::of(gate, Side::Buy)
+    }
+
+    /// Buys, or short sales above the best bid.
+    pub(crate) fn of(gate: Gate, side: Side) -> Self {
         let market = Market {
             bid: Some(Price(99_900)),
             ask: Some(Price(100_000)),
             last: Some(Price(99_950)),
             tick: 100,
         };
-        let mut orders = Self { gate, time: 0, market };
+        let mut orders = Self { gate, time: 0, market, side };
         // Something is held, and something stands.
         let (request, holder) = orders.next();
         let admission = orders.gate.check(&request, &orders.market).expect("a pass");
@@ -86,14 +111,18 @@ impl Orders {
 
     fn next(&mut self) -> (Request, Holder) {
         self.time += 1_000;
-        let price = 99_000 + 100 * u32::try_from(self.time / 1_000 % 8).expect("small");
+        let (from, sale) = match self.side {
+            Side::Buy => (99_000, Sale::Long),
+            Side::Sell => (100_100, Sale::Short),
+        };
+        let price = from + 100 * u32::try_from(self.time / 1_000 % 8).expect("small");
         let request = Request {
             time: EventTime(self.time),
             account: ACCOUNT,
             session: SESSION,
             instrument: INSTRUMENT,
-            side: Side::Buy,
-            sale: Sale::Long,
+            side: self.side,
+            sale,
             quantity: Quantity(100),
             limit: Some(Price(price)),
             form: Form::Plain,
@@ -104,8 +133,8 @@ impl Orders {
             account: ACCOUNT,
             session: SESSION,
             instrument: INSTRUMENT,
-            side: Side::Buy,
-            sale: Sale::Long,
+            side: self.side,
+            sale,
             price: Price(price),
         };
         (request, holder)

@@ -10,8 +10,8 @@ use spindle_types::{AccountId, EventTime, OrderToken, Price, Quantity, SessionId
 use super::InputError;
 use super::pen::{Cursor, Pen};
 use crate::command::{
-    Action, Attributes, Cancel, Command, Enter, MassCancel, Modifiers, OrderKind, OrderSide,
-    Priority, Refuse, Replace, TimeInForce,
+    Action, Attributes, Cancel, Command, Enter, MassCancel, Modifiers, Modify, OrderKind,
+    OrderSide, Priority, Refuse, Replace, TimeInForce,
 };
 use crate::event::{Field, RejectReason};
 
@@ -48,19 +48,35 @@ pub fn encode_command(into: &mut Vec<u8>, command: &Command) {
             pen.u8(5).u32(token.0).u8(reason).u8(of).u64(*observed);
             encode_attributes(pen, attributes);
         }
+        Action::Modify(Modify { token, side, quantity }) => {
+            pen.u8(6).u32(token.0).u8(side_code(*side)).u32(quantity.0);
+        }
     }
+}
+
+const fn side_code(side: OrderSide) -> u8 {
+    match side {
+        OrderSide::Buy => 1,
+        OrderSide::Sell => 2,
+        OrderSide::SellShort => 3,
+        OrderSide::SellShortExempt => 4,
+    }
+}
+
+fn decode_side(cursor: &mut Cursor<'_>) -> Result<OrderSide, InputError> {
+    Ok(match cursor.u8("side")? {
+        1 => OrderSide::Buy,
+        2 => OrderSide::Sell,
+        3 => OrderSide::SellShort,
+        4 => OrderSide::SellShortExempt,
+        other => return Err(InputError { what: "side", value: other.into() }),
+    })
 }
 
 fn encode_enter(pen: &mut Pen<'_>, enter: &Enter) {
     let Enter { token, symbol, side, quantity, limit, kind, modifiers, time_in_force, attributes } =
         enter;
-    pen.u32(token.0).bytes(&symbol.0);
-    pen.u8(match side {
-        OrderSide::Buy => 1,
-        OrderSide::Sell => 2,
-        OrderSide::SellShort => 3,
-        OrderSide::SellShortExempt => 4,
-    });
+    pen.u32(token.0).bytes(&symbol.0).u8(side_code(*side));
     pen.u32(quantity.0).price(*limit);
     let (kind, number, stop) = match *kind {
         OrderKind::Plain => (1, 0, None),
@@ -87,6 +103,7 @@ fn encode_time(pen: &mut Pen<'_>, time_in_force: TimeInForce) {
         TimeInForce::GoodTillDate(until) => (5, until.0),
         TimeInForce::AtOpen => (6, 0),
         TimeInForce::AtClose => (7, 0),
+        TimeInForce::GoodFor(seconds) => (8, u64::from(seconds)),
     };
     pen.u8(code).u64(until);
 }
@@ -119,6 +136,11 @@ pub fn decode_command(time: EventTime, bytes: &[u8]) -> Result<Command, InputErr
             let attributes = decode_attributes(cursor)?;
             Action::Refuse(Refuse { token, reason, observed, attributes })
         }
+        6 => Action::Modify(Modify {
+            token: OrderToken(cursor.u32("token")?),
+            side: decode_side(cursor)?,
+            quantity: Quantity(cursor.u32("quantity")?),
+        }),
         other => return Err(InputError { what: "action", value: other.into() }),
     };
     cursor.end()?;
@@ -129,13 +151,7 @@ fn decode_enter(cursor: &mut Cursor<'_>) -> Result<Enter, InputError> {
     let wrong = |what, value: u8| Err(InputError { what, value: value.into() });
     let token = OrderToken(cursor.u32("token")?);
     let symbol = Symbol(cursor.array("symbol")?);
-    let side = match cursor.u8("side")? {
-        1 => OrderSide::Buy,
-        2 => OrderSide::Sell,
-        3 => OrderSide::SellShort,
-        4 => OrderSide::SellShortExempt,
-        other => return wrong("side", other),
-    };
+    let side = decode_side(cursor)?;
     let quantity = Quantity(cursor.u32("quantity")?);
     let limit = cursor.price("limit")?;
     let (code, number) = (cursor.u8("kind")?, cursor.u32("kind")?);
@@ -205,6 +221,9 @@ fn decode_time(cursor: &mut Cursor<'_>) -> Result<TimeInForce, InputError> {
         5 => TimeInForce::GoodTillDate(EventTime(until)),
         6 => TimeInForce::AtOpen,
         7 => TimeInForce::AtClose,
+        8 => TimeInForce::GoodFor(
+            u32::try_from(until).map_err(|_| InputError { what: "seconds", value: until })?,
+        ),
         other => return Err(InputError { what: "time in force", value: other.into() }),
     })
 }
@@ -345,6 +364,7 @@ mod tests {
             TimeInForce::GoodTillDate(EventTime(u64::MAX)),
             TimeInForce::AtOpen,
             TimeInForce::AtClose,
+            TimeInForce::GoodFor(u32::MAX),
         ] {
             actions.push(enter(OrderKind::Plain, time));
         }
@@ -363,6 +383,12 @@ mod tests {
             }));
         }
         actions.push(Action::Cancel(Cancel { token: OrderToken(5), quantity: Quantity(6) }));
+        let (token, quantity) = (OrderToken(9), Quantity(10));
+        for side in
+            [OrderSide::Buy, OrderSide::Sell, OrderSide::SellShort, OrderSide::SellShortExempt]
+        {
+            actions.push(Action::Modify(Modify { token, side, quantity }));
+        }
         actions.push(Action::MassCancel(MassCancel::default()));
         actions.push(Action::MassCancel(MassCancel {
             token: OrderToken(7),

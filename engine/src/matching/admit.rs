@@ -329,10 +329,16 @@ impl Engine {
     }
 }
 
+/// The end of what a price or a quantity can be, beyond which this one lies.
+#[cold]
+fn bound(value: u32) -> u64 {
+    if value == 0 { 1 } else { HIGHEST.into() }
+}
+
 #[inline]
 fn admit_quantity(known: &Instrument, quantity: Quantity) -> Result<(), Refusal> {
     if quantity.is_zero() || quantity.0 > HIGHEST {
-        return Err(refusal(RejectReason::InvalidQuantity, HIGHEST.into(), quantity.0.into()));
+        return Err(refusal(RejectReason::InvalidQuantity, bound(quantity.0), quantity.0.into()));
     }
     if known.features & features::STEPS != 0 && !quantity.0.is_multiple_of(known.steps.lot.max(1)) {
         let lot = u64::from(known.steps.lot);
@@ -344,7 +350,7 @@ fn admit_quantity(known: &Instrument, quantity: Quantity) -> Result<(), Refusal>
 #[inline]
 fn admit_price(known: &Instrument, price: u32) -> Result<(), Refusal> {
     if price == 0 || price > HIGHEST {
-        return Err(refusal(RejectReason::InvalidPrice, HIGHEST.into(), price.into()));
+        return Err(refusal(RejectReason::InvalidPrice, bound(price), price.into()));
     }
     if known.features & features::STEPS != 0 && !price.is_multiple_of(known.steps.tick.max(1)) {
         return Err(refusal(RejectReason::PriceOffTick, known.steps.tick.into(), price.into()));

@@ -16,6 +16,8 @@ pub struct Sent {
     pub msg_type: u8,
     /// Whether it carries PossResend.
     pub poss_resend: bool,
+    /// How many bytes at the front of its body are OnBehalfOfCompID, which is no part of the body.
+    pub behalf: u8,
     start: usize,
     length: usize,
 }
@@ -72,6 +74,20 @@ impl Store {
     /// kept.
     #[inline]
     pub fn push(&mut self, sequence: u64, time: u64, msg_type: u8, poss_resend: bool, body: &[u8]) {
+        self.push_for(sequence, time, msg_type, poss_resend, 0, body);
+    }
+
+    /// The same, where the first `behalf` bytes of `body` are OnBehalfOfCompID.
+    #[inline]
+    pub fn push_for(
+        &mut self,
+        sequence: u64,
+        time: u64,
+        msg_type: u8,
+        poss_resend: bool,
+        behalf: u8,
+        body: &[u8],
+    ) {
         let length = body.len();
         if length >= self.bytes.len() || self.messages_max == 0 {
             return;
@@ -83,7 +99,8 @@ impl Store {
         self.bytes[start..start + length].copy_from_slice(body);
         self.tail = start + length;
         self.used += length;
-        self.sent.push_back(Sent { sequence, time, msg_type, poss_resend, start, length });
+        let sent = Sent { sequence, time, msg_type, poss_resend, behalf, start, length };
+        self.sent.push_back(sent);
     }
 
     /// A place for `length` bytes in one piece, which is less than all room.

@@ -2,7 +2,7 @@
 
 use super::{Order, Twin};
 use crate::decimal::Amount;
-use crate::edge::HIGHEST;
+use crate::edge::{self, HIGHEST};
 use crate::line::{Figure, Rejected};
 use crate::op::{Day, Kind, Phase, PostOnly, Side, State, Tif};
 
@@ -76,9 +76,7 @@ impl Twin {
     fn check_quantities(&self, asked: &Asked) -> Result<(), Rejected> {
         let lot = self.instruments[asked.at].lot;
         for quantity in [Some(asked.quantity), asked.display].into_iter().flatten() {
-            if !(1..=HIGHEST).contains(&quantity) {
-                return Err(Rejected::because("invalid_quantity"));
-            }
+            edge::shares(1, quantity)?;
             if quantity % lot != 0 {
                 let count = |shares: i64| Figure::Count(shares.unsigned_abs());
                 let off_lot = Rejected::because("quantity_off_lot");
@@ -95,9 +93,7 @@ impl Twin {
             Rejected::because("price_off_tick").with(amount(tick), amount(price))
         };
         for price in [asked.limit, asked.stop, asked.trail].into_iter().flatten() {
-            if !(1..=HIGHEST).contains(&price) {
-                return Err(Rejected::because("invalid_price"));
-            }
+            edge::price(price)?;
             if price % tick != 0 {
                 return Err(off_tick(price));
             }

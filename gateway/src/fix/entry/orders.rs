@@ -3,13 +3,14 @@
 
 use std::collections::HashMap;
 
-use spindle_types::{OrderToken, Price};
+use spindle_types::{AccountId, OrderToken, Price};
 
 use super::{ClOrdId, Text};
 
 /// One order with all its replacements.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Order {
+    pub(super) account: AccountId,
     pub(super) symbol: Text<24>,
     pub(super) side: u8,
     pub(super) ord_type: u8,
@@ -127,6 +128,7 @@ mod tests {
 
     fn order(symbol: &[u8]) -> Order {
         Order {
+            account: AccountId(1),
             symbol: Text::new(symbol).expect("short"),
             side: b'1',
             ord_type: b'2',
