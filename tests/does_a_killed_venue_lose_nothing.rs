@@ -182,7 +182,7 @@ fn live(
             let _ = ouch.enter_as(OrderToken(*sent), &order(*sent));
         }
         turn += 1;
-        if turn.is_multiple_of(5) {
+        if turn.is_multiple_of(50) {
             let buy = FixOrder::limit(OrderSide::Buy, Quantity(7), symbol, Price(101_0000));
             let _ = fix.enter(&buy);
         }
@@ -327,7 +327,7 @@ fn a_day_that_has_ended_is_verified_put_aside_and_damage_is_refused() {
     let said = tool(&place, &["replay", "--json", "--config"], true);
     let said: serde_json::Value = serde_json::from_str(&said).expect("JSON");
     assert_eq!((&said["state_hashes_compared"], &said["inputs"]), (&1.into(), &31.into()));
-    let said = tool(&place, &["until", "20", "--config"], true);
+    let said = tool(&place, &["until", "60", "--config"], true);
     assert!(said.contains("\"open\":10") && said.contains("next_out"), "{said}");
     // The next day begins a new journal.
     let mut process = place.start();
