@@ -294,7 +294,8 @@ fn bring_back(
             engine.on_risk(EventTime(0), &changes)?;
         }
     }
-    journal.commit()?;
+    // From here on damage to what there is cannot be taken for a torn tail.
+    journal.mark(now.utc)?;
     let pending: Vec<_> = replayer.pending().copied().collect();
     for command in &pending {
         if !sessions.desk.pass_again(*command) {

@@ -66,8 +66,16 @@ password = "secret77"
 symbol = "X"
 [[account]]
 name = "A"
+order_size_max = 10_000
+order_value_max = "5000000.00"
+collar_percent = "50"
+open_orders_max = 8_000
 [[account]]
 name = "B"
+order_size_max = 10_000
+order_value_max = "5000000.00"
+collar_percent = "50"
+open_orders_max = 8_000
 [[session]]
 user = "alice"
 password = "a"

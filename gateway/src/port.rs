@@ -24,7 +24,7 @@ pub(crate) struct Port {
     pub(crate) now: Now,
     /// Where what happens at sessions is recorded, if it is.
     pub(crate) tap: Option<SessionTap>,
-    /// Commands passed on, ever.
+    /// Commands passed on since the venue was started.
     passed: u64,
     /// What verifies passwords.
     pub(crate) vault: Vault,
@@ -89,6 +89,11 @@ impl Port {
         debug_assert!(pushed.is_ok(), "room in the ring was checked before");
         self.stats.commands += 1;
         self.passed += 1;
+    }
+
+    /// The venue begins anew: the engine counts what it is passed from here on.
+    pub(crate) fn begin_anew(&mut self, now: Now) {
+        (self.now, self.passed) = (now, 0);
     }
 
     /// Passes on what was recorded before; false where there is no room.

@@ -296,7 +296,7 @@ impl Desk {
 
     /// The venue begins anew behind what was recorded: nobody is connected any more.
     pub fn restart(&mut self, now: Now) {
-        self.port.now = now;
+        self.port.begin_anew(now);
         self.ouch.restart(&self.port);
         self.fix.restart(&self.port);
     }
