@@ -3,6 +3,7 @@
 mod access;
 mod feed;
 mod fix;
+mod journal;
 mod parties;
 mod publish;
 pub mod risk;
@@ -10,6 +11,7 @@ mod strategies;
 
 pub use access::Access;
 pub use feed::{FeedConfig, FeedLine, JoinAt, ReceivePath};
+pub use journal::{DiskCalls, Durability, JournalConfig};
 pub use parties::{AccountConfig, SessionConfig};
 pub use publish::PublishConfig;
 pub use strategies::{LatencyConfig, LockstepSettings};
@@ -81,6 +83,7 @@ struct File {
     feed: Option<FeedTable>,
     publish: Option<publish::PublishTable>,
     lockstep: Option<LockstepTable>,
+    journal: Option<journal::JournalTable>,
     #[serde(default)]
     latency: LatencyTable,
     #[serde(default)]
@@ -205,6 +208,8 @@ pub struct Config {
     pub latency: LatencyConfig,
     /// How much room the strategies' accounts have.
     pub accounting: AccountsConfig,
+    /// The journal, where the file asks for one.
+    pub journal: Option<JournalConfig>,
     /// A run in lockstep, where the file says how.
     pub lockstep: Option<LockstepSettings>,
 }
@@ -287,6 +292,12 @@ impl Checker<'_> {
         let publish =
             file.publish.as_ref().map(|publish| self.publish(publish, &name)).transpose()?;
         let engine = self.engine(&file.engine, feed.is_some(), instruments.len())?;
+        let journal = file.journal.as_ref().map(|table| self.journal(table)).transpose()?;
+        if journal.is_some() && sessions.iter().any(|session| !session.latency.is_zero()) {
+            let message =
+                "not beside [session.latency]: what is under way is on no disk; leave one out";
+            return Err(self.wrong("[journal]", message));
+        }
         Ok(Config {
             name,
             engine,
@@ -305,6 +316,7 @@ impl Checker<'_> {
             accounting: self.accounting(&file.accounting)?,
             risk,
             lockstep: lockstep.transpose()?,
+            journal,
         })
     }
 

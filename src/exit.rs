@@ -1,4 +1,5 @@
-//! How a command ends: status 0, 1 when it ran and found a failure, 2 for wrong usage or input.
+//! How a command ends: status 0, 1 when it ran and found a failure, 2 for wrong usage or input, 3 when the journal
+//! could not be written.
 
 use std::fmt;
 use std::process::ExitCode;
@@ -10,6 +11,8 @@ pub(crate) enum Exit {
     Failed(String),
     /// The arguments or the input are wrong: status 2.
     Usage(String),
+    /// The journal of a venue that ran could not be written: status 3.
+    Journal(String),
 }
 
 impl Exit {
@@ -28,6 +31,7 @@ impl Exit {
         let (line, status) = match self {
             Self::Failed(line) => (line, 1),
             Self::Usage(line) => (line, 2),
+            Self::Journal(line) => (line, 3),
         };
         eprintln!("spindle: {line}");
         ExitCode::from(status)

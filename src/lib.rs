@@ -8,6 +8,7 @@ pub mod demo;
 mod exit;
 pub mod feed;
 pub mod health;
+pub mod journal;
 pub mod lab;
 pub mod lockstep;
 pub mod publication;
@@ -40,6 +41,7 @@ enum Command {
     Run(commands::Run),
     Demo(commands::Demo),
     Inspect(commands::Inspect),
+    Journal(commands::Journal),
     Match(commands::Match),
     Password(commands::Password),
     Replay(commands::Replay),
@@ -59,6 +61,7 @@ pub fn run() -> ExitCode {
         Command::Run(command) => command.run(),
         Command::Demo(command) => command.run(),
         Command::Inspect(command) => command.run(),
+        Command::Journal(command) => command.run(),
         Command::Match(command) => command.run(),
         Command::Password(command) => command.run(),
         Command::Replay(command) => command.run(),

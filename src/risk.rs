@@ -4,11 +4,15 @@
 mod port;
 mod state;
 
+use std::collections::VecDeque;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use rtrb::{Consumer, Producer, RingBuffer};
 use serde_json::{Map, Value, json};
 use spindle_engine::agent::{RiskInput, RiskPort};
+use spindle_engine::input::{CHANGES_MAX, encode_changes};
+use spindle_engine::tap::Progress;
 use spindle_engine::{RiskChange, UsageReport};
 use spindle_risk::{Cause, GateConfig, Limits, Notice, Target, Usage};
 use spindle_scenario::{Op, Owner, written};
@@ -41,6 +45,10 @@ pub struct RiskDesk {
     /// What was asked and is not answered yet.
     asked: Vec<(u64, Asked)>,
     warnings: u64,
+    /// The journal that has to have a change before it is answered.
+    journal: Option<Arc<Progress>>,
+    /// Answers that wait for it.
+    held: VecDeque<RiskInput>,
 }
 
 /// What the engine was asked.
@@ -79,8 +87,30 @@ impl RiskDesk {
             next: 1,
             asked: Vec::new(),
             warnings: 0,
+            journal: None,
+            held: VecDeque::new(),
         };
         (desk, port)
+    }
+
+    /// From now on a change is answered when the journal has it safe.
+    pub fn hold(&mut self, journal: Arc<Progress>) {
+        self.journal = Some(journal);
+    }
+
+    /// Takes over limits that a journal has brought back.
+    pub fn adopt(&mut self, changes: &[RiskChange]) {
+        for change in changes {
+            let (target, symbol, limits) = match *change {
+                RiskChange::Limits { target, limits } => (target, None, limits),
+                RiskChange::InstrumentLimits { account, symbol, limits } => {
+                    (Target::Account(account), Some(symbol), limits)
+                }
+                _ => continue,
+            };
+            self.limits.retain(|one| (one.target, one.symbol) != (target, symbol));
+            self.limits.push(LimitsConfig { target, symbol, limits });
+        }
     }
 
     /// From now on the configuration can be read again from this file.
@@ -119,6 +149,9 @@ impl RiskDesk {
             tell(format!("{error}; who is stopped will not be known after a restart"));
         }
         while let Ok(input) = self.answers.pop() {
+            self.held.push_back(input);
+        }
+        while let Some(input) = self.next_safe() {
             let Some(at) = self.asked.iter().position(|(number, _)| *number == input.number) else {
                 continue;
             };
@@ -140,6 +173,13 @@ impl RiskDesk {
             };
             answer(input.number, told);
         }
+    }
+
+    /// The next answer, if the journal has what it answers.
+    fn next_safe(&mut self) -> Option<RiskInput> {
+        let frame = self.held.front()?.frame;
+        let is_safe = self.journal.as_ref().is_none_or(|journal| frame <= journal.engine());
+        if is_safe { self.held.pop_front() } else { None }
     }
 
     /// Writes down who is stopped.
@@ -286,6 +326,11 @@ impl RiskDesk {
         asked: Asked,
     ) -> Reply {
         let number = self.next;
+        let mut encoded = Vec::new();
+        encode_changes(&mut encoded, &changes);
+        if encoded.len() > CHANGES_MAX {
+            return error("too many changes at once; send them in parts");
+        }
         let input = RiskInput { number, changes: changes.into(), answer: Ok(()), frame: 0, usage };
         if self.inputs.push(input).is_err() {
             return error("too many changes are under way; ask again");

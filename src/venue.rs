@@ -1,29 +1,42 @@
 //! The venue put together: engine, feed and gateway, joined by rings. Threads are the caller's.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Instant;
 
 use rtrb::{Consumer, RingBuffer};
 use spindle_engine::agent::{EngineAgent, TimeSource};
 use spindle_engine::command::{Action, Cancel, Command};
 use spindle_engine::delay::Delayed;
 use spindle_engine::event::{self, Event};
+use spindle_engine::input::{self, Checkpoint, encode_changes};
 use spindle_engine::latency::EngineLatency;
 use spindle_engine::publication::{Seen, Sight};
+use spindle_engine::tap::{EngineTap, Progress, tap};
 use spindle_engine::{Engine, RiskChange, RiskError};
 use spindle_feed::quarantine::Band;
 use spindle_feed::top::TopReader;
 use spindle_gateway::delay::{SessionDelays, SessionModels};
+use spindle_gateway::fix::session::Now;
+use spindle_gateway::record::{Hold, SessionTap};
 use spindle_gateway::{
-    Gateway, GatewayConfig, GatewayError, GatewayNotice, GatewayStats, ShutdownHandle, SystemClock,
-    User,
+    Clock, Gateway, GatewayConfig, GatewayError, GatewayNotice, GatewayStats, ShutdownHandle,
+    SystemClock, User,
 };
+use spindle_journal::disk::Disk;
+use spindle_journal::lock::DirectoryLock;
+use spindle_journal::{Journal, JournalError, Record};
 use spindle_risk::{Cause, Gate, Target};
-use spindle_types::{AccountId, EventTime, InstrumentId, OrderToken, Quantity, SessionId};
+use spindle_types::{
+    AccountId, EventTime, InstrumentId, OrderToken, Quantity, Sequence, SessionId,
+};
 use thiserror::Error;
 
 use crate::accounting::{RecordDesk, StrategyBooks};
-use crate::config::Config;
+use crate::config::{Config, Durability, JournalConfig};
 use crate::feed::{AnyFeed, FeedError};
+use crate::journal::{JournalAgent, Opening, RecordKind, ReplayError, Replayer, Sessions, shape};
 use crate::publication::{BookPublisher, PublicationError};
 use crate::risk::{RiskDesk, StateError, read_state};
 
@@ -57,6 +70,25 @@ pub enum VenueError {
     /// The venue's own feed.
     #[error("{0}")]
     Publish(#[from] PublicationError),
+    /// The journal.
+    #[error("journal: {0}")]
+    Journal(#[from] JournalError),
+    /// The feed that is published begins anew when the venue does, and the books do not.
+    #[error(
+        "[publish] and [journal] do not go together: the published feed does not outlast a restart; leave one out"
+    )]
+    PublishAndJournal,
+    /// The journal does not lead to where it led then.
+    #[error("journal: {}: {error}", .directory.display())]
+    Replay {
+        /// The journal's directory.
+        directory: PathBuf,
+        /// What does not fit.
+        error: ReplayError,
+    },
+    /// More requests wait behind the journal than the ring takes.
+    #[error("journal: {0} requests wait behind its end, more than the venue takes at once")]
+    Pending(usize),
     /// Who was stopped is not known.
     #[error("risk: {0}")]
     State(#[from] StateError),
@@ -92,6 +124,10 @@ pub struct Venue {
     pub shutdown: ShutdownHandle,
     /// Bytes that the engine has taken, once.
     pub memory_bytes: usize,
+    /// Who writes the journal, where there is one.
+    pub journal: Option<JournalAgent>,
+    /// What was found of the journal, in lines for people.
+    pub found: Vec<String>,
 }
 
 impl Venue {
@@ -100,25 +136,57 @@ impl Venue {
     /// # Errors
     /// An address that cannot be listened on or received from.
     pub fn build(config: &Config) -> Result<Self, VenueError> {
-        let (commands_in, commands_out) = ring(COMMANDS_MAX, NO_COMMAND);
+        if config.publish.is_some() && config.journal.is_some() {
+            return Err(VenueError::PublishAndJournal);
+        }
+        let kept = config.journal.as_ref().filter(|kept| kept.durability != Durability::Off);
+        let opening = kept.map(|kept| Opening::find(config, kept)).transpose()?;
+        let delayed = config.sessions.iter().any(|session| !session.latency.is_zero());
+        // What was under way when a journal ended waits in the ring.
+        let more = if opening.is_some() && delayed { UNDER_WAY_MAX } else { 0 };
+        let (commands_in, mut commands_out) = ring(COMMANDS_MAX + more, NO_COMMAND);
         let (events_in, events_out) = ring(EVENTS_MAX, NO_EVENT);
         let (mut engine, tops) = engine(config);
         for (id, &symbol) in (1..=u16::MAX).zip(&config.instruments) {
             engine.add_instrument(InstrumentId(id), symbol);
         }
-        let stopped = read_state(config)?;
-        limit(&mut engine, config, &stopped)?;
-        let (risk, port) = RiskDesk::new(config, &stopped);
-        let mut gateway =
-            Gateway::bind(&gateway_config(config), SystemClock::new(), commands_in, events_out)?;
+        let (mut books, records) = StrategyBooks::new(config);
+        let mut settings = gateway_config(config);
+        let clock = SystemClock::new();
+        settings.day_began =
+            opening.as_ref().map(|found| found.day_began.unwrap_or_else(|| clock.time_of_day()));
+        let mut gateway = Gateway::bind(&settings, clock, commands_in, events_out)?;
         gateway.warm_up();
+        let mut stopped = Vec::new();
+        let mut begun = None;
+        match opening.zip(kept) {
+            None => {
+                stopped = read_state(config)?;
+                limit(&mut engine, config, &stopped)?;
+            }
+            Some((opening, kept)) => {
+                let sessions = Sessions { desk: gateway.desk_mut(), commands: &mut commands_out };
+                let began = settings.day_began.unwrap_or_default();
+                begun = Some(bring_back(
+                    config,
+                    kept,
+                    opening,
+                    began,
+                    &mut engine,
+                    &mut books,
+                    sessions,
+                )?);
+                let gate = engine.gate();
+                stopped.extend(targets(config).filter(|&target| gate.is_stopped(target)));
+            }
+        }
+        let (mut risk, port) = RiskDesk::new(config, &stopped);
         let feed = AnyFeed::open(config.feed.as_ref())?;
         let time_source = if config.feed.is_some() { TimeSource::Tape } else { wall_clock() };
         let notices = gateway.notices(NOTICES_MAX);
         let (address, shutdown) = (gateway.local_address(), gateway.shutdown_handle());
         let fix_address = gateway.fix_address();
         let measure = config.measure;
-        let (books, records) = StrategyBooks::new(config);
         let mut engine = EngineAgent::with_rider(
             engine,
             books,
@@ -128,7 +196,7 @@ impl Venue {
             time_source,
             measure,
         );
-        if config.sessions.iter().any(|session| !session.latency.is_zero()) {
+        if delayed {
             let sessions = config.sessions.iter().map(|session| (session.id, &session.latency));
             // What FIX sessions send is not delayed, but it keeps its place among what is.
             let none = SessionModels::default();
@@ -140,6 +208,28 @@ impl Venue {
         }
         engine.open_risk_port(port);
         let publisher = publisher(config, &mut engine)?;
+        let mut found = Vec::new();
+        let journal = begun.zip(kept).map(|(begun, kept)| {
+            found.extend(begun.lines);
+            risk.adopt(&begun.changes);
+            engine.resume(begun.last_message);
+            let progress = Arc::<Progress>::default();
+            let (engine_tap, engine_reader) = tap(JOURNAL_RING, &progress);
+            let (gateway_tap, gateway_reader) = tap(JOURNAL_RING, &progress);
+            let hold = match kept.durability {
+                Durability::Async => Hold::Window(kept.loss_window_ms * 1_000_000),
+                Durability::Sync | Durability::Off => Hold::UntilSafe,
+            };
+            if hold == Hold::UntilSafe {
+                risk.hold(Arc::clone(&progress));
+            }
+            engine.record(EngineTap::new(engine_tap, begun.told));
+            gateway.desk_mut().record(SessionTap::new(gateway_tap, hold));
+            let mut agent =
+                JournalAgent::new(begun.journal, kept, engine_reader, gateway_reader, progress);
+            agent.begin_at(begun.told.events);
+            agent
+        });
         let memory_bytes = config.engine.bytes() + config.risk.gate.bytes();
         Ok(Self {
             engine,
@@ -153,6 +243,8 @@ impl Venue {
             publisher,
             shutdown,
             memory_bytes,
+            journal,
+            found,
         })
     }
 }
@@ -175,6 +267,98 @@ fn publisher(
     core.forget_seen(core.seen().len());
     engine.publish_into(notes_in);
     Ok(Some(publisher))
+}
+
+/// Bytes of each ring to the journal.
+const JOURNAL_RING: usize = 8 << 20;
+
+/// A journal that is begun, and what it has brought back.
+struct Begun {
+    journal: (Journal<Box<dyn Disk>>, Option<DirectoryLock>),
+    told: Checkpoint,
+    changes: Vec<RiskChange>,
+    last_message: Sequence,
+    lines: Vec<String>,
+}
+
+/// Brings a venue to where its journal ends, or begins a journal.
+fn bring_back(
+    config: &Config,
+    kept: &JournalConfig,
+    mut opening: Opening,
+    began: EventTime,
+    engine: &mut Engine,
+    books: &mut StrategyBooks,
+    mut sessions: Sessions<'_>,
+) -> Result<Begun, VenueError> {
+    let clock = SystemClock::new();
+    let now = Now { monotonic: clock.now_ns(), utc: clock.utc_ns() };
+    let started = Instant::now();
+    let mut replayer = Replayer::new(shape(config));
+    let failed = |error| VenueError::Replay { directory: kept.directory.clone(), error };
+    let mut lines = Vec::new();
+    let is_begun = opening.is_begun();
+    if is_begun {
+        let result = opening
+            .each(&mut |record| replayer.apply(record, engine, Some(books), Some(&mut sessions)))?;
+        result.map_err(failed)?;
+        lines.extend(opening.scanned().torn.as_ref().map(ToString::to_string));
+        let Checkpoint { inputs, events, .. } = replayer.now();
+        let (records, took) = (opening.scanned().records, started.elapsed().as_secs_f64());
+        lines.push(format!(
+            "{records} records, {inputs} inputs and {events} events brought back in {took:.3} s"
+        ));
+    }
+    let (mut journal, lock) = opening.go_on(now.utc)?;
+    if is_begun {
+        let mut payload = now.monotonic.to_le_bytes().to_vec();
+        payload.extend(now.utc.to_le_bytes());
+        journal.append(RecordKind::RESTART, now.utc, &payload)?;
+        replayer.restart(&mut sessions, now);
+    } else {
+        let stopped = read_state(config)?;
+        let changes = changes(config, &stopped);
+        let mut payload = began.0.to_le_bytes().to_vec();
+        payload.extend(shape(config).as_bytes());
+        journal.append(RecordKind::BEGIN, now.utc, &payload)?;
+        let mut payload = Vec::new();
+        encode_changes(&mut payload, &changes);
+        let sequence = journal.append(input::kind::RISK, 0, &payload)?;
+        let record = Record {
+            kind: input::kind::RISK,
+            sequence,
+            durable: 0,
+            time: 0,
+            payload: &payload,
+            previous: 0,
+            checksum: 0,
+        };
+        replayer.apply(&record, engine, Some(books), Some(&mut sessions)).map_err(failed)?;
+        if replayer.changes.len() != changes.len() {
+            // They were refused; this says why.
+            engine.on_risk(EventTime(0), &changes)?;
+        }
+    }
+    // From here on damage to what there is cannot be taken for a torn tail.
+    journal.mark(now.utc)?;
+    let pending: Vec<_> = replayer.pending().copied().collect();
+    for command in &pending {
+        if !sessions.desk.pass_again(*command) {
+            return Err(VenueError::Pending(pending.len()));
+        }
+    }
+    let (told, last_message) = (replayer.now(), replayer.last_message);
+    let changes = replayer.changes;
+    Ok(Begun { journal: (journal, lock), told, changes, last_message, lines })
+}
+
+/// Everybody who can be stopped.
+fn targets(config: &Config) -> impl Iterator<Item = Target> {
+    let accounts = config.accounts.iter().map(|account| Target::Account(account.id));
+    let sessions = config.sessions.iter().map(|session| Target::Session(session.id));
+    let firms = (0..config.risk.firms.len()).filter_map(|firm| u16::try_from(firm).ok());
+    let all = std::iter::once(Target::All);
+    all.chain(accounts).chain(sessions).chain(firms.map(Target::Firm))
 }
 
 /// What a venue has done and how long it took, when it is over.
@@ -213,6 +397,15 @@ pub(crate) fn engine(config: &Config) -> (Engine, TopReader) {
     (engine, tops)
 }
 
+/// The engine of a configuration with its instruments, before any limit is set.
+pub(crate) fn engine_of(config: &Config) -> Engine {
+    let (mut engine, _) = engine(config);
+    for (id, &symbol) in (1..=u16::MAX).zip(&config.instruments) {
+        engine.add_instrument(InstrumentId(id), symbol);
+    }
+    engine
+}
+
 /// Sets all limits of a configuration, and stops whoever was stopped before. The instruments of a
 /// venue without a feed are known by now.
 pub(crate) fn limit(
@@ -220,10 +413,14 @@ pub(crate) fn limit(
     config: &Config,
     stopped: &[Target],
 ) -> Result<(), RiskError> {
+    engine.on_risk(EventTime(0), &changes(config, stopped))
+}
+
+fn changes(config: &Config, stopped: &[Target]) -> Vec<RiskChange> {
     let mut changes = config.risk.changes(&config.accounts, config.feed.is_none());
     let kills = stopped.iter().map(|&target| RiskChange::Kill { target, cause: Cause::Restart });
     changes.extend(kills);
-    engine.on_risk(EventTime(0), &changes)
+    changes
 }
 
 /// What the gateway of a configuration is told.

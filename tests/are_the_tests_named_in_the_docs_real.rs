@@ -27,7 +27,7 @@ fn every_test_that_the_docs_name_exists() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let docs = fs::read_to_string(root.join("docs/faults.md")).expect("the page");
     let mut known = HashSet::new();
-    for part in ["feed", "risk", "engine", "gateway", "replay", ""] {
+    for part in ["feed", "risk", "engine", "journal", "gateway", "replay", ""] {
         for folder in ["src", "tests"].map(|kind| root.join(part).join(kind)) {
             if folder.is_dir() {
                 collect(&folder, &mut known);

@@ -163,6 +163,8 @@ struct Core<R> {
     passed: u64,
     /// Messages that were lost while the journal had no room to say so.
     unrecorded: Option<(Sequence, u64)>,
+    /// The last message of the market that a journal had: up to there the feed says nothing new.
+    resumed: u64,
 }
 
 impl<F: MarketFeed> EngineAgent<F> {
@@ -206,6 +208,7 @@ impl<F: MarketFeed, R: Rider> EngineAgent<F, R> {
             tap: None,
             passed: 0,
             unrecorded: None,
+            resumed: 0,
         };
         Self { feed, core, commands, risk: None }
     }
@@ -268,6 +271,13 @@ impl<F: MarketFeed, R: Rider> EngineAgent<F, R> {
     /// journal has no room none is taken.
     pub fn record(&mut self, tap: EngineTap) {
         self.core.tap = Some(Box::new(tap));
+    }
+
+    /// The engine was brought back to where a journal ends: messages up to this one, of the same session of the
+    /// feed, are not applied again.
+    pub fn resume(&mut self, last: Sequence) {
+        self.core.resumed = last.0;
+        self.core.feed.last_sequence = last.0;
     }
 
     /// Whether events wait to be handed on: then the last inputs are not told yet.
@@ -656,6 +666,9 @@ impl<R: Rider> MarketSink for Core<R> {
 
     #[inline]
     fn message(&mut self, sequence: Sequence, bytes: &[u8]) {
+        if sequence.0 <= self.resumed {
+            return;
+        }
         self.feed.last_sequence = sequence.0;
         self.time_passes(bytes);
         let ready = self.engine.has_room() && self.records();
@@ -684,6 +697,11 @@ impl<R: Rider> MarketSink for Core<R> {
     }
 
     fn session_started(&mut self) {
+        if self.resumed > 0 && self.feed.last_sequence == self.resumed && self.feed.lost == 0 {
+            // The session that the journal was in.
+            return;
+        }
+        self.resumed = 0;
         self.feed_changed(FeedChange::SessionStarted);
     }
 
@@ -700,6 +718,9 @@ impl<R: Rider> MarketSink for Core<R> {
     }
 
     fn lost(&mut self, first: Sequence, count: u64) {
+        if first.0 + (count - 1) <= self.resumed {
+            return;
+        }
         self.feed.last_sequence = first.0 + (count - 1);
         self.feed.lost += count;
         if !self.records() {

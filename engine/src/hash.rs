@@ -1,11 +1,42 @@
 //! One number over the whole state of an engine, in a stated order, for comparing two runs. Slow: for cold paths.
 
-use spindle_types::{InstrumentId, Side};
+use spindle_types::{AccountId, InstrumentId, OrderToken, SessionId, Side};
 
 use crate::digest::Digest;
 use crate::engine::Engine;
 
+/// An open order of a strategy, for people.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OpenOrder {
+    /// Whose session.
+    pub session: SessionId,
+    /// For which account.
+    pub account: AccountId,
+    /// The session's number for it.
+    pub token: OrderToken,
+    /// Of what.
+    pub instrument: InstrumentId,
+    /// On which side of the book.
+    pub side: Side,
+    /// Open shares.
+    pub open: u32,
+}
+
 impl Engine {
+    /// Strategies' open orders by their time of entry. Allocates.
+    pub fn open_orders(&self) -> impl Iterator<Item = OpenOrder> {
+        let mut own: Vec<_> = self.own.iter().collect();
+        own.sort_unstable_by_key(|(_, order)| order.entry);
+        own.into_iter().map(|(index, order)| OpenOrder {
+            session: order.session,
+            account: order.account,
+            token: order.token,
+            instrument: order.instrument,
+            side: order.side.book_side(),
+            open: self.open_of(index),
+        })
+    }
+
     /// The digest of all that decides what comes next: times and numbers; the states of the market and of every
     /// instrument, by number, with what it owes the tape; every book, bids before asks, order by order in its priority;
     /// strategies' orders by their time of entry; the risk gate with all limits, positions and stops. What waits in the outbox

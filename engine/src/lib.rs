@@ -33,6 +33,7 @@ pub use book::{
     Best, BookError, Books, Capacity, LevelView, Order, OrderKey, Place, Placed, Placement, Slot,
 };
 pub use engine::{Counters, Engine, EngineConfig};
+pub use hash::OpenOrder;
 pub use instruments::{Instrument, Instruments};
 pub use ledger::{Booking, Divergence, DivergenceRow, Imbalance};
 pub use matcher::{Matcher, Trade};

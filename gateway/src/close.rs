@@ -22,6 +22,9 @@ pub enum CloseCause {
     /// The client logged out.
     #[error("logout")]
     Logout,
+    /// The journal has failed, and with it the venue.
+    #[error("the journal cannot be written; the venue has stopped")]
+    Halted,
     /// No login in time.
     #[error("no login in time")]
     NoLogin,

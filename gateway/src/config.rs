@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashSet};
 use std::net::SocketAddr;
 
-use spindle_types::{AccountId, SessionId};
+use spindle_types::{AccountId, EventTime, SessionId};
 use thiserror::Error;
 
 use crate::fix::config::{CancelOn, FixConfig};
@@ -37,6 +37,8 @@ pub struct GatewayConfig {
     /// What drop copies call accounts: 1 to 32 visible characters each. One that has no name here is
     /// called by its number.
     pub account_names: BTreeMap<AccountId, String>,
+    /// The time of day at which the day of the sessions began, where it did before this start.
+    pub day_began: Option<EventTime>,
 }
 
 impl GatewayConfig {
@@ -53,6 +55,7 @@ impl GatewayConfig {
             door: Door::default(),
             options: BTreeMap::new(),
             account_names: BTreeMap::new(),
+            day_began: None,
         }
     }
 }

@@ -15,6 +15,7 @@ use crate::notice::{GatewayNotice, UserName};
 use crate::ouch::desk::OuchDesk;
 use crate::port::Port;
 use crate::protocol::Sessions;
+use crate::record::{self, Head};
 use crate::soup::codec::{LoginRequest, SessionName};
 use crate::soup::stream::Stream;
 use crate::stats::GatewayStats;
@@ -141,6 +142,11 @@ impl Desk {
         !self.fix.is_empty()
     }
 
+    /// Whether the time of day is needed in every turn: for FIX, and for a journal.
+    pub(crate) fn needs_utc(&self) -> bool {
+        self.has_fix() || self.port.tap.is_some()
+    }
+
     /// The time at which a FIX session that is logged on does something by itself, or the orders of a session that is gone are cancelled, on
     /// the monotonic clock. For a test that moves its clock by itself.
     pub fn next_timer(&self) -> Option<u64> {
@@ -149,6 +155,7 @@ impl Desk {
 
     /// Ends the day of every session: nobody can log in any more.
     pub fn end_day(&mut self, time: EventTime) {
+        self.port.record(record::kind::DAY_ENDED, &Head::default(), &time.0.to_le_bytes());
         self.ouch.end_day(time, &mut self.port);
         self.fix.end_day(time, &mut self.port);
     }
@@ -190,6 +197,15 @@ impl Desk {
     #[inline]
     pub fn take_events(&mut self) -> usize {
         for taken in 0..self.port.limits.events_max {
+            if let Some(tap) = &mut self.port.tap {
+                match self.events.peek() {
+                    Ok(event) if tap.may_tell(event) => tap.told(event),
+                    _ => {
+                        self.record_told(taken);
+                        return taken;
+                    }
+                }
+            }
             let Ok(event) = self.events.pop() else {
                 return taken;
             };
@@ -203,11 +219,21 @@ impl Desk {
             }
             self.route(&event);
         }
+        self.record_told(self.port.limits.events_max);
         self.port.limits.events_max
     }
 
+    /// Records how far sessions were told in this turn, and when: FIX sessions number their own messages among the
+    /// answers, and write the time into them.
     #[inline]
-    fn route(&mut self, event: &Event) {
+    fn record_told(&mut self, taken: usize) {
+        if taken > 0 && !self.fix.is_empty() {
+            self.port.record(record::kind::TOLD, &Head::default(), &[]);
+        }
+    }
+
+    #[inline]
+    pub(crate) fn route(&mut self, event: &Event) {
         if event.outcome.is_public() {
             return;
         }

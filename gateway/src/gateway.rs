@@ -47,6 +47,9 @@ const AWAY_NS: u64 = 10_000_000;
 /// Connections without a login that are read in one turn at most.
 const STRANGERS_MAX: usize = 2;
 
+/// What clients of OUCH are told when the journal has failed, at most 48 bytes.
+const HALTED: &[u8] = b"halted: the journal cannot be written";
+
 /// Why a gateway cannot start.
 #[derive(Debug, Error)]
 pub enum GatewayError {
@@ -174,7 +177,8 @@ impl<C: Clock> Gateway<C> {
         commands: Producer<Command>,
         events: Consumer<Event>,
     ) -> Result<Self, GatewayError> {
-        let mut desk = Desk::new(config, clock.time_of_day(), commands, events)?;
+        let begun = config.day_began.unwrap_or_else(|| clock.time_of_day());
+        let mut desk = Desk::new(config, begun, commands, events)?;
         desk.start_helper().map_err(GatewayError::Helper)?;
         let (ouch, local_address) = Listener::bind(config.listen, Speech::Ouch, &config.door)?;
         let mut listeners = vec![ouch];
@@ -218,6 +222,26 @@ impl<C: Clock> Gateway<C> {
     /// Where it listens for FIX, if it does.
     pub const fn fix_address(&self) -> Option<SocketAddr> {
         self.fix_address
+    }
+
+    /// The sessions, for bringing them back to where a journal says that they were. Before the first turn.
+    pub const fn desk_mut(&mut self) -> &mut Desk {
+        &mut self.desk
+    }
+
+    /// The journal has failed: nothing that waits may leave, and nothing more is taken. Who is connected is told
+    /// as far as its protocol can without counting, and is closed.
+    #[cold]
+    fn halt(&mut self, now: u64) {
+        self.listeners.clear();
+        for connection in &mut self.connections {
+            if connection.line().say(&self.desk, HALTED) {
+                connection.flush(&mut self.desk, now);
+            }
+            connection.cut(&mut self.desk, CloseCause::Halted);
+        }
+        self.connections.clear();
+        self.phase = Phase::Done;
     }
 
     /// A handle to end it.
@@ -482,7 +506,11 @@ impl<C: Clock> Agent for Gateway<C> {
             return 0;
         }
         let now = self.clock.now_ns();
-        let utc = if self.desk.has_fix() { self.clock.utc_ns() } else { 0 };
+        let utc = if self.desk.needs_utc() { self.clock.utc_ns() } else { 0 };
+        if self.desk.has_failed() {
+            self.halt(now);
+            return 0;
+        }
         self.desk.begin_turn(Now { monotonic: now, utc });
         let work = self.accept(now) + self.serve(now);
         if work == 0 {

@@ -14,6 +14,7 @@ pub mod notice;
 pub mod options;
 pub mod ouch;
 pub mod ouch42;
+pub mod record;
 pub mod soup;
 pub mod stats;
 pub mod tls;

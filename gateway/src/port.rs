@@ -9,6 +9,7 @@ use spindle_types::{AccountId, EventTime, SessionId};
 use crate::config::Limits;
 use crate::fix::session::Now;
 use crate::notice::GatewayNotice;
+use crate::record::{Head, SessionTap};
 use crate::stats::GatewayStats;
 use crate::vault::Vault;
 
@@ -24,6 +25,10 @@ pub(crate) struct Port {
     notices: Option<Producer<GatewayNotice>>,
     /// The time of this turn.
     pub(crate) now: Now,
+    /// Where what happens at sessions is recorded, if it is.
+    pub(crate) tap: Option<SessionTap>,
+    /// Commands passed on since the venue was started.
+    passed: u64,
     /// What verifies passwords.
     pub(crate) vault: Vault,
     /// How long a wrong login waits for its refusal.
@@ -40,6 +45,8 @@ impl Port {
             stats: GatewayStats::new(),
             notices: None,
             now: Now::default(),
+            tap: None,
+            passed: 0,
             vault: Vault::default(),
             refusal_ns: 0,
         }
@@ -74,6 +81,7 @@ impl Port {
     #[inline]
     pub(crate) fn takes_requests(&self) -> bool {
         !self.commands.is_full()
+            && self.tap.as_ref().is_none_or(|tap| tap.takes_requests(self.now.monotonic))
     }
 
     /// Passes a request on. There must be room in the ring: see [`Port::takes_requests`].
@@ -91,5 +99,27 @@ impl Port {
             self.commands.push(Command { time, session, account, received, queued, action });
         debug_assert!(pushed.is_ok(), "room in the ring was checked before");
         self.stats.commands += 1;
+        self.passed += 1;
+    }
+
+    /// The venue begins anew: the engine counts what it is passed from here on.
+    pub(crate) fn begin_anew(&mut self, now: Now) {
+        (self.now, self.passed) = (now, 0);
+    }
+
+    /// Passes on what was recorded before; false where there is no room.
+    pub(crate) fn pass_again(&mut self, command: Command) -> bool {
+        let pushed = self.commands.push(command).is_ok();
+        self.passed += u64::from(pushed);
+        pushed
+    }
+
+    /// Records something of a session, before what follows from it is passed on or told. For each that
+    /// [`Port::takes_requests`] admits there is room, and for the few that nobody asked for.
+    #[inline]
+    pub(crate) fn record(&mut self, kind: u16, head: &Head, body: &[u8]) {
+        if let Some(tap) = &mut self.tap {
+            tap.record(kind, &Head { now: self.now, ..*head }, self.passed, body);
+        }
     }
 }

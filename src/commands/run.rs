@@ -20,6 +20,7 @@ use crate::accounting::{RecordDesk, RunRecord};
 use crate::commands::time_of_day;
 use crate::config::Config;
 use crate::exit::Exit;
+use crate::journal::JournalStats;
 use crate::lockstep::{self, Ready, Tape};
 use crate::publication::BookPublisher;
 use crate::report::{grouped, latency_table};
@@ -115,6 +116,9 @@ impl Run {
         eprintln!("{}", layout.describe());
         if let Some(line) = venue.engine.feed().describe() {
             eprintln!("feed: {line}");
+        }
+        for line in &venue.found {
+            eprintln!("journal: {line}");
         }
         eprintln!("memory of the engine: {} MiB", venue.memory_bytes >> 20);
         eprintln!("ouch: listening on {}", venue.address);
@@ -274,8 +278,17 @@ fn serve(
     control: &Sender<Control>,
     events: &Receiver<Control>,
 ) -> Result<(), Exit> {
-    let Venue { engine, gateway, mut notices, mut records, mut risk, publisher, shutdown, .. } =
-        venue;
+    let Venue {
+        engine,
+        gateway,
+        mut notices,
+        mut records,
+        mut risk,
+        publisher,
+        shutdown,
+        journal,
+        ..
+    } = venue;
     let mut watch = engine.feed().watch();
     let started = Instant::now();
     let stop = Stop::default();
@@ -292,6 +305,10 @@ fn serve(
     let publisher_thread = publisher_thread.transpose()?;
     let front = Front { gateway, publisher: beside };
     let gateway_thread = agent_thread(front, layout.gateway, Stop::default(), control.clone())?;
+    let cold = Place { core: None, idle: Idle::Park };
+    let journal_thread = journal
+        .map(|journal| agent_thread(journal, cold, Stop::default(), control.clone()))
+        .transpose()?;
     // This thread is cold: it prints, and waits for the end.
     loop {
         match events.recv_timeout(Duration::from_millis(20)) {
@@ -318,10 +335,23 @@ fn serve(
     let engine = engine_thread.join();
     stop_publisher.stop();
     let publisher = publisher_thread.map(thread::JoinHandle::join).transpose();
-    let (Ok(front), Ok(engine), Ok(publisher)) = (gateway, engine, publisher) else {
+    let (Ok(front), Ok(mut engine), Ok(publisher)) = (gateway, engine, publisher) else {
         return Err(Exit::failed("a thread of the venue ended by a panic; see the lines above"));
     };
-    let Front { gateway, publisher: beside } = front;
+    let Front { mut gateway, publisher: beside } = front;
+    gateway.desk_mut().close_tap();
+    engine.close_tap();
+    if let Some(thread) = journal_thread {
+        let Ok(mut journal) = thread.join() else {
+            return Err(Exit::failed("the journal's thread ended by a panic; see the lines above"));
+        };
+        journal.close(engine.engine().state_hash()).map_err(|error| {
+            Exit::Journal(format!(
+                "journal: {error}; intake was stopped, and what was not safe was not acknowledged"
+            ))
+        })?;
+        println!("{}", journal_summary(journal.stats()));
+    }
     if let Some(publisher) = publisher.or(beside) {
         end_publication(publisher);
     }
@@ -388,6 +418,20 @@ fn end_publication(mut publisher: BookPublisher) {
 
 /// How long the end of the feed may take.
 const END_MAX: Duration = Duration::from_secs(2);
+
+/// A few lines on what the journal did.
+fn journal_summary(stats: &JournalStats) -> String {
+    let rows = [
+        ("journal records", stats.records),
+        ("journal commits", stats.commits),
+        ("commit p50, us", stats.sync_ns.value_at_quantile(0.5) / 1_000),
+        ("commit p99, us", stats.sync_ns.value_at_quantile(0.99) / 1_000),
+        ("most records not safe", stats.window_records),
+        ("longest not safe, us", stats.window_ns / 1_000),
+    ];
+    let lines = rows.map(|(name, count)| format!("{name:<24}{:>15}", grouped(count)));
+    lines.join("\n")
+}
 
 /// Serves the operator of the risk gate, and prints what the gate has to say.
 fn operate(risk: &mut RiskDesk, mut port: Option<&mut ControlPort>) {

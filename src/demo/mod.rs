@@ -227,6 +227,7 @@ fn config(options: &DemoOptions) -> Config {
         latency: LatencyConfig { seed: 1, scale: true },
         accounting: AccountsConfig::default(),
         lockstep: None,
+        journal: None,
     }
 }
 

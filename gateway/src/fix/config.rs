@@ -93,7 +93,8 @@ impl FixUser {
         }
     }
 
-    pub(crate) fn session_config(&self, ours: &str, limits: SessionLimits) -> SessionConfig {
+    /// What its session is made of. The password is not in it.
+    pub fn session_config(&self, ours: &str, limits: SessionLimits) -> SessionConfig {
         SessionConfig {
             version: self.version,
             our_comp_id: ours.to_owned(),

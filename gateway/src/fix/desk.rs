@@ -22,6 +22,7 @@ use crate::notice::{GatewayNotice, UserName};
 use crate::options::{AllowList, Beyond, Bucket, SessionOptions};
 use crate::port::Port;
 use crate::protocol::{Sessions, Taken};
+use crate::record::{Head, Release, kind};
 use crate::vault::{Knock, Secret, is_same};
 
 /// What answers a session.
@@ -48,6 +49,8 @@ struct User {
     /// Whether its connection has requests that were received and not yet taken.
     behind: bool,
     full_told: bool,
+    /// What may leave, where a journal has to be safe first.
+    release: Option<Release>,
 }
 
 impl User {
@@ -78,6 +81,17 @@ impl User {
             cancel_at: None,
             behind: false,
             full_told: false,
+            release: None,
+        }
+    }
+
+    /// What a record of it begins with.
+    fn head(&self, index: usize) -> Head {
+        Head {
+            // There are at most as many users as sessions.
+            session: u16::try_from(index).unwrap_or(u16::MAX),
+            numbers: (self.session.next_in(), self.session.next_out()),
+            ..Head::default()
         }
     }
 
@@ -164,8 +178,14 @@ impl FixDesk {
     }
 
     /// The connection of a session is gone.
-    pub(crate) fn disconnected(&mut self, user: usize, port: &Port) {
-        let user = &mut self.users[user];
+    pub(crate) fn disconnected(&mut self, index: usize, port: &mut Port) {
+        let head = self.users[index].head(index);
+        port.record(kind::FIX_DOWN, &head, &[]);
+        self.lose(index, port);
+    }
+
+    fn lose(&mut self, index: usize, port: &Port) {
+        let user = &mut self.users[index];
         let is_logout = user.session.is_closing_by_logout();
         user.session.disconnected();
         user.behind = false;
@@ -229,6 +249,12 @@ impl FixDesk {
             port.stats.refused_logins += 1;
             return Err(Close::AlreadyLoggedOn);
         }
+        if port.tap.is_some() {
+            let head = user.head(index);
+            let mut bytes = bytes[start..end].to_vec();
+            without_passwords(&message, &mut bytes);
+            port.record(kind::FIX_LOGON, &head, &bytes);
+        }
         user.session.logon(&message, port.now).inspect_err(|_| {
             user.session.disconnected();
             port.stats.refused_logins += 1;
@@ -261,6 +287,8 @@ impl FixDesk {
             return Taken::Wait;
         }
         if user.session.has_queued() {
+            let head = user.head(index);
+            port.record(kind::FIX_QUEUED, &head, &[]);
             if let Some(length) = user.session.take_queued(queued)
                 && let Ok(message) = scratch.parse(&queued[..length])
                 && user.session.receive_queued(&message, port.now) == Received::Application
@@ -278,6 +306,8 @@ impl FixDesk {
             Frame::Whole { start, end } => {
                 match scratch.parse(&bytes[start..end]) {
                     Ok(message) => {
+                        let head = user.head(index);
+                        port.record(kind::FIX_MESSAGE, &head, &bytes[start..end]);
                         if user.session.receive(&message, port.now) == Received::Application {
                             user.apply(&message, received, port);
                         }
@@ -355,11 +385,13 @@ impl User {
     }
 
     /// Cancels the orders of a session that is gone for too long.
-    fn cancel_orders(&mut self, port: &mut Port) {
+    fn cancel_orders(&mut self, index: usize, port: &mut Port) {
+        let head = self.head(index);
         let App::Venue(entry) = &mut self.app else { return };
         if !entry.has_room() || !port.takes_requests() {
             return;
         }
+        port.record(kind::FIX_CANCEL, &head, &[]);
         self.cancel_at = None;
         entry.expect_cancel_on_disconnect();
         let action = Action::MassCancel(MassCancel {
@@ -368,6 +400,117 @@ impl User {
             ..MassCancel::default()
         });
         port.pass(self.session_id, self.account, action, 0);
+    }
+}
+
+/// What the journal knows of FIX sessions.
+impl FixDesk {
+    /// The bytes of a session that may leave.
+    #[inline]
+    pub(crate) fn output(&self, user: usize) -> &[u8] {
+        let user = &self.users[user];
+        let waiting = user.session.output();
+        match &user.release {
+            None => waiting,
+            Some(release) => {
+                let written = user.session.put_bytes() - waiting.len() as u64;
+                &waiting[..release.of(written, waiting.len())]
+            }
+        }
+    }
+
+    /// Users.
+    pub(crate) const fn users(&self) -> usize {
+        self.users.len()
+    }
+
+    /// Lets time pass for a session; what that makes it send is recorded.
+    pub(crate) fn tick(&mut self, index: usize, port: &mut Port) -> Result<(), Close> {
+        let user = &mut self.users[index];
+        let before = user.session.next_out();
+        let ticked = user.session.tick(port.now);
+        if user.session.next_out() != before {
+            port.record(kind::FIX_NUMBERS, &user.head(index), &[]);
+        }
+        ticked
+    }
+
+    /// Applies a record again; `None` where there is no such session, or the bytes are no message.
+    pub(crate) fn apply(
+        &mut self,
+        kind: u16,
+        head: &Head,
+        body: &[u8],
+        port: &mut Port,
+    ) -> Option<()> {
+        let index = usize::from(head.session);
+        let Self { users, scratch, queued, .. } = self;
+        let user = users.get_mut(index)?;
+        user.session.adopt_numbers(head.numbers);
+        match kind {
+            kind::FIX_LOGON => {
+                let message = scratch.parse(body).ok()?;
+                let opened = user.session.logon(&message, port.now);
+                if opened.is_err() {
+                    user.session.disconnected();
+                }
+                if let App::Echo(echo) = &mut user.app {
+                    echo.forget();
+                }
+                if opened.is_ok() {
+                    (user.cancel_at, user.behind) = (None, false);
+                }
+            }
+            kind::FIX_MESSAGE => {
+                let message = scratch.parse(body).ok()?;
+                if user.session.receive(&message, port.now) == Received::Application {
+                    user.apply(&message, 0, port);
+                }
+            }
+            kind::FIX_QUEUED => {
+                if let Some(length) = user.session.take_queued(queued) {
+                    let message = scratch.parse(&queued[..length]).ok()?;
+                    if user.session.receive_queued(&message, port.now) == Received::Application {
+                        user.apply(&message, 0, port);
+                    }
+                }
+            }
+            kind::FIX_CANCEL => user.cancel_orders(index, port),
+            kind::FIX_DOWN => self.lose(index, port),
+            _ => {}
+        }
+        // What would leave left then, or is asked for again.
+        let user = self.users.get_mut(index)?;
+        user.session.written(user.session.output().len());
+        Some(())
+    }
+
+    /// Nobody is connected any more: who was is as one whose connection is lost now.
+    pub(crate) fn restart(&mut self, port: &Port) {
+        for index in 0..self.users.len() {
+            let user = &self.users[index];
+            let waits = user.cancel_at.is_some();
+            if user.session.is_taken() {
+                self.lose(index, port);
+            }
+            let user = &mut self.users[index];
+            if waits {
+                user.cancel_at = Some(port.now.monotonic.saturating_add(user.grace_ns));
+            }
+        }
+    }
+}
+
+/// Writes stars over the passwords that `bytes`, those of the message, have.
+fn without_passwords(message: &Message<'_>, bytes: &mut [u8]) {
+    let begin = message.bytes().as_ptr() as usize;
+    for tag in [tag::RAW_DATA, tag::PASSWORD] {
+        if let Some(value) = message.get(tag) {
+            let at = (value.as_ptr() as usize).wrapping_sub(begin);
+            if let Some(space) = bytes.get_mut(at..at.wrapping_add(value.len())) {
+                space.fill(b'*');
+            }
+        }
     }
 }
 
@@ -429,9 +572,15 @@ impl Sessions for FixDesk {
     #[inline]
     fn turn(&mut self, port: &mut Port) {
         let now = port.now.monotonic;
-        for user in &mut self.users {
+        for (index, user) in self.users.iter_mut().enumerate() {
             if user.cancel_at.is_some_and(|at| now >= at) {
-                user.cancel_orders(port);
+                user.cancel_orders(index, port);
+            }
+            if let Some(tap) = &port.tap
+                && let Some(frames) = tap.held_frame()
+            {
+                let (put, safe) = (user.session.put_bytes(), tap.progress().gateway());
+                user.release.get_or_insert_default().look(put, frames, safe);
             }
         }
     }

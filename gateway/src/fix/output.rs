@@ -6,12 +6,14 @@ pub struct Output {
     bytes: Box<[u8]>,
     start: usize,
     end: usize,
+    /// Bytes ever put in.
+    put: u64,
 }
 
 impl Output {
     /// Room for so many bytes.
     pub fn new(bytes_max: usize) -> Self {
-        Self { bytes: vec![0; bytes_max].into_boxed_slice(), start: 0, end: 0 }
+        Self { bytes: vec![0; bytes_max].into_boxed_slice(), start: 0, end: 0, put: 0 }
     }
 
     /// What waits to be written.
@@ -41,6 +43,7 @@ impl Output {
     #[inline]
     pub fn commit(&mut self, count: usize) {
         self.end = (self.end + count).min(self.bytes.len());
+        self.put += count as u64;
     }
 
     /// The first `count` bytes that waited were written.
@@ -50,6 +53,12 @@ impl Output {
         if self.start == self.end {
             self.clear();
         }
+    }
+
+    /// Bytes that were ever put in.
+    #[inline]
+    pub const fn put(&self) -> u64 {
+        self.put
     }
 
     /// Forgets everything.

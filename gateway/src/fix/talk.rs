@@ -83,7 +83,7 @@ impl Talk for FixTalk {
 
     #[inline]
     fn output<'a>(&'a self, desk: &'a Desk) -> &'a [u8] {
-        self.user.map_or(&[], |user| desk.fix.session(user).output())
+        self.user.map_or(&[], |user| desk.fix.output(user))
     }
 
     #[inline]
@@ -100,9 +100,8 @@ impl Talk for FixTalk {
             return if late { Err(CloseCause::NoLogin) } else { Ok(()) };
         };
         let waiting_max = desk.limits().backlog_bytes_max;
-        let at = desk.port.now;
+        desk.fix.tick(user, &mut desk.port).map_err(CloseCause::Fix)?;
         let session = desk.fix.session_mut(user);
-        session.tick(at).map_err(CloseCause::Fix)?;
         if session.output().is_empty() {
             self.progressed = now;
             return Ok(());
@@ -129,7 +128,7 @@ impl Talk for FixTalk {
     fn leave(&mut self, desk: &mut Desk) {
         self.knock.leave(&mut desk.port.vault);
         if let Some(user) = self.user.take() {
-            desk.fix.disconnected(user, &desk.port);
+            desk.fix.disconnected(user, &mut desk.port);
         }
     }
 

@@ -23,6 +23,7 @@ use crate::options::{AllowList, Beyond, Bucket, SessionOptions};
 use crate::ouch42::session as ouch42;
 use crate::port::Port;
 use crate::protocol::Sessions;
+use crate::record::{Head, kind};
 use crate::soup::codec::{LoginRequest, SessionName, padded_right};
 use crate::soup::login::{Refusal, Standing, admit, canonical};
 use crate::soup::stream::Stream;
@@ -196,10 +197,11 @@ impl User {
     }
 
     /// Cancels the orders of a user who is gone for too long.
-    fn cancel_orders(&mut self, port: &mut Port) {
+    fn cancel_orders(&mut self, index: usize, port: &mut Port) {
         if port.takes_requests()
             && let Some(action) = self.session.cancel_all()
         {
+            port.record(kind::OUCH_CANCEL, &head(index), &[]);
             self.cancel_at = None;
             port.pass(self.session_id, self.account, action, 0);
         }
@@ -285,6 +287,45 @@ impl OuchDesk {
         found
     }
 
+    /// Nobody is connected any more: who was is as one whose connection is lost now.
+    pub(crate) fn restart(&mut self, port: &Port) {
+        for index in 0..self.users.len() {
+            let user = &mut self.users[index];
+            if user.cancel_at.is_some() {
+                user.cancel_at = Some(port.now.monotonic.saturating_add(user.grace_ns));
+            }
+            if user.logged_in {
+                self.lose(index, false, port);
+            }
+        }
+    }
+
+    /// Applies a record again; `None` where there is no such user, or the bytes are no request.
+    pub(crate) fn apply(
+        &mut self,
+        kind: u16,
+        head: &Head,
+        body: &[u8],
+        port: &mut Port,
+    ) -> Option<()> {
+        let index = usize::from(head.session);
+        let user = self.users.get_mut(index)?;
+        match kind {
+            kind::OUCH_MESSAGE => {
+                let refused = match head.numbers.0 {
+                    1 => Some(RejectReason::Capacity),
+                    2 => Some(RejectReason::Risk(Check::MessageRate)),
+                    _ => None,
+                };
+                self.decide(index, body, refused, 0, port).ok()?;
+            }
+            kind::OUCH_CANCEL => user.cancel_orders(index, port),
+            kind::OUCH_LOGIN => (user.logged_in, user.cancel_at) = (true, None),
+            _ => self.lose(index, head.numbers.0 == 1, port),
+        }
+        Some(())
+    }
+
     /// The user with these credentials; `None` for wrong ones. The outer `None` while they are being
     /// verified.
     pub(crate) fn user_of(
@@ -352,6 +393,7 @@ impl OuchDesk {
                 user.cancel_at = None;
                 user.marks.clear();
                 port.stats.logins += 1;
+                port.record(kind::OUCH_LOGIN, &head(index), &[]);
             }
             Err((_, true)) => return None,
             Err((_, false)) => port.stats.refused_logins += 1,
@@ -389,7 +431,13 @@ impl OuchDesk {
     }
 
     /// The user's connection is gone. What the engine answers goes into the stream all the same.
-    pub(crate) fn disconnected(&mut self, user: usize, is_logout: bool, port: &Port) {
+    pub(crate) fn disconnected(&mut self, user: usize, is_logout: bool, port: &mut Port) {
+        let numbers = (u64::from(is_logout), 0);
+        port.record(kind::OUCH_DOWN, &Head { numbers, ..head(user) }, &[]);
+        self.lose(user, is_logout, port);
+    }
+
+    fn lose(&mut self, user: usize, is_logout: bool, port: &Port) {
         let user = &mut self.users[user];
         user.logged_in = false;
         user.marks.clear();
@@ -419,7 +467,31 @@ impl OuchDesk {
         let full = self.is_full(index, message, port)?.then_some(RejectReason::Capacity);
         let user = &mut self.users[index];
         let refused = user.throttled(port)?.or(full);
-        match user.session.decide(message, refused).map_err(CloseCause::Message)? {
+        self.decide(index, message, refused, received, port)
+    }
+
+    /// Deals with one request that is to be refused for a reason or for none; false when it has to wait.
+    #[inline]
+    fn decide(
+        &mut self,
+        index: usize,
+        message: &[u8],
+        refused: Option<RejectReason>,
+        received: u64,
+        port: &mut Port,
+    ) -> Result<bool, CloseCause> {
+        let user = &mut self.users[index];
+        let reaction = user.session.decide(message, refused).map_err(CloseCause::Message)?;
+        if reaction != Reaction::Wait {
+            let code = match refused {
+                None => 0,
+                Some(RejectReason::Capacity) => 1,
+                Some(_) => 2,
+            };
+            let head = Head { numbers: (code, 0), ..head(index) };
+            port.record(kind::OUCH_MESSAGE, &head, message);
+        }
+        match reaction {
             Reaction::Pass(mut action) => {
                 let account = user.account_of(message);
                 if let Action::MassCancel(mass) = &mut action
@@ -548,9 +620,9 @@ impl Sessions for OuchDesk {
     #[inline]
     fn turn(&mut self, port: &mut Port) {
         let now = port.now.monotonic;
-        for user in &mut self.users {
+        for (index, user) in self.users.iter_mut().enumerate() {
             if user.cancel_at.is_some_and(|at| now >= at) {
-                user.cancel_orders(port);
+                user.cancel_orders(index, port);
             }
         }
     }
@@ -560,6 +632,12 @@ impl Sessions for OuchDesk {
             user.stream.prepare();
         }
     }
+}
+
+/// What a record of a user begins with.
+fn head(index: usize) -> Head {
+    // There are at most as many users as sessions.
+    Head { session: u16::try_from(index).unwrap_or(u16::MAX), ..Head::default() }
 }
 
 #[inline]

@@ -147,7 +147,7 @@ impl Talk for OuchTalk {
     fn leave(&mut self, desk: &mut Desk) {
         self.knock.leave(&mut desk.port.vault);
         if let Some(user) = self.user.take() {
-            desk.ouch.disconnected(user, self.logged_out, &desk.port);
+            desk.ouch.disconnected(user, self.logged_out, &mut desk.port);
         }
     }
 

@@ -67,3 +67,61 @@ pub trait Disk: Send {
     /// Makes the names safe.
     fn sync_directory(&mut self) -> io::Result<()>;
 }
+
+impl Disk for Box<dyn Disk> {
+    fn place(&self) -> &Path {
+        (**self).place()
+    }
+
+    fn names(&mut self) -> io::Result<Vec<String>> {
+        (**self).names()
+    }
+
+    fn create(&mut self, name: &str, bytes: u64) -> io::Result<FileId> {
+        (**self).create(name, bytes)
+    }
+
+    fn open(&mut self, name: &str) -> io::Result<FileId> {
+        (**self).open(name)
+    }
+
+    fn close(&mut self, file: FileId) {
+        (**self).close(file);
+    }
+
+    fn length(&mut self, file: FileId) -> io::Result<u64> {
+        (**self).length(file)
+    }
+
+    fn extend(&mut self, file: FileId, bytes: u64) -> io::Result<()> {
+        (**self).extend(file, bytes)
+    }
+
+    fn read(&mut self, file: FileId, offset: u64, into: &mut [u8]) -> io::Result<()> {
+        (**self).read(file, offset, into)
+    }
+
+    fn write(&mut self, file: FileId, offset: u64, bytes: &[u8]) -> io::Result<()> {
+        (**self).write(file, offset, bytes)
+    }
+
+    fn sync(&mut self, file: FileId) -> io::Result<()> {
+        (**self).sync(file)
+    }
+
+    fn write_and_sync(&mut self, file: FileId, offset: u64, bytes: &[u8]) -> io::Result<()> {
+        (**self).write_and_sync(file, offset, bytes)
+    }
+
+    fn rename(&mut self, from: &str, to: &str) -> io::Result<()> {
+        (**self).rename(from, to)
+    }
+
+    fn remove(&mut self, name: &str) -> io::Result<()> {
+        (**self).remove(name)
+    }
+
+    fn sync_directory(&mut self) -> io::Result<()> {
+        (**self).sync_directory()
+    }
+}

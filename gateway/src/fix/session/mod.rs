@@ -354,6 +354,17 @@ impl Session {
         self.output.written(count);
     }
 
+    /// Bytes that were ever put out, those included that a lost connection has swallowed.
+    #[inline]
+    pub const fn put_bytes(&self) -> u64 {
+        self.output.put()
+    }
+
+    /// Takes over numbers that were recorded: of the next message that comes, and of the next that goes.
+    pub(crate) const fn adopt_numbers(&mut self, (next_in, next_out): (u64, u64)) {
+        (self.next_in, self.next_out) = (next_in, next_out);
+    }
+
     /// Bytes of new messages that wait because the peer does not read, or so many that are more than `enough`.
     pub fn backlog(&self, enough: usize) -> usize {
         self.held.map_or(0, |held| self.store.bytes_from(held, enough))

@@ -1,0 +1,229 @@
+//! How a journal begins, and whether it is one of this configuration.
+
+use std::fmt::Write as _;
+use std::ops::ControlFlow;
+use std::path::Path;
+
+use spindle_engine::input::Cursor;
+use spindle_journal::disk::{Disk, PlainDisk, UringDisk};
+use spindle_journal::lock::DirectoryLock;
+use spindle_journal::{
+    Identity, Journal, JournalError, Record, Scanned, Settings, Venue, format, read,
+};
+use spindle_types::EventTime;
+
+use crate::config::{Config, DiskCalls, JournalConfig};
+use crate::venue::gateway_config;
+
+/// Kinds of records that are neither the engine's nor the gateway's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RecordKind;
+
+impl RecordKind {
+    /// The first record: the time of day (u64) at which the day of the sessions began, then the [`Shape`].
+    pub const BEGIN: u16 = 32;
+    /// The venue was started again: the monotonic clock and UTC (u64 each).
+    pub const RESTART: u16 = 33;
+    /// The state hash of the engine at the end of a run (u64).
+    pub const STATE: u16 = 34;
+
+    /// The name of a kind.
+    pub const fn name(kind: u16) -> &'static str {
+        match kind {
+            0 => "mark",
+            1 => "command",
+            2 => "market",
+            3 => "feed",
+            4 => "risk",
+            5 => "checkpoint",
+            16 => "ouch_message",
+            17 => "fix_logon",
+            18 => "fix_message",
+            19 => "fix_queued",
+            20 => "fix_down",
+            21 => "fix_cancel",
+            22 => "told",
+            23 => "fix_numbers",
+            24 => "day_ended",
+            25 => "ouch_cancel",
+            26 => "ouch_login",
+            27 => "ouch_down",
+            32 => "begin",
+            33 => "restart",
+            34 => "state",
+            _ => "unknown",
+        }
+    }
+}
+
+/// All of a configuration that the same inputs need to come to the same end, as lines; without passwords.
+pub type Shape = String;
+
+/// The shape of a configuration.
+pub fn shape(config: &Config) -> Shape {
+    let mut lines = String::new();
+    let mut line = |name: &str, value: &dyn std::fmt::Debug| {
+        let _ = writeln!(lines, "{name} {value:?}");
+    };
+    line("name", &config.name);
+    line("engine", &config.engine);
+    line("gate", &config.risk.gate);
+    line("kill_on_stale", &config.risk.kill_on_stale);
+    line("quarantine", &config.feed.as_ref().map(|feed| feed.quarantine_basis_points));
+    for instrument in &config.instruments {
+        line("instrument", instrument);
+    }
+    for account in &config.accounts {
+        line("account", &(account.id, &account.name, account.firm));
+    }
+    for session in &config.sessions {
+        line("session", &(session.id, &session.user, session.account, session.protocol));
+        line("session's orders", &(session.cancel_on, session.grace_ns));
+    }
+    for (session, options) in &gateway_config(config).options {
+        line("session's options", &(session, options));
+    }
+    if let Some(fix) = &config.fix {
+        line("fix", &(&fix.comp_id, fix.limits, fix.ids_max));
+        for user in &fix.sessions {
+            let session = user.session_config(&fix.comp_id, fix.limits);
+            line("fix session", &(user.session, user.account, user.application, session));
+            line("fix session's orders", &(user.cancel_on, user.grace_ns));
+        }
+    }
+    lines
+}
+
+/// Why a journal is not that of a configuration: the first line that differs.
+pub(super) fn difference(journal: &str, config: &str) -> Option<String> {
+    if journal == config {
+        return None;
+    }
+    let (mut one, mut other) = (journal.lines(), config.lines());
+    loop {
+        match (one.next(), other.next()) {
+            (a, b) if a == b && a.is_some() => {}
+            (a, b) => {
+                let (a, b) = (a.unwrap_or("nothing"), b.unwrap_or("nothing"));
+                return Some(format!("the journal has '{a}', the configuration '{b}'"));
+            }
+        }
+    }
+}
+
+/// A journal that was found and read once, before anything of a venue is made.
+pub struct Opening {
+    pub(super) disk: Box<dyn Disk>,
+    pub(super) scanned: Scanned,
+    settings: Settings,
+    venue: Venue,
+    /// When the day of its sessions began; `None` for a new journal.
+    pub day_began: Option<EventTime>,
+    _lock: Option<DirectoryLock>,
+}
+
+fn disk(config: &JournalConfig) -> Result<Box<dyn Disk>, JournalError> {
+    let failed = |source| JournalError::Io { what: "open", file: config.directory.clone(), source };
+    Ok(match config.calls {
+        DiskCalls::Plain => Box::new(PlainDisk::open(&config.directory).map_err(failed)?),
+        DiskCalls::IoUring => Box::new(UringDisk::open(&config.directory).map_err(failed)?),
+    })
+}
+
+impl Opening {
+    /// Looks at the directory of a configuration and locks it. A journal whose day is over is put aside, into `archive`,
+    /// and a new one begun.
+    ///
+    /// # Errors
+    /// Whatever is wrong with the directory or the journal, but for a torn tail.
+    pub fn find(config: &Config, journal: &JournalConfig) -> Result<Self, JournalError> {
+        let mut disk = disk(journal)?;
+        let lock = DirectoryLock::take(&journal.directory)?;
+        let venue = Venue::named(&config.name);
+        let look = |disk: &mut dyn Disk| {
+            let (mut began, mut over) = (None, false);
+            let scanned = read(disk, Some(venue), &mut |_, record: &Record<'_>| {
+                if record.kind == RecordKind::BEGIN {
+                    began = Cursor::new(record.payload).u64("time").ok().map(EventTime);
+                }
+                over |= record.kind == spindle_gateway::record::kind::DAY_ENDED;
+                ControlFlow::Continue(())
+            })?;
+            Ok::<_, JournalError>((scanned, began, over))
+        };
+        let (mut scanned, mut day_began, over) = look(&mut disk)?;
+        if over {
+            put_aside(&journal.directory, &scanned)?;
+            (scanned, day_began, _) = look(&mut disk)?;
+        }
+        let settings = Settings { segment_bytes: journal.segment_bytes };
+        Ok(Self { disk, scanned, settings, venue, day_began, _lock: Some(lock) })
+    }
+
+    /// Whether there is something to bring back.
+    pub const fn is_begun(&self) -> bool {
+        self.day_began.is_some()
+    }
+
+    /// What was found.
+    pub const fn scanned(&self) -> &Scanned {
+        &self.scanned
+    }
+
+    /// Hands over every record in its order, until one is refused.
+    ///
+    /// # Errors
+    /// As [`Opening::find`]; within it what was refused.
+    pub fn each<E>(
+        &mut self,
+        visit: &mut dyn FnMut(&Record<'_>) -> Result<(), E>,
+    ) -> Result<Result<(), E>, JournalError> {
+        let mut refused = Ok(());
+        let scanned =
+            read(&mut self.disk, Some(self.venue), &mut |_, record| match visit(record) {
+                Ok(()) => ControlFlow::Continue(()),
+                Err(error) => {
+                    refused = Err(error);
+                    ControlFlow::Break(())
+                }
+            })?;
+        if refused.is_ok() {
+            self.scanned = scanned;
+        }
+        Ok(refused)
+    }
+
+    /// Goes on with it: what was torn is cut. The lock goes with the journal.
+    ///
+    /// # Errors
+    /// The system refuses.
+    pub fn go_on(
+        self,
+        utc: u64,
+    ) -> Result<(Journal<Box<dyn Disk>>, Option<DirectoryLock>), JournalError> {
+        let identity = Identity { venue: self.venue, journal: utc };
+        let journal = Journal::open(self.disk, identity, self.settings, &self.scanned)?;
+        Ok((journal, self._lock))
+    }
+}
+
+/// Moves the segments of a journal whose day is over into a folder of their own.
+fn put_aside(directory: &Path, scanned: &Scanned) -> Result<(), JournalError> {
+    let number = scanned.identity.map_or(0, |identity| identity.journal);
+    let aside = directory.join("archive").join(number.to_string());
+    let failed = |what, file: &Path| {
+        let file = file.to_owned();
+        move |source| JournalError::Io { what, file, source }
+    };
+    std::fs::create_dir_all(&aside).map_err(failed("make", &aside))?;
+    for segment in scanned.segments.0..=scanned.segments.1 {
+        let name = format::file_name(segment);
+        let from = directory.join(&name);
+        std::fs::rename(&from, aside.join(&name)).map_err(failed("move", &from))?;
+    }
+    for directory in [aside.as_path(), directory] {
+        let synced = std::fs::File::open(directory).and_then(|directory| directory.sync_all());
+        synced.map_err(failed("sync", directory))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,236 @@
+//! The cold thread: takes what the engine and the gateway have recorded, brings both into one order, writes it in
+//! groups and says how far it is safe.
+//!
+//! The order is one in which whatever follows from something stands behind it: a gateway's record that was made
+//! after it had been told an event stands behind the input that caused the event, and a command that the engine took stands
+//! behind the message of the client that it was made of. So every front part of a journal is a state that the venue could have
+//! been in.
+
+use std::sync::Arc;
+
+use hdrhistogram::Histogram;
+use spindle_engine::tap::{Progress, TapReader};
+use spindle_journal::disk::Disk;
+use spindle_journal::lock::DirectoryLock;
+use spindle_journal::{Journal, JournalError};
+use spindle_types::Agent;
+
+use crate::config::{Durability, JournalConfig};
+
+/// Bytes that are written at once at most.
+const GROUP_BYTES: usize = 1 << 20;
+
+/// A pause after which a mark says that all is safe, in nanoseconds.
+const PAUSE_NS: u64 = 50_000_000;
+
+/// What a journal has done.
+#[derive(Clone, Debug)]
+pub struct JournalStats {
+    /// Records written.
+    pub records: u64,
+    /// Groups made safe.
+    pub commits: u64,
+    /// How long each took, in nanoseconds.
+    pub sync_ns: Histogram<u64>,
+    /// The most records that were taken up and not safe.
+    pub window_records: u64,
+    /// The longest that one was, in nanoseconds.
+    pub window_ns: u64,
+}
+
+/// Writes the journal.
+pub struct JournalAgent {
+    journal: Journal<Box<dyn Disk>>,
+    _lock: Option<DirectoryLock>,
+    engine: TapReader,
+    gateway: TapReader,
+    progress: Arc<Progress>,
+    clock: quanta::Clock,
+    /// How long a record may wait before it is made safe; 0: not at all.
+    patience_ns: u64,
+    payload: Vec<u8>,
+    /// Frames that were taken.
+    taken: (u64, u64),
+    /// The last event that follows from them.
+    told: u64,
+    /// When the oldest record that is not safe was taken up.
+    since: Option<u64>,
+    /// When the last group was made safe.
+    idle_since: u64,
+    last_time: u64,
+    stats: JournalStats,
+    error: Option<JournalError>,
+}
+
+impl JournalAgent {
+    /// The writer of a journal that was opened.
+    pub fn new(
+        (journal, lock): (Journal<Box<dyn Disk>>, Option<DirectoryLock>),
+        config: &JournalConfig,
+        engine: TapReader,
+        gateway: TapReader,
+        progress: Arc<Progress>,
+    ) -> Self {
+        let patience_ns = match config.durability {
+            Durability::Async => config.loss_window_ms * 1_000_000 / 4,
+            Durability::Sync | Durability::Off => 0,
+        };
+        Self {
+            journal,
+            _lock: lock,
+            engine,
+            gateway,
+            progress,
+            clock: quanta::Clock::new(),
+            patience_ns,
+            payload: Vec::with_capacity(1 << 16),
+            taken: (0, 0),
+            told: 0,
+            since: None,
+            idle_since: 0,
+            last_time: 0,
+            stats: JournalStats {
+                records: 0,
+                commits: 0,
+                sync_ns: Histogram::new(2).unwrap_or_else(|_| Histogram::new_from(&small())),
+                window_records: 0,
+                window_ns: 0,
+            },
+            error: None,
+        }
+    }
+
+    /// What it has done.
+    pub const fn stats(&self) -> &JournalStats {
+        &self.stats
+    }
+
+    /// Why it has stopped, if it has.
+    pub const fn error(&self) -> Option<&JournalError> {
+        self.error.as_ref()
+    }
+
+    /// The last event that was told before this run.
+    pub const fn begin_at(&mut self, told: u64) {
+        self.told = told;
+    }
+
+    fn now(&self) -> u64 {
+        self.clock.delta_as_nanos(0, self.clock.raw())
+    }
+
+    /// Takes the next frame of the two that may be next; false where none is there.
+    fn take(&mut self) -> Result<bool, JournalError> {
+        // The engine's first: what it follows from at the gateway is then there to be seen.
+        let engine = self.engine.peek();
+        let gateway = self.gateway.peek();
+        let is_engines = match (engine, gateway) {
+            (None, None) => return Ok(false),
+            // Its cause was not there a moment ago, and is now.
+            (None, Some(gateway)) if gateway.told > self.told => return Ok(false),
+            (None, Some(_)) => false,
+            (Some(_), None) => true,
+            (Some(engine), Some(gateway)) => {
+                gateway.told > self.told || engine.passed <= gateway.passed
+            }
+        };
+        let reader = if is_engines { &mut self.engine } else { &mut self.gateway };
+        let Some(header) = reader.take(&mut self.payload) else {
+            return Ok(false);
+        };
+        self.journal.append(header.kind, header.time, &self.payload)?;
+        self.last_time = header.time;
+        if is_engines {
+            self.taken.0 += 1;
+            self.told = self.told.max(header.told);
+        } else {
+            self.taken.1 += 1;
+        }
+        self.stats.records += 1;
+        Ok(true)
+    }
+
+    fn turn(&mut self) -> Result<usize, JournalError> {
+        let mut taken = 0;
+        while self.journal.waiting() < GROUP_BYTES && self.take()? {
+            taken += 1;
+        }
+        let now = self.now();
+        if taken > 0 && self.since.is_none() {
+            self.since = Some(now);
+            self.progress.set_waiting_since(now.max(1));
+        }
+        let Some(since) = self.since else {
+            if now.saturating_sub(self.idle_since) >= PAUSE_NS {
+                self.idle_since = now;
+                self.journal.mark(self.last_time)?;
+            }
+            return Ok(0);
+        };
+        let is_over = self.engine.is_over() && self.gateway.is_over();
+        let full = self.journal.waiting() >= GROUP_BYTES;
+        if now.saturating_sub(since) >= self.patience_ns || full || is_over {
+            self.commit(since)?;
+        }
+        Ok(taken)
+    }
+
+    fn commit(&mut self, since: u64) -> Result<(), JournalError> {
+        let waiting = self.journal.last() - self.journal.durable();
+        let begin = self.now();
+        self.journal.commit()?;
+        let end = self.now();
+        self.stats.commits += 1;
+        self.stats.sync_ns.saturating_record(end - begin);
+        self.stats.window_records = self.stats.window_records.max(waiting);
+        self.stats.window_ns = self.stats.window_ns.max(end - since);
+        // What came meanwhile may wait since the sync began.
+        self.since = None;
+        self.idle_since = end;
+        let more = self.engine.peek().is_some() || self.gateway.peek().is_some();
+        if more {
+            self.since = Some(begin);
+        }
+        self.progress.set_waiting_since(if more { begin.max(1) } else { 0 });
+        self.progress.advance(self.taken.0, self.taken.1, self.told);
+        Ok(())
+    }
+
+    /// Closes the journal, when nobody writes into it any more: with the state hash of the engine at the end.
+    ///
+    /// # Errors
+    /// The system refuses, now or before.
+    pub fn close(&mut self, state_hash: u64) -> Result<(), JournalError> {
+        if let Some(error) = self.error.take() {
+            return Err(error);
+        }
+        let hash = state_hash.to_le_bytes();
+        self.journal.append(super::RecordKind::STATE, self.last_time, &hash)?;
+        self.journal.commit()?;
+        self.journal.mark(self.last_time)
+    }
+}
+
+fn small() -> Histogram<u64> {
+    Histogram::new(1).expect("one digit is always possible")
+}
+
+impl Agent for JournalAgent {
+    fn name(&self) -> &str {
+        "journal"
+    }
+
+    fn poll(&mut self) -> usize {
+        self.turn().unwrap_or_else(|error| {
+            // First of all: from here on nothing is told and nothing taken.
+            self.progress.fail();
+            self.error = Some(error);
+            1
+        })
+    }
+
+    fn is_done(&self) -> bool {
+        self.error.is_some()
+            || (self.since.is_none() && self.engine.is_over() && self.gateway.is_over())
+    }
+}

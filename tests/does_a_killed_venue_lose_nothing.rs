@@ -1,0 +1,354 @@
+//! The venue as a process that is killed at any moment, with clients of OUCH and FIX that come back and go on: what
+//! was acknowledged is there, each thing once, and streams go on at the next number.
+//!
+//! By hand, with more kills: `SPINDLE_KILLS=10000 cargo test --release --test does_a_killed_venue_lose_nothing`.
+
+use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader};
+use std::net::{SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use spindle_engine::command::OrderSide;
+use spindle_gateway::client::{
+    ClientEvent, FixClient, FixEvent, FixLogin, FixOrder, Login, NewOrder, OuchClient,
+};
+use spindle_gateway::fix::Version;
+use spindle_gateway::ouch::outbound::Message;
+use spindle_types::{OrderToken, Price, Quantity, Symbol};
+
+/// How long anything is waited for before the test gives up.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+struct Place {
+    _folder: tempfile::TempDir,
+    config: PathBuf,
+    journal: PathBuf,
+    ouch: SocketAddr,
+    fix: SocketAddr,
+}
+
+fn free_port() -> SocketAddr {
+    TcpListener::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()).expect("a port")
+}
+
+impl Place {
+    fn new(durability: &str) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (ouch, fix) = (free_port(), free_port());
+        let config = folder.path().join("venue.toml");
+        let journal = folder.path().join("journal");
+        std::fs::create_dir(&journal).expect("made");
+        let text = format!(
+            r#"
+[venue]
+name = "KILLED"
+[engine]
+orders_max = 10_000
+levels_max = 10_000
+own_orders_max = 8_192
+instruments_max = 8
+[threads]
+idle = "yield"
+[gateway]
+ouch_listen = "{ouch}"
+[fix]
+listen = "{fix}"
+comp_id = "SPINDLE"
+[[fix.session]]
+comp_id = "FIXER"
+account = "B"
+version = "4.4"
+username = "fixer"
+password = "secret77"
+[[instrument]]
+symbol = "X"
+[[account]]
+name = "A"
+order_size_max = 10_000
+order_value_max = "5000000.00"
+collar_percent = "50"
+open_orders_max = 8_000
+[[account]]
+name = "B"
+order_size_max = 10_000
+order_value_max = "5000000.00"
+collar_percent = "50"
+open_orders_max = 8_000
+[[session]]
+user = "alice"
+password = "a"
+account = "A"
+[journal]
+directory = "{}"
+durability = "{durability}"
+segment_bytes = 1048576
+"#,
+            journal.display()
+        );
+        std::fs::write(&config, text).expect("written");
+        Self { _folder: folder, config, journal, ouch, fix }
+    }
+
+    fn start(&self) -> Child {
+        let mut process = Command::new(env!("CARGO_BIN_EXE_spindle"))
+            .args(["run", "--config"])
+            .arg(&self.config)
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the program runs");
+        let mut log = BufReader::new(process.stderr.take().expect("a pipe"));
+        let mut said = String::new();
+        loop {
+            let mut line = String::new();
+            assert!(log.read_line(&mut line).expect("a line") > 0, "the venue ended: {said}");
+            said.push_str(&line);
+            if line.starts_with("fix: listening") {
+                break;
+            }
+        }
+        std::thread::spawn(move || log.lines().for_each(drop));
+        process
+    }
+}
+
+/// What a client knows of its orders.
+#[derive(Default)]
+struct Known {
+    /// Every answer to an OUCH order, by its number: accepted, executed shares, cancelled.
+    accepted: BTreeMap<u32, u32>,
+    open: BTreeMap<u32, u32>,
+    sequence: u64,
+    /// FIX: executed shares by ClOrdID, and how often each was reported new.
+    new: BTreeMap<u64, u32>,
+    fix_executed: u64,
+    ouch_executed: u64,
+}
+
+impl Known {
+    fn hear_ouch(&mut self, event: &ClientEvent<'_>) {
+        let ClientEvent::Message { sequence, message } = event else { return };
+        assert_eq!(*sequence, self.sequence + 1, "the stream has a hole or says something twice");
+        self.sequence = *sequence;
+        match message {
+            Message::Accepted(accepted, _) => {
+                let number = accepted.user_ref_num.get();
+                *self.accepted.entry(number).or_default() += 1;
+                assert_eq!(self.accepted[&number], 1, "order {number} was accepted twice");
+                self.open.insert(number, accepted.quantity.get());
+            }
+            Message::Executed(executed, _) => {
+                let number = executed.user_ref_num.get();
+                let open = self.open.get_mut(&number).expect("it was accepted before");
+                *open = open.checked_sub(executed.quantity.get()).expect("that much was open");
+                self.ouch_executed += u64::from(executed.quantity.get());
+            }
+            Message::Canceled(canceled, _) => {
+                let open = self.open.get_mut(&canceled.user_ref_num.get()).expect("it was open");
+                *open = open.checked_sub(canceled.quantity.get()).expect("that much was open");
+            }
+            _ => {}
+        }
+    }
+
+    fn hear_fix(&mut self, event: &FixEvent<'_>) {
+        if let FixEvent::Report(report) = event {
+            match report.exec_type {
+                b'0' => {
+                    let times = self.new.entry(report.id.expect("its name")).or_default();
+                    *times += 1;
+                    assert_eq!(*times, 1, "order {:?} was reported new twice", report.id);
+                }
+                b'F' => self.fix_executed += u64::from(report.last_quantity.0),
+                _ => {}
+            }
+        }
+    }
+}
+
+fn order(number: u32) -> NewOrder {
+    let symbol: Symbol = "X".parse().expect("a symbol");
+    // Sells that rest, at prices that rise: FIX buys take from the lowest.
+    NewOrder::limit(OrderSide::Sell, Quantity(10), symbol, Price(100_0000 + number % 7 * 100))
+}
+
+/// Lives with the venue until it is killed, at a moment that no one chose.
+fn live(
+    ouch: &mut OuchClient,
+    fix: &mut FixClient,
+    known: &mut Known,
+    sent: &mut u32,
+    until: Instant,
+) {
+    let symbol: Symbol = "X".parse().expect("a symbol");
+    let mut turn = 0_u32;
+    while Instant::now() < until {
+        if ouch.is_live() && *sent < known.accepted.len() as u32 + 20 {
+            *sent += 1;
+            let _ = ouch.enter_as(OrderToken(*sent), &order(*sent));
+        }
+        turn += 1;
+        if turn.is_multiple_of(50) {
+            let buy = FixOrder::limit(OrderSide::Buy, Quantity(7), symbol, Price(101_0000));
+            let _ = fix.enter(&buy);
+        }
+        ouch.poll(&mut |event| known.hear_ouch(&event));
+        fix.poll(&mut |event| known.hear_fix(&event));
+        std::thread::yield_now();
+    }
+}
+
+fn come_back(ouch: &mut OuchClient, fix: &mut FixClient, known: &mut Known, sent: u32) {
+    let begin = Instant::now();
+    ouch.reconnect();
+    fix.reconnect().expect("a connection");
+    while !ouch.is_live() {
+        ouch.poll(&mut |event| known.hear_ouch(&event));
+        assert!(begin.elapsed() < PATIENCE, "no login over OUCH");
+    }
+    // What has no answer is sent again under its own number: known ones are ignored.
+    for number in 1..=sent {
+        if !known.accepted.contains_key(&number) {
+            ouch.enter_as(OrderToken(number), &order(number)).expect("sent");
+        }
+    }
+    while (known.accepted.len() as u32) < sent {
+        ouch.poll(&mut |event| known.hear_ouch(&event));
+        fix.poll(&mut |event| known.hear_fix(&event));
+        assert!(begin.elapsed() < PATIENCE, "{} of {sent} accepted", known.accepted.len());
+    }
+}
+
+#[test]
+fn what_was_acknowledged_is_there_after_every_kill() {
+    let kills = std::env::var("SPINDLE_KILLS").ok().and_then(|kills| kills.parse().ok());
+    let kills: u32 = kills.unwrap_or(6);
+    let place = Place::new("sync");
+    let mut process = place.start();
+    let login = Login::new("alice", "a").expect("a login");
+    let mut ouch = OuchClient::connect(place.ouch, login).expect("a connection");
+    let login = FixLogin::new(Version::Fix44, "FIXER", "SPINDLE").with("fixer", "secret77");
+    let mut fix = FixClient::connect(place.fix, login).expect("a connection");
+    let (mut known, mut sent) = (Known::default(), 0);
+    for kill in 0..kills {
+        let life = Duration::from_millis(60 + u64::from(kill * 37 % 90));
+        live(&mut ouch, &mut fix, &mut known, &mut sent, Instant::now() + life);
+        process.kill().expect("killed");
+        process.wait().expect("gone");
+        // What had left the venue is still read.
+        ouch.poll(&mut |event| known.hear_ouch(&event));
+        fix.poll(&mut |event| known.hear_fix(&event));
+        process = place.start();
+        come_back(&mut ouch, &mut fix, &mut known, sent);
+        println!(
+            "kill {kill}: {} accepted, {} shares executed over OUCH, {} over FIX",
+            known.accepted.len(),
+            known.ouch_executed,
+            known.fix_executed
+        );
+    }
+    // Every share that one side was told of, the other was told of too; a cancel finds every order that is open.
+    let begin = Instant::now();
+    while known.ouch_executed != known.fix_executed {
+        ouch.poll(&mut |event| known.hear_ouch(&event));
+        fix.poll(&mut |event| known.hear_fix(&event));
+        let told = (known.ouch_executed, known.fix_executed);
+        assert!(begin.elapsed() < PATIENCE, "executed: {told:?}");
+    }
+    for (number, _) in known.open.clone().into_iter().filter(|(_, open)| *open > 0) {
+        while ouch.cancel(OrderToken(number)).is_err() {
+            ouch.poll(&mut |event| known.hear_ouch(&event));
+        }
+    }
+    while known.open.values().any(|open| *open > 0) {
+        ouch.poll(&mut |event| known.hear_ouch(&event));
+        fix.poll(&mut |event| known.hear_fix(&event));
+        assert!(begin.elapsed() < PATIENCE, "an order that was acknowledged is gone");
+    }
+    assert!(known.ouch_executed > 0 && known.accepted.len() > 20);
+    process.kill().expect("killed");
+    process.wait().expect("gone");
+    // The journal leads to the same again, and holds no password.
+    let said = tool(&place, &["replay", "--config"], true);
+    assert!(said.contains("state_hash"), "{said}");
+    for entry in std::fs::read_dir(&place.journal).expect("the journal") {
+        let bytes = std::fs::read(entry.expect("a file").path()).expect("its bytes");
+        assert!(!bytes.windows(8).any(|window| window == b"secret77"), "a password is in it");
+    }
+}
+
+/// Runs `spindle journal`.
+fn tool(place: &Place, arguments: &[&str], is_good: bool) -> String {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_spindle"));
+    command.arg("journal").args(arguments);
+    if arguments.contains(&"--config") {
+        command.arg(&place.config);
+    }
+    let output = command.arg(&place.journal).output().expect("it runs");
+    let said = [output.stdout, output.stderr].concat();
+    let said = String::from_utf8_lossy(&said).into_owned();
+    assert_eq!(output.status.success(), is_good, "{arguments:?}: {said}");
+    said
+}
+
+fn flip_a_byte(directory: &Path) {
+    let path = directory.join("00000001.segment");
+    let mut bytes = std::fs::read(&path).expect("a segment");
+    bytes[4_096 + 60] ^= 4;
+    std::fs::write(path, bytes).expect("written");
+}
+
+#[test]
+fn a_day_that_has_ended_is_verified_put_aside_and_damage_is_refused() {
+    let place = Place::new("async");
+    let mut process = place.start();
+    let login = Login::new("alice", "a").expect("a login");
+    let mut ouch = OuchClient::connect(place.ouch, login).expect("a connection");
+    let mut known = Known::default();
+    for number in 1..=30 {
+        ouch.enter_as(OrderToken(number), &order(number)).expect("sent");
+    }
+    let begin = Instant::now();
+    while known.accepted.len() < 30 {
+        ouch.poll(&mut |event| known.hear_ouch(&event));
+        assert!(begin.elapsed() < PATIENCE);
+    }
+    // A second venue on the same journal.
+    let second = Command::new(env!("CARGO_BIN_EXE_spindle"))
+        .args(["run", "--config"])
+        .arg(&place.config)
+        .output()
+        .expect("it runs");
+    assert_eq!(second.status.code(), Some(2));
+    let line = String::from_utf8_lossy(&second.stderr).into_owned();
+    assert!(line.contains("another venue that runs has this journal"), "{line}");
+    let killed = Command::new("kill").arg(process.id().to_string()).status();
+    assert!(killed.expect("kill runs").success());
+    assert_eq!(process.wait().expect("an end").code(), Some(0));
+    let said = tool(&place, &["verify", "--json"], true);
+    let said: serde_json::Value = serde_json::from_str(&said).expect("JSON");
+    assert_eq!(said["whole"], true);
+    let said = tool(&place, &["inspect"], true);
+    assert!(said.contains("ouch_message") && said.contains("day_ended"), "{said}");
+    let said = tool(&place, &["replay", "--json", "--config"], true);
+    let said: serde_json::Value = serde_json::from_str(&said).expect("JSON");
+    assert_eq!((&said["state_hashes_compared"], &said["inputs"]), (&1.into(), &31.into()));
+    let said = tool(&place, &["until", "60", "--config"], true);
+    assert!(said.contains("\"open\":10") && said.contains("next_out"), "{said}");
+    // The next day begins a new journal.
+    let mut process = place.start();
+    process.kill().expect("killed");
+    process.wait().expect("gone");
+    assert_eq!(std::fs::read_dir(place.journal.join("archive")).expect("a folder").count(), 1);
+    flip_a_byte(&place.journal);
+    let said = tool(&place, &["verify"], false);
+    assert!(said.contains("00000001.segment, offset 4096: record 1 is damaged"), "{said}");
+    let refused = Command::new(env!("CARGO_BIN_EXE_spindle"))
+        .args(["run", "--config"])
+        .arg(&place.config)
+        .output()
+        .expect("it runs");
+    assert_eq!(refused.status.code(), Some(2), "{}", String::from_utf8_lossy(&refused.stderr));
+}
