@@ -275,6 +275,9 @@ impl Checker<'_> {
         let instruments = self.instruments(&file.instruments)?;
         let (table, limits) = (file.risk, &file.limits);
         let risk = self.risk(table, limits, &file.instruments, &accounts, &sessions, firms)?;
+        if file.feed.is_none() && file.lockstep.is_none() {
+            self.known_symbols(limits, &instruments)?;
+        }
         if instruments.is_empty() && file.feed.is_none() && file.lockstep.is_none() {
             let message = "nothing to trade; give at least one [[instrument]], or a [feed]";
             return Err(self.wrong("the file", message));

@@ -7,10 +7,10 @@ mod state;
 use std::path::PathBuf;
 
 use rtrb::{Consumer, Producer, RingBuffer};
-use serde_json::{Value, json};
-use spindle_engine::RiskChange;
+use serde_json::{Map, Value, json};
 use spindle_engine::agent::{RiskInput, RiskPort};
-use spindle_risk::{Cause, Limits, Notice, Target};
+use spindle_engine::{RiskChange, UsageReport};
+use spindle_risk::{Cause, GateConfig, Limits, Notice, Target, Usage};
 use spindle_scenario::{Op, Owner, written};
 use spindle_types::Symbol;
 
@@ -38,9 +38,17 @@ pub struct RiskDesk {
     /// Who is stopped.
     stopped: Vec<(Target, Cause)>,
     next: u64,
-    /// What was asked and is not answered yet: limits that will hold then.
-    asked: Vec<(u64, Vec<LimitsConfig>)>,
+    /// What was asked and is not answered yet.
+    asked: Vec<(u64, Asked)>,
     warnings: u64,
+}
+
+/// What the engine was asked.
+enum Asked {
+    /// To change: these limits will hold then.
+    Change(Vec<LimitsConfig>),
+    /// What is used of these limits.
+    Usage(Vec<LimitsConfig>),
 }
 
 /// The answer to a line: at once, or when the engine has answered the input of this number.
@@ -89,7 +97,7 @@ impl RiskDesk {
     pub(crate) fn look(
         &mut self,
         mut tell: impl FnMut(String),
-        mut answer: impl FnMut(u64, Result<(), String>),
+        mut answer: impl FnMut(u64, Result<Value, String>),
     ) {
         let mut kills_changed = false;
         while let Ok(notice) = self.notices.pop() {
@@ -111,9 +119,14 @@ impl RiskDesk {
             tell(format!("{error}; who is stopped will not be known after a restart"));
         }
         while let Ok(input) = self.answers.pop() {
-            if let Some(at) = self.asked.iter().position(|(number, _)| *number == input.number) {
-                let (_, limits) = self.asked.remove(at);
-                if input.answer.is_ok() {
+            let Some(at) = self.asked.iter().position(|(number, _)| *number == input.number) else {
+                continue;
+            };
+            let (_, asked) = self.asked.remove(at);
+            let told = match (asked, input.answer, input.usage) {
+                (Asked::Usage(limits), _, Some(report)) => Ok(self.show(&limits, &report)),
+                (_, Err(error), _) => Err(error.to_string()),
+                (Asked::Change(limits), Ok(()), _) => {
                     for set in limits {
                         let is_it = |one: &LimitsConfig| {
                             (one.target, one.symbol) == (set.target, set.symbol)
@@ -121,9 +134,11 @@ impl RiskDesk {
                         self.limits.retain(|one| !is_it(one));
                         self.limits.push(set);
                     }
+                    Ok(json!({"done": true}))
                 }
-            }
-            answer(input.number, input.answer.map_err(|error| error.to_string()));
+                (Asked::Usage(_), Ok(()), None) => Err("the report was lost; ask again".to_owned()),
+            };
+            answer(input.number, told);
         }
     }
 
@@ -168,7 +183,7 @@ impl RiskDesk {
             Err(wrong) => return error(format!("not JSON: {wrong}")),
         };
         match op.get("op").and_then(Value::as_str) {
-            Some("show") => Reply::Now(self.show()),
+            Some("show") => self.look_up(),
             Some("reload") => self.reload(),
             Some("limits" | "kill" | "arm") => match Op::parse(line) {
                 Ok(op) => self.operate(&op),
@@ -253,13 +268,30 @@ impl RiskDesk {
     }
 
     fn send(&mut self, changes: Vec<RiskChange>, limits: Vec<LimitsConfig>) -> Reply {
+        self.push(changes, None, Asked::Change(limits))
+    }
+
+    /// Asks the engine what is used of all limits.
+    fn look_up(&mut self) -> Reply {
+        let of: Vec<_> = self.limits.iter().map(|one| (one.target, one.symbol)).collect();
+        let GateConfig { accounts, sessions, firms, .. } = self.config.risk.gate;
+        let report = UsageReport::new(&of, accounts + sessions + firms);
+        self.push(Vec::new(), Some(report.into()), Asked::Usage(self.limits.clone()))
+    }
+
+    fn push(
+        &mut self,
+        changes: Vec<RiskChange>,
+        usage: Option<Box<UsageReport>>,
+        asked: Asked,
+    ) -> Reply {
         let number = self.next;
-        let input = RiskInput { number, changes: changes.into(), answer: Ok(()), frame: 0 };
+        let input = RiskInput { number, changes: changes.into(), answer: Ok(()), frame: 0, usage };
         if self.inputs.push(input).is_err() {
             return error("too many changes are under way; ask again");
         }
         self.next += 1;
-        self.asked.push((number, limits));
+        self.asked.push((number, asked));
         Reply::When(number)
     }
 
@@ -300,26 +332,12 @@ impl RiskDesk {
         self.send(limits.iter().map(LimitsConfig::change).collect(), limits)
     }
 
-    /// All limits that are set, and who is stopped.
-    fn show(&self) -> Value {
-        let limits: Vec<Value> = self
-            .limits
+    /// All limits that are set with what is used of them, and who is stopped.
+    fn show(&self, limits: &[LimitsConfig], report: &UsageReport) -> Value {
+        let limits: Vec<Value> = limits
             .iter()
-            .map(|one| {
-                let mut shown = serde_json::Map::new();
-                shown.insert("of".into(), self.name(one.target).into());
-                if let Some(symbol) = one.symbol {
-                    shown.insert("symbol".into(), symbol.to_string().into());
-                }
-                for (key, currency, value) in one.limits.iter() {
-                    let name = match currency {
-                        0 => key.name().to_owned(),
-                        at => format!("{} {}", key.name(), self.config.risk.currencies[at]),
-                    };
-                    shown.insert(name, written(key, value));
-                }
-                Value::Object(shown)
-            })
+            .zip(report.rows())
+            .map(|(one, (_, _, usage))| self.show_limits(one, usage))
             .collect();
         let stopped: Vec<Value> = self
             .stopped
@@ -327,6 +345,51 @@ impl RiskDesk {
             .map(|&(target, cause)| json!({"of": self.name(target), "cause": cause.name()}))
             .collect();
         json!({"limits": limits, "stopped": stopped, "warnings": self.warnings})
+    }
+
+    /// The limits of somebody, and in `usage` those of which something can be used, each with what
+    /// is used of it and how much that is in a hundred.
+    fn show_limits(&self, one: &LimitsConfig, usage: &Usage) -> Value {
+        let mut shown = Map::new();
+        shown.insert("of".into(), self.name(one.target).into());
+        if let Some(symbol) = one.symbol {
+            shown.insert("symbol".into(), symbol.to_string().into());
+        }
+        let mut used_of = Map::new();
+        for (key, currency, value) in one.limits.iter() {
+            let name = match currency {
+                0 => key.name().to_owned(),
+                at => format!("{} {}", key.name(), self.config.risk.currencies[at]),
+            };
+            shown.insert(name.clone(), written(key, value));
+            if let Some(used) = usage.of(key, currency) {
+                let limit = usage.allowed(key).unwrap_or(value);
+                used_of.insert(
+                    name,
+                    json!({
+                        "used": written(key, used),
+                        "limit": written(key, limit),
+                        "percent": percent(used, limit),
+                    }),
+                );
+            }
+        }
+        if !used_of.is_empty() {
+            shown.insert("usage".into(), used_of.into());
+        }
+        Value::Object(shown)
+    }
+}
+
+/// How much of a limit is used, in whole parts of a hundred, rounded down; of a limit of 0 nothing
+/// or all.
+fn percent(used: u64, limit: u64) -> u64 {
+    match (used, limit) {
+        (0, _) => 0,
+        (_, 0) => 100,
+        (used, limit) => {
+            u64::try_from(u128::from(used) * 100 / u128::from(limit)).unwrap_or(u64::MAX)
+        }
     }
 }
 

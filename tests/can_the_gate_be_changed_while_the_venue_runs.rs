@@ -142,8 +142,26 @@ fn limits_change_accounts_stop_and_a_stop_outlives_a_restart() {
     }
     let unknown = venue.risk(&["set", "--account", "NOBODY", "order_size_max=1"]);
     assert!(unknown.expect_err("nobody").contains("account: none is named 'NOBODY'"));
-    let shown = venue.risk(&["show"]).expect("shown");
+    let shown = venue.risk(&["show", "--json"]).expect("shown");
     assert!(shown.contains("\"order_size_max\": 2000"), "{shown}");
+
+    // What is used is told beside the limit: two orders are open, of 1,000 and 1,500 shares.
+    assert_eq!(set(&venue, "open_orders_max=8"), Ok(String::new()));
+    assert_eq!(set(&venue, "bought_quantity_max=10_000"), Ok(String::new()));
+    let shown = venue.risk(&["show", "--json"]).expect("shown");
+    let shown: serde_json::Value = serde_json::from_str(&shown).expect("JSON");
+    let of_taker =
+        |one: &&serde_json::Value| one["of"] == "account TAKER" && one.get("symbol").is_none();
+    let limits = shown["limits"].as_array().expect("limits");
+    let usage = &limits.iter().find(of_taker).expect("its limits")["usage"];
+    let expected = serde_json::json!({"used": 2, "limit": 8, "percent": 25});
+    assert_eq!(usage["open_orders_max"], expected, "{shown:#}");
+    let expected = serde_json::json!({"used": 2_500, "limit": 10_000, "percent": 25});
+    assert_eq!(usage["bought_quantity_max"], expected, "{shown:#}");
+    let table = venue.risk(&["show"]).expect("shown");
+    let line = |line: &&str| line.contains("TAKER") && line.contains("open_orders_max");
+    let words = table.lines().find(line).expect(&table).split_whitespace().collect::<Vec<_>>();
+    assert_eq!(words, ["account", "TAKER", "open_orders_max", "2", "8", "25"], "{table}");
 
     // Stopped: what rests is cancelled, and what comes is refused, until it is armed.
     assert_eq!(venue.risk(&["kill", "--account", "TAKER"]), Ok(String::new()));

@@ -24,7 +24,7 @@ use crate::latency::{EngineLatency, STAMPS};
 use crate::probe::{Probe, Step};
 use crate::publication::Seen;
 use crate::rider::Rider;
-use crate::risk::{RiskChange, RiskError};
+use crate::risk::{RiskChange, RiskError, UsageReport};
 use crate::tap::EngineTap;
 
 /// Commands that one turn takes at most, so that a flood of orders cannot starve the feed.
@@ -46,6 +46,8 @@ pub struct RiskInput {
     /// The frame in which the journal has it; 0 where there is no journal. The answer may be told
     /// when that is safe.
     pub frame: u64,
+    /// A report to be filled instead: an input with one changes nothing.
+    pub usage: Option<Box<UsageReport>>,
 }
 
 /// The engine's ends of the rings to the operator of its risk gate.
@@ -233,11 +235,16 @@ impl<F: MarketFeed, R: Rider> EngineAgent<F, R> {
                     EventTime(time.0 + since)
                 }
             };
-            input.answer = engine.on_risk(time, &input.changes);
-            if let Some(tap) = &mut self.core.tap {
-                let (told, passed) = (engine.told(), self.core.passed);
-                tap.changes(&input.changes, time, told, passed, engine.outbox());
-                input.frame = tap.frames();
+            match &mut input.usage {
+                Some(report) => engine.fill_usage(time, report),
+                None => {
+                    input.answer = engine.on_risk(time, &input.changes);
+                    if let Some(tap) = &mut self.core.tap {
+                        let (told, passed) = (engine.told(), self.core.passed);
+                        tap.changes(&input.changes, time, told, passed, engine.outbox());
+                        input.frame = tap.frames();
+                    }
+                }
             }
             // Memory of the input goes back with it: nothing is freed on this thread.
             let _ = port.answers.push(input);

@@ -36,7 +36,7 @@ pub use engine::{Counters, Engine, EngineConfig};
 pub use instruments::{Instrument, Instruments};
 pub use ledger::{Booking, Divergence, DivergenceRow, Imbalance};
 pub use matcher::{Matcher, Trade};
-pub use risk::{RiskChange, RiskError, RiskFault};
+pub use risk::{RiskChange, RiskError, RiskFault, UsageReport};
 
 /// Whether the tape acts on strategies' orders. Left out, by a feature, for one purpose: to measure
 /// what the fill rules cost where no strategy has an order.

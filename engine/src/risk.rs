@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use spindle_risk::{
     Cause, Form, Gate, GateError, InstrumentState, Limits, Notice, Purpose, Request, Reserved,
-    Target, Totals,
+    Target, Totals, Usage, UsageRow,
 };
 use spindle_types::{AccountId, EventTime, InstrumentId, Quantity, Symbol};
 use thiserror::Error;
@@ -85,7 +85,42 @@ pub enum RiskFault {
     NotStopped,
 }
 
+/// Of whom it is asked what is used of their limits: made empty by who asks, filled by the engine,
+/// and changed by it in nothing else.
+#[derive(Clone, Debug)]
+pub struct UsageReport {
+    rows: Box<[UsageRow]>,
+    symbols: Box<[Option<Symbol>]>,
+    places: Box<[u32]>,
+}
+
+impl UsageReport {
+    /// An empty report about accounts, sessions and firms, and accounts in instruments, of a gate
+    /// that has so many owners of limits ([`Gate::owners`]).
+    pub fn new(of: &[(Target, Option<Symbol>)], owners: usize) -> Self {
+        let rows = of.iter().map(|&(target, _)| UsageRow::of(target, None)).collect();
+        let symbols = of.iter().map(|&(_, symbol)| symbol).collect();
+        Self { rows, symbols, places: vec![0; owners].into() }
+    }
+
+    /// What is used, in the order in which it was asked.
+    pub fn rows(&self) -> impl Iterator<Item = (Target, Option<Symbol>, &Usage)> {
+        self.rows.iter().zip(&self.symbols).map(|(row, symbol)| (row.target, *symbol, &row.usage))
+    }
+}
+
 impl Engine {
+    /// Fills a report with what is used now of limits. No input: nothing changes by it. One pass over
+    /// the rows and one over the gate's cells in use, without allocating.
+    pub fn fill_usage(&self, time: EventTime, report: &mut UsageReport) {
+        for (row, symbol) in report.rows.iter_mut().zip(&report.symbols) {
+            // Number 0 is no instrument: nothing is used of one that is not known yet.
+            row.instrument =
+                symbol.map(|symbol| self.instruments.find(symbol).unwrap_or(InstrumentId(0)));
+        }
+        self.gate.fill_usage(time, &mut report.rows, &mut report.places);
+    }
+
     /// The gate, to look at.
     pub fn gate(&self) -> &Gate {
         &self.gate

@@ -83,6 +83,7 @@ impl Engine {
             // The prices for the reopening are told anew.
             tape.collar = None;
         }
+        self.tell_band(instrument);
         self.tops.set_state(instrument, self.top_state(instrument));
         self.tape_changed(instrument);
         if changes {
@@ -109,6 +110,7 @@ impl Engine {
             _ => self.announce_at(instrument, Change::Tape(change)),
         }
         match change {
+            StateChange::Collar(_) => self.tell_band(instrument),
             StateChange::OperationalHalt { center, .. } if center == self.center => {
                 self.forget_anchor(instrument);
                 self.tops.set_state(instrument, self.top_state(instrument));
@@ -117,6 +119,11 @@ impl Engine {
             StateChange::Breaker { level: LAST_BREAKER } => self.close_the_day(),
             _ => {}
         }
+    }
+
+    /// Tells the risk gate in which band the tape lets an instrument trade, if it says so.
+    pub(crate) fn tell_band(&mut self, instrument: InstrumentId) {
+        self.gate.set_band(instrument, self.instruments.luld_collar(instrument));
     }
 
     /// Keeps what has changed; whether it has.

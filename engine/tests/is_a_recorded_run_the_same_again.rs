@@ -174,7 +174,13 @@ impl Run {
             }
         };
         let changes = Box::new([change]);
-        let _ = self.changes.push(RiskInput { number: 0, changes, answer: Ok(()), frame: 0 });
+        let _ = self.changes.push(RiskInput {
+            number: 0,
+            changes,
+            answer: Ok(()),
+            frame: 0,
+            usage: None,
+        });
         while self.answers.pop().is_ok() || self.notices.pop().is_ok() {}
     }
 }

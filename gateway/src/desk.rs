@@ -181,6 +181,11 @@ impl Desk {
         self.fix.warm_up();
     }
 
+    /// Whether nobody is at the other ends of the rings any more.
+    pub(crate) fn engine_is_gone(&self) -> bool {
+        self.events.is_abandoned()
+    }
+
     /// Takes events from the engine and puts their messages into the streams. Gives how many.
     #[inline]
     pub fn take_events(&mut self) -> usize {

@@ -40,6 +40,13 @@ const NO_TIME: Timespec = Timespec { tv_sec: 0, tv_nsec: 0 };
 /// Connections accepted in one turn at most.
 const ACCEPTS_MAX: usize = 8;
 
+/// After one that was turned away nobody is looked at for so long: a flood waits in the kernel's
+/// queue, and costs those who are served a small part of their time.
+const AWAY_NS: u64 = 10_000_000;
+
+/// Connections without a login that are read in one turn at most.
+const STRANGERS_MAX: usize = 2;
+
 /// Why a gateway cannot start.
 #[derive(Debug, Error)]
 pub enum GatewayError {
@@ -148,6 +155,11 @@ pub struct Gateway<C = SystemClock> {
     phase: Phase,
     turn: u64,
     accept_at: u64,
+    /// Until when nobody is looked at, after one who was turned away.
+    away_until: u64,
+    first_listener: usize,
+    /// Which of the connections without a login is read next.
+    first_stranger: usize,
     accept_failing: bool,
 }
 
@@ -185,6 +197,9 @@ impl<C: Clock> Gateway<C> {
             phase: Phase::Running,
             turn: 0,
             accept_at: 0,
+            away_until: 0,
+            first_listener: 0,
+            first_stranger: 0,
             accept_failing: false,
         })
     }
@@ -241,18 +256,18 @@ impl<C: Clock> Gateway<C> {
 
     fn accept(&mut self, now: u64) -> usize {
         self.turn += 1;
-        if now < self.accept_at && !self.turn.is_multiple_of(ACCEPT_TURNS) {
+        let often = now >= self.away_until && self.turn.is_multiple_of(ACCEPT_TURNS);
+        if now < self.accept_at && !often {
             return 0;
         }
         self.accept_at = now.saturating_add(ACCEPT_INTERVAL_NS);
         if !self.has_newcomers() {
             return 0;
         }
-        let mut accepted = 0;
-        for index in 0..self.listeners.len() {
-            accepted += self.accept_from(index, now);
-        }
-        accepted
+        // Who is looked at first moves on, so that a flood of one port leaves the other open.
+        let count = self.listeners.len();
+        self.first_listener = (self.first_listener + 1) % count.max(1);
+        (0..count).map(|at| self.accept_from((self.first_listener + at) % count, now)).sum()
     }
 
     /// Whether somebody waits to be accepted. One call for all addresses, and a cheap one: to accept
@@ -270,6 +285,9 @@ impl<C: Clock> Gateway<C> {
 
     fn accept_from(&mut self, index: usize, now: u64) -> usize {
         for accepted in 0..ACCEPTS_MAX {
+            if now < self.away_until {
+                return accepted;
+            }
             let Some(Listener { socket, .. }) = self.listeners.get(index) else {
                 return accepted;
             };
@@ -289,6 +307,8 @@ impl<C: Clock> Gateway<C> {
         let Some(Listener { speech, door, .. }) = self.listeners.get(index) else { return };
         let speech = *speech;
         if let Some(why) = self.turns_away(peer, door) {
+            self.away_until = now.saturating_add(AWAY_NS);
+            self.accept_at = self.away_until;
             return self.turn_away(peer, why);
         }
         let ready = socket.set_nonblocking(true).and_then(|()| socket.set_nodelay(true));
@@ -385,17 +405,28 @@ impl<C: Clock> Gateway<C> {
         work
     }
 
-    /// Reads from every connection: first from those with a user, so that the end of an old
-    /// connection is seen before the same client's login on a new one.
+    /// Reads from every connection that has a user, and then from a few of those without: so the
+    /// end of an old connection is seen before the same client's login on a new one, and many who
+    /// only connect cost little.
     fn read(&mut self, now: u64) -> usize {
         let count = self.connections.len();
         self.first = if self.first + 1 < count { self.first + 1 } else { 0 };
         let mut work = 0;
-        for with_user in [true, false] {
-            let (front, back) = self.connections.split_at_mut(self.first);
-            for connection in back.iter_mut().chain(front) {
-                if connection.has_user() == with_user {
-                    work += connection.read(&mut self.desk, now);
+        let (front, back) = self.connections.split_at_mut(self.first);
+        for connection in back.iter_mut().chain(front) {
+            if connection.has_user() {
+                work += connection.read(&mut self.desk, now);
+            }
+        }
+        let mut strangers = 0;
+        for step in 0..count {
+            let at = (self.first_stranger + step) % count;
+            if !self.connections[at].has_user() {
+                work += self.connections[at].read(&mut self.desk, now);
+                strangers += 1;
+                if strangers == STRANGERS_MAX {
+                    self.first_stranger = (at + 1) % count;
+                    break;
                 }
             }
         }
@@ -406,7 +437,11 @@ impl<C: Clock> Gateway<C> {
     fn wind_down(&mut self, now: u64) {
         match self.phase {
             Phase::Running => {
-                if self.shutdown.load(Ordering::Acquire) {
+                let engine_is_gone = self.desk.engine_is_gone();
+                if engine_is_gone {
+                    self.desk.notice(GatewayNotice::EngineGone);
+                }
+                if engine_is_gone || self.shutdown.load(Ordering::Acquire) {
                     self.listeners.clear();
                     self.phase =
                         Phase::Settling { until: now.saturating_add(self.timing.stall_ns) };

@@ -84,6 +84,8 @@ pub enum GatewayNotice {
         /// Whether it ends with that: otherwise its oldest reports make room for new ones.
         ends: bool,
     },
+    /// The engine is gone: every session is ended.
+    EngineGone,
     /// The engine told something to a session that this gateway does not have: an error of the
     /// wiring. Told once.
     Unrouted {
@@ -196,6 +198,7 @@ impl fmt::Display for GatewayNotice {
                     "its oldest reports cannot be sent again any more"
                 })
             }
+            Self::EngineGone => f.write_str("gateway: the engine is gone; every session is ended"),
             Self::Unrouted { session } => {
                 write!(f, "gateway: events for session {session}, which no user has")
             }

@@ -209,6 +209,7 @@ fn addresses_that_are_not_in_the_list_are_turned_away() {
     for (last, to, taken) in [(1, ouch, true), (2, ouch, false), (1, fix, false), (2, fix, true)] {
         let before = world.gateway.stats().connections;
         let _socket = from(last, to);
+        world.clock.advance(SECOND / 100);
         world.quiet(&mut []);
         assert_eq!(world.gateway.stats().connections - before, u64::from(taken), "{last} {to}");
     }
@@ -225,6 +226,8 @@ fn an_address_has_so_many_places_and_no_more() {
     let mut sockets = Vec::new();
     for last in [1, 1, 1, 2, 2, 2, 3, 4] {
         sockets.push(from(last, world.address));
+        // After one that is turned away there is a pause.
+        world.clock.advance(SECOND / 100);
         world.quiet(&mut []);
     }
     assert_eq!(world.gateway.connections_open(), 5);

@@ -18,7 +18,7 @@ pub const FORMAT: &str = "spindle-lab";
 pub const VERSION: u32 = 1;
 
 /// Everything that a run says.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Record {
     /// Always [`FORMAT`].
     pub format: String,

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use spindle_types::{AccountId, InstrumentId, SessionId};
+use spindle_types::{AccountId, InstrumentId, Price, SessionId, Side};
 
 use crate::limits::Limits;
 use crate::notice::{Notice, Target};
@@ -66,6 +66,8 @@ pub struct Gate {
     pub(crate) sets: Vec<Set>,
     pub(crate) sets_max: usize,
     pub(crate) instruments: Box<[InstrumentState]>,
+    /// Bands of the tape, by the side that each end bounds; they go before those in `instruments`.
+    bands: Box<[Option<[Price; 2]>]>,
     pub(crate) awaited: Vec<Awaited>,
     /// Shares of all orders that were accepted today.
     pub(crate) entered: u64,
@@ -102,6 +104,7 @@ impl Gate {
             sets,
             sets_max: sets_max + 1,
             instruments: Box::default(),
+            bands: Box::default(),
             awaited: Vec::with_capacity(sets_max),
             entered: 0,
             kills: 0,
@@ -118,6 +121,32 @@ impl Gate {
         let mut states = std::mem::take(&mut self.instruments).into_vec();
         states.resize(instruments.max(states.len()), InstrumentState::default());
         self.instruments = states.into();
+        self.bands = vec![None; self.instruments.len()].into();
+    }
+
+    /// Sets the band of an instrument by what the tape says of its lower and upper end: it goes
+    /// before the one that is kept of the instrument until it is taken away.
+    pub fn set_band(&mut self, instrument: InstrumentId, band: Option<(Price, Price)>) {
+        if let Some(kept) = self.bands.get_mut(instrument.index()) {
+            *kept = band.map(|(low, high)| [high, low]);
+        }
+    }
+
+    /// The end of the band that bounds a side of an instrument.
+    #[inline]
+    pub(crate) fn band(
+        &self,
+        instrument: InstrumentId,
+        side: Side,
+        state: &InstrumentState,
+    ) -> Option<Price> {
+        match self.bands.get(instrument.index()) {
+            Some(Some(band)) => Some(band[side.index()]),
+            _ => match side {
+                Side::Buy => state.high,
+                Side::Sell => state.low,
+            },
+        }
     }
 
     /// Shows all that decides, part by part, for a digest of the state. What the operator was told and was
@@ -203,6 +232,7 @@ impl Gate {
             *owner = Owner { known, killed, set, firm, ..Owner::default() };
         }
         self.instruments.fill(InstrumentState::default());
+        self.bands.fill(None);
         self.entered = 0;
         self.routes.forget();
     }

@@ -192,7 +192,7 @@ impl Gate {
             }
         }
         let heeds = route.on & Check::LuldBand.bit() != 0;
-        let band = if heeds { price::band(request.side, state) } else { None };
+        let band = if heeds { self.band(request.instrument, request.side, state) } else { None };
         let nearest = collar.map(|(collar, _)| collar);
         let protection = price::nearer(request.side, nearest, band);
         let valued = price::valued(request, reference, protection, stop_bound);

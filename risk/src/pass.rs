@@ -67,7 +67,7 @@ impl Gate {
             (Form::Plain, Some(limit)) => {
                 let heeds = route.on & Check::LuldBand.bit() != 0;
                 if heeds
-                    && let Some(band) = price::band(request.side, state)
+                    && let Some(band) = self.band(request.instrument, request.side, state)
                     && band.is_better(request.side.opposite(), limit)
                 {
                     return None;

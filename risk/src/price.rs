@@ -56,15 +56,6 @@ pub(crate) fn nearer(side: Side, one: Option<Price>, other: Option<Price>) -> Op
     }
 }
 
-/// The end of the band that bounds a side.
-#[inline]
-pub(crate) fn band(side: Side, state: &InstrumentState) -> Option<Price> {
-    match side {
-        Side::Buy => state.high,
-        Side::Sell => state.low,
-    }
-}
-
 /// The price that collar and band are held against; `None` where they are not: a stop that waits,
 /// and what is protected when it trades.
 #[inline]

@@ -11,7 +11,7 @@ use crate::request::{Holder, Purpose, Request, Sale};
 use crate::set::Set;
 use crate::state::{Cell, Flow, Owner, Print};
 use crate::table::{NONE, key_of};
-use crate::view::print_of;
+use crate::view::{moved, print_of};
 
 impl Gate {
     /// An order that was let through is accepted: what it, or the order that it replaces, had
@@ -47,12 +47,12 @@ impl Gate {
             money.open[side] += value;
             money.gross += cell.money.gross - before;
             for flow in [&mut cell.flow, &mut owner.flow] {
-                flow.open[side] = flow.open[side].saturating_add_signed(shares);
+                flow.open[side] = moved(flow.open[side], shares);
                 flow.open_orders += u64::from(is_new);
                 flow.orders += u64::from(counts);
             }
             if at == 0 && request.sale != Sale::Long {
-                cell.located = cell.located.saturating_add_signed(shares);
+                cell.located = moved(cell.located, shares);
             }
             if is_new {
                 cell.prints[usize::from(cell.next_print & 3)] = print;

@@ -3,7 +3,7 @@
 use crate::keys::{COMMON, CURRENCIES_MAX, Key, MONEY, OFF};
 use crate::limits::Limits;
 use crate::reject::Check;
-use crate::state::Rate;
+use crate::state::{Flow, Rate};
 
 /// Per cent of a limit from which a warning is due, where nothing is said.
 const WARN_PERCENT: u64 = 70;
@@ -133,6 +133,14 @@ impl Set {
         } else {
             self.warn[key as usize - MONEY]
         }
+    }
+
+    /// Orders of the day that executions so far allow.
+    #[inline]
+    pub(crate) const fn allowed(&self, flow: &Flow) -> u64 {
+        // Both factors stay far below 2^63 in a day of any length.
+        let most = self.limits.at(Key::OrderToTradeMax).saturating_mul(flow.fills);
+        self.free.saturating_add(most)
     }
 
     /// Whether a check is on.

@@ -41,6 +41,11 @@ impl Bucket {
         self.level.saturating_sub(elapsed.saturating_mul(rate.a_second)) + ONE
     }
 
+    /// Requests in it now, rounded up.
+    pub(crate) const fn filled(&self, time: EventTime, rate: &Rate) -> u64 {
+        (self.raised(time, rate) - ONE).div_ceil(ONE)
+    }
+
     /// Requests with one more, rounded up.
     pub(crate) const fn with_one(&self, time: EventTime, rate: &Rate) -> u64 {
         self.raised(time, rate).div_ceil(ONE)

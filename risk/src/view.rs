@@ -54,11 +54,18 @@ impl Added {
     }
 }
 
+/// Shares with others added or taken off that are among them: at most 2^62, and never below 0.
+#[inline(always)]
+#[allow(clippy::cast_possible_wrap, clippy::cast_sign_loss, reason = "as it says")]
+pub(crate) const fn moved(shares: u64, by: i64) -> u64 {
+    (shares as i64 + by) as u64
+}
+
 /// Shares traded on a side and open there, with an order. Both are at most 2^62, an order 2^32.
 #[inline(always)]
 pub(crate) fn day_of(flow: &Flow, added: &Added) -> u64 {
     let side = added.side.index();
-    flow.open[side].saturating_add_signed(added.shares) + flow.traded[side]
+    moved(flow.open[side], added.shares) + flow.traded[side]
 }
 
 impl View<'_> {
@@ -73,7 +80,7 @@ impl View<'_> {
     #[allow(clippy::cast_possible_wrap, reason = "shares of a day are at most 2^62")]
     #[allow(clippy::cast_sign_loss, reason = "of what is at least 0")]
     pub(crate) fn position(&self, added: &Added) -> u64 {
-        let open = self.cell.flow.open[added.side.index()] as i64 + added.shares;
+        let open = moved(self.cell.flow.open[added.side.index()], added.shares) as i64;
         let held = match added.side {
             Side::Buy => self.cell.position,
             Side::Sell => -self.cell.position,
@@ -118,9 +125,7 @@ impl View<'_> {
     /// Orders of the day that executions so far allow, and the orders with one more.
     #[inline(always)]
     pub(crate) fn order_to_trade(&self) -> (u64, u64) {
-        // Both factors stay far below 2^63 in a day of any length.
-        let most = self.set.limits.at(Key::OrderToTradeMax).saturating_mul(self.flow.fills);
-        (self.set.free.saturating_add(most), self.flow.orders + 1)
+        (self.set.allowed(self.flow), self.flow.orders + 1)
     }
 
     /// Orders among the last ones that are alike, with one more.

@@ -85,6 +85,8 @@ pub struct Seen {
     pub last: Option<Decimal>,
     /// The step of prices.
     pub tick: Decimal,
+    /// The band that the tape names, its lower and upper end.
+    pub band: Option<(Decimal, Decimal)>,
 }
 
 /// What is known of an instrument.

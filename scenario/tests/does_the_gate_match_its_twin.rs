@@ -35,6 +35,8 @@ struct World {
     gate: Gate,
     twin: NaiveGate,
     orders: Vec<Order>,
+    /// Bands of the tape, by instrument.
+    bands: [Option<(Price, Price)>; 1 + INSTRUMENTS as usize],
     now: u64,
     next: u64,
     /// Chances in a hundred that a limit is set, at each level.
@@ -55,6 +57,7 @@ impl World {
             gate,
             twin: NaiveGate::default(),
             orders: Vec::new(),
+            bands: Default::default(),
             now: 0,
             next: 1,
             density: 0,
@@ -118,6 +121,11 @@ impl World {
             high: high.map(decimal),
         };
         self.twin.set_about(instrument, about);
+        // Now and then the tape has a word on the band.
+        let low = 98_000 + 100 * self.below(20) as u32;
+        let band = (self.below(5) == 0).then(|| (Price(low), Price(low + 3_000)));
+        self.gate.set_band(InstrumentId(instrument as u16), band);
+        self.bands[instrument as usize] = band;
     }
 
     fn value_of(&mut self, key: Key) -> u64 {
@@ -198,7 +206,7 @@ impl World {
         self.twin.set_limits(who, &set);
     }
 
-    fn market(&mut self) -> (Market, Seen) {
+    fn market(&mut self, instrument: InstrumentId) -> (Market, Seen) {
         let (bid, ask, last) = (self.some_price(), self.some_price(), self.some_price());
         let tick = 100;
         let market = Market { bid, ask, last, tick };
@@ -207,6 +215,7 @@ impl World {
             ask: ask.map(decimal),
             last: last.map(decimal),
             tick: decimal(Price(tick)),
+            band: self.bands[instrument.index()].map(|(low, high)| (decimal(low), decimal(high))),
         };
         (market, seen)
     }
@@ -344,7 +353,7 @@ impl World {
             purpose,
             before: before.map(|at| self.orders[at].id),
         };
-        let (market, seen) = self.market();
+        let (market, seen) = self.market(request.instrument);
         let protection = self.gate.protection(&request, &market).map(decimal);
         if protection != self.twin.protection(&ask, &seen) {
             return Err(format!("protection {protection:?}: {request:?} {market:?}"));

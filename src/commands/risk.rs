@@ -58,8 +58,12 @@ enum What {
         #[arg(required = true, value_name = "NAME=VALUE")]
         limits: Vec<String>,
     },
-    /// Show all limits, and who is stopped
-    Show,
+    /// Show all limits with what is used of them, and who is stopped
+    Show {
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
     /// Refuse orders and cancel what rests; of everybody where nobody is named
     Kill {
         #[command(flatten)]
@@ -111,7 +115,7 @@ impl What {
     fn line(self) -> Result<Value, String> {
         let mut fields = Map::new();
         let op = match self {
-            Self::Show => "show",
+            Self::Show { .. } => "show",
             Self::Reload => "reload",
             Self::Kill { whom } => {
                 whom.write(&mut fields);
@@ -158,6 +162,7 @@ impl Risk {
             }
             (None, None) => return Err(Exit::usage("give --config FILE or --control PATH")),
         };
+        let is_for_people = matches!(self.what, What::Show { json: false });
         let line = self.what.line().map_err(Exit::usage)?;
         let wrong = |error| Exit::failed(format!("{}: {error}", path.display()));
         let mut stream = UnixStream::connect(&path).map_err(wrong)?;
@@ -170,16 +175,85 @@ impl Risk {
         if let Some(error) = told.get("error").and_then(Value::as_str) {
             return Err(Exit::failed(error));
         }
-        if told != json!({"done": true}) {
+        if is_for_people {
+            print!("{}", table(&told));
+        } else if told != json!({"done": true}) {
             println!("{told:#}");
         }
         Ok(())
     }
 }
 
+/// What `show` answers, for people: a line a limit, then who is stopped.
+fn table(told: &Value) -> String {
+    let list = |field: &str| told.get(field).and_then(Value::as_array).cloned().unwrap_or_default();
+    let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    let mut lines = vec![["whose", "limit", "used", "of", "%"].map(str::to_owned)];
+    for one in list("limits") {
+        let Some(fields) = one.as_object() else {
+            continue;
+        };
+        let mut of = fields.get("of").map(text).unwrap_or_default();
+        if let Some(symbol) = fields.get("symbol").map(text) {
+            of = format!("{of}, {symbol}");
+        }
+        for (name, value) in fields {
+            if matches!(name.as_str(), "of" | "symbol" | "usage") {
+                continue;
+            }
+            let usage = fields.get("usage").and_then(|usage| usage.get(name));
+            let part = |field: &str| usage.and_then(|usage| usage.get(field)).map(text);
+            let limit = part("limit").unwrap_or_else(|| text(value));
+            let [used, percent] = ["used", "percent"].map(|field| part(field).unwrap_or_default());
+            lines.push([of.clone(), name.clone(), used, limit, percent]);
+        }
+    }
+    let width =
+        |at: usize| lines.iter().map(|line| line[at].chars().count()).max().unwrap_or_default();
+    let [a, b, c, d, e] = [0, 1, 2, 3, 4].map(width);
+    let mut shown = String::new();
+    for [of, limit, used, most, percent] in &lines {
+        let line = format!("{of:a$}  {limit:b$}  {used:>c$}  {most:>d$}  {percent:>e$}");
+        shown += &format!("{}\n", line.trim_end());
+    }
+    for one in list("stopped") {
+        let field = |name: &str| one.get(name).map(text).unwrap_or_default();
+        shown += &format!("stopped: {} ({})\n", field("of"), field("cause"));
+    }
+    shown += &format!("warnings: {}\n", told.get("warnings").map(text).unwrap_or_default());
+    shown
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn limits_are_shown_with_what_is_used_of_them() {
+        let told = json!({
+            "limits": [
+                {
+                    "of": "account A", "order_size_max": 500, "credit_max": "1000.00",
+                    "usage": {"credit_max": {"used": "250.00", "limit": "1000.00", "percent": 25}},
+                },
+                {
+                    "of": "account A", "symbol": "X", "position_max": 40,
+                    "usage": {"position_max": {"used": 40, "limit": 40, "percent": 100}},
+                },
+            ],
+            "stopped": [{"of": "firm F", "cause": "operator"}],
+            "warnings": 3,
+        });
+        let expected = "\
+whose         limit              used       of    %
+account A     credit_max       250.00  1000.00   25
+account A     order_size_max               500
+account A, X  position_max         40       40  100
+stopped: firm F (operator)
+warnings: 3
+";
+        assert_eq!(table(&told), expected);
+    }
 
     #[test]
     fn limits_are_written_in_their_unit() {

@@ -158,6 +158,13 @@ impl Run {
             eprintln!("ouch: listening on {ouch}");
             eprintln!("tape: listening on {tape}");
         }
+        if let Some(control) = &config.risk.control {
+            eprintln!(
+                "risk: {} is not opened: a run in lockstep has no operator, whose changes would come at \
+                 a moment of this machine's and make no two runs the same; set limits in {name}",
+                control.display()
+            );
+        }
         eprintln!(
             "lockstep: the tape begins when all of these are logged in and wait: {}",
             users.join(", ")

@@ -276,6 +276,23 @@ impl Checker<'_> {
         })
     }
 
+    /// Without a feed every instrument is in the file: limits in another one are a mistake.
+    pub(super) fn known_symbols(
+        &self,
+        tables: &[LimitsTable],
+        known: &[Symbol],
+    ) -> Result<(), ConfigError> {
+        for (number, table) in (1..).zip(tables) {
+            if let Some(symbol) = &table.symbol
+                && !known.iter().any(|known| known.to_string() == *symbol)
+            {
+                let message = format!("no [[instrument]] has the symbol '{symbol}'");
+                return Err(self.at("[[limits]]", number, "symbol", message));
+            }
+        }
+        Ok(())
+    }
+
     /// One table of limits beside those of accounts; a further one of the same owner adds to it.
     #[allow(clippy::too_many_arguments, reason = "everything that a name can stand for")]
     fn beside(

@@ -110,6 +110,10 @@ fn limits_that_are_wrong_are_refused_with_the_line() {
             "line 20: only an account has limits in one",
         ),
         (
+            after("[[limits]]\naccount = \"MAKER\"\nsymbol = \"ZZZ\"\n"),
+            "line 20: no [[instrument]] has the symbol 'ZZZ'",
+        ),
+        (
             after("[[limits]]\nsession = \"maker\"\ncurrency = \"EUR\"\n"),
             "line 20: [risk] currencies does not name 'EUR'",
         ),

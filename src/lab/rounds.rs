@@ -163,6 +163,8 @@ pub(super) struct Bench {
     pub(super) beside: Beside,
     pub(super) serve: Arc<AtomicU8>,
     pub(super) stamps: Arc<AtomicBool>,
+    /// Lets others have the engine's core.
+    pub(super) rest: Arc<AtomicBool>,
     pub(super) hops: Vec<HopReader>,
     pub(super) bounds: Bounds,
 }
@@ -179,7 +181,9 @@ impl Bench {
     /// Lets other programs run for an eighth of a round, so that what they need is not taken from the
     /// round itself, then sessions say that they live.
     fn settle(&mut self, round_ns: u64) {
+        self.rest.store(true, Ordering::Relaxed);
         std::thread::sleep(Duration::from_nanos((round_ns / 8).clamp(20_000_000, 200_000_000)));
+        self.rest.store(false, Ordering::Relaxed);
         self.serve.store(Serve::Venue as u8, Ordering::Relaxed);
         let begin = self.time.now();
         while self.time.now() < begin + 2_000_000 {

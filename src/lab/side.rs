@@ -54,16 +54,17 @@ pub(super) enum Serve {
     Echo,
 }
 
-/// The engine, with a switch for its stamps.
+/// The engine, with a switch for its stamps, and one that lets others have its core between rounds.
 pub(super) struct EngineSide {
     pub(super) engine: VenueEngine,
     stamps: Arc<AtomicBool>,
+    rest: Arc<AtomicBool>,
     stamped: bool,
 }
 
 impl EngineSide {
-    pub(super) fn new(engine: VenueEngine, stamps: Arc<AtomicBool>) -> Self {
-        Self { engine, stamps, stamped: true }
+    pub(super) fn new(engine: VenueEngine, stamps: Arc<AtomicBool>, rest: Arc<AtomicBool>) -> Self {
+        Self { engine, stamps, rest, stamped: true }
     }
 }
 
@@ -74,7 +75,10 @@ impl Agent for EngineSide {
 
     #[inline]
     fn poll(&mut self) -> usize {
-        // Relaxed: the switch stands for itself.
+        // Relaxed: each switch stands for itself.
+        if self.rest.load(Ordering::Relaxed) {
+            std::thread::sleep(Duration::from_micros(500));
+        }
         let wanted = self.stamps.load(Ordering::Relaxed);
         if wanted != self.stamped {
             self.stamped = wanted;

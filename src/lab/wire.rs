@@ -333,6 +333,7 @@ impl Setup {
         let seconds = options.milliseconds / 1_000 + 1;
         let requests = 4 * options.rate.saturating_mul(seconds) + 1_000_000;
         let stamps = Arc::new(AtomicBool::new(true));
+        let rest = Arc::new(AtomicBool::new(false));
         let serve = Arc::new(AtomicU8::new(Serve::Venue as u8));
         let started = Started::default();
         let (mut engine, mut hops, mut gateway, mut shutdown) = (None, Vec::new(), None, None);
@@ -345,7 +346,8 @@ impl Setup {
                 shutdown = Some(built.shutdown);
                 let address = built.fix_address.unwrap_or(built.address);
                 let (stop, place) = (Stop::default(), layout.engine);
-                let mut side = EngineSide::new(built.engine, Arc::clone(&stamps));
+                let mut side =
+                    EngineSide::new(built.engine, Arc::clone(&stamps), Arc::clone(&rest));
                 let (flag, says) = (stop.clone(), started.clone());
                 let thread = spawn("engine", place, move || {
                     says.say();
@@ -381,7 +383,7 @@ impl Setup {
         )?;
         let time = Ticks::new();
         let bounds = options.bounds;
-        let bench = Bench { time, sessions, echo, beside, serve, stamps, hops, bounds };
+        let bench = Bench { time, sessions, echo, beside, serve, stamps, rest, hops, bounds };
         Ok(Self { bench, engine, started, shutdown })
     }
 

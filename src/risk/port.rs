@@ -56,12 +56,12 @@ impl ControlPort {
     }
 
     /// The engine has answered an input.
-    pub fn answered(&mut self, number: u64, answer: &Result<(), String>) {
+    pub fn answered(&mut self, number: u64, answer: &Result<Value, String>) {
         for client in &mut self.clients {
             if let Some(at) = client.waits.iter().position(|wait| *wait == number) {
                 client.waits.remove(at);
                 let told = match answer {
-                    Ok(()) => json!({"done": true}),
+                    Ok(told) => told.clone(),
                     Err(error) => json!({"error": error}),
                 };
                 client.tell(&told);

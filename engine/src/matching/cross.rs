@@ -50,6 +50,7 @@ impl Engine {
                 Cross::Other => {}
             }
         }
+        self.tell_band(instrument);
         if quantity > 0 {
             self.see_tape_cross(instrument, quantity, price, kind);
             self.print_of_tape(instrument, price, quantity);

@@ -111,6 +111,7 @@ impl Engine {
                 tape.collar = None;
             }
         }
+        self.tell_band(instrument);
         if !before.collects() {
             self.extras.pools[instrument.index()].told = Figures::NONE;
         }

@@ -147,15 +147,32 @@ impl FixReader {
         USED.with_borrow_mut(|used| used.insert(self.names.0.clone(), self.next));
     }
 
+    /// Leaves out numbers.
+    pub(crate) fn skip(&mut self, numbers: u64) {
+        self.next += numbers;
+    }
+
+    /// The next connection of this name begins with this number.
+    pub(crate) fn rewind_to(&self, number: u64) {
+        USED.with_borrow_mut(|used| used.insert(self.names.0.clone(), number));
+    }
+
     /// Reads until nothing more comes, with `turn` in between.
     pub(crate) fn read(&mut self, mut turn: impl FnMut()) {
         let mut quiet = 0;
-        let mut scratch = Scratch::new();
         while quiet < QUIET && !self.closed {
             turn();
+            quiet = if self.fill() { 0 } else { quiet + 1 };
+            std::thread::yield_now();
+        }
+    }
+
+    /// Reads what is there; whether something was.
+    pub(crate) fn fill(&mut self) -> bool {
+        let mut scratch = Scratch::new();
+        {
             let come = fill(&mut self.socket, &mut self.buffer);
             self.closed = come.is_none();
-            quiet = if come == Some(0) { quiet + 1 } else { 0 };
             while let Frame::Whole { start, end } = frame(&self.buffer, 1 << 16, 1 << 17) {
                 let message = scratch.parse(&self.buffer[start..end]).expect("a message");
                 let text = |value: &[u8]| String::from_utf8_lossy(value).into_owned();
@@ -167,7 +184,7 @@ impl FixReader {
                 self.messages.push(fields);
                 self.buffer.drain(..end);
             }
-            std::thread::yield_now();
+            come.is_some_and(|count| count > 0)
         }
     }
 }

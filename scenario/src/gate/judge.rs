@@ -286,7 +286,11 @@ impl NaiveGate {
             }
         }
         let about = self.about(ask.instrument);
-        let end = if ask.side == Side::Buy { about.high } else { about.low };
+        let (low, high) = match seen.band {
+            Some((low, high)) => (Some(low), Some(high)),
+            None => (about.low, about.high),
+        };
+        let end = if ask.side == Side::Buy { high } else { low };
         let heeds = levels
             .iter()
             .find(|(who, _)| self.limited.contains(who) && self.is_on(*who, Key::Luld));

@@ -206,6 +206,9 @@ impl Twin {
             ask: best(Side::Sell),
             last: self.instruments[at].last.map(decimal),
             tick: decimal(self.instruments[at].tick),
+            band: self.instruments[at]
+                .collar
+                .map(|(_, upper, lower, _)| (decimal(lower), decimal(upper))),
         }
     }
 
