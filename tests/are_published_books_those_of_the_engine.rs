@@ -175,8 +175,7 @@ fn hidden_shares_are_shown_to_nobody() {
     let mut venue = Venue::new();
     let mut say = |order| {
         venue.desk.send(order);
-        let kinds = venue.messages().iter().map(|message| char::from(message[0])).collect();
-        kinds
+        venue.messages().iter().map(|message| char::from(message[0])).collect()
     };
     let _: String = say(buy(99, 1).at(1));
     assert_eq!(say(sell(1, 30).at(10).hidden()), "");
