@@ -254,7 +254,7 @@ impl RiskDesk {
 
     fn send(&mut self, changes: Vec<RiskChange>, limits: Vec<LimitsConfig>) -> Reply {
         let number = self.next;
-        let input = RiskInput { number, changes: changes.into(), answer: Ok(()) };
+        let input = RiskInput { number, changes: changes.into(), answer: Ok(()), frame: 0 };
         if self.inputs.push(input).is_err() {
             return error("too many changes are under way; ask again");
         }

@@ -19,10 +19,12 @@ use crate::command::Command;
 use crate::delay::Delayed;
 use crate::engine::Engine;
 use crate::event::Event;
+use crate::input::FeedChange;
 use crate::latency::EngineLatency;
 use crate::probe::{Probe, Step};
 use crate::rider::Rider;
 use crate::risk::{RiskChange, RiskError};
+use crate::tap::EngineTap;
 
 /// Commands that one turn takes at most, so that a flood of orders cannot starve the feed.
 pub const COMMANDS_PER_TURN: usize = 64;
@@ -40,6 +42,9 @@ pub struct RiskInput {
     pub changes: Box<[RiskChange]>,
     /// Why they were not made; what is written here on the way in does not matter.
     pub answer: Result<(), RiskError>,
+    /// The frame in which the journal has it; 0 where there is no journal. The answer may be told
+    /// when that is safe.
+    pub frame: u64,
 }
 
 /// The engine's ends of the rings to the operator of its risk gate.
@@ -147,6 +152,12 @@ struct Core<R> {
     last: u64,
     /// The number of the last message that was applied or lost, for other threads.
     position: Arc<AtomicU64>,
+    /// Where inputs are recorded, if they are.
+    tap: Option<Box<EngineTap>>,
+    /// Commands taken from the ring.
+    passed: u64,
+    /// Messages that were lost while the journal had no room to say so.
+    unrecorded: Option<(Sequence, u64)>,
 }
 
 impl<F: MarketFeed> EngineAgent<F> {
@@ -186,6 +197,9 @@ impl<F: MarketFeed, R: Rider> EngineAgent<F, R> {
             feed: FeedCounters::default(),
             last: 0,
             position: Arc::default(),
+            tap: None,
+            passed: 0,
+            unrecorded: None,
         };
         Self { feed, core, commands, risk: None }
     }
@@ -204,6 +218,7 @@ impl<F: MarketFeed, R: Rider> EngineAgent<F, R> {
         let engine = &mut self.core.engine;
         let mut taken = 0;
         if engine.has_room()
+            && self.core.tap.as_ref().is_none_or(|tap| tap.has_room_for_changes())
             && port.answers.slots() > 0
             && let Ok(mut input) = port.inputs.pop()
         {
@@ -215,6 +230,11 @@ impl<F: MarketFeed, R: Rider> EngineAgent<F, R> {
                 }
             };
             input.answer = engine.on_risk(time, &input.changes);
+            if let Some(tap) = &mut self.core.tap {
+                let (told, passed) = (engine.told(), self.core.passed);
+                tap.changes(&input.changes, time, told, passed, engine.outbox());
+                input.frame = tap.frames();
+            }
             // Memory of the input goes back with it: nothing is freed on this thread.
             let _ = port.answers.push(input);
             taken = 1;
@@ -225,6 +245,26 @@ impl<F: MarketFeed, R: Rider> EngineAgent<F, R> {
             let _ = port.notices.push(notice);
         }
         taken
+    }
+
+    /// From now on every input is recorded, before anything that follows from it is handed on; while the
+    /// journal has no room none is taken.
+    pub fn record(&mut self, tap: EngineTap) {
+        self.core.tap = Some(Box::new(tap));
+    }
+
+    /// Whether events wait to be handed on: then the last inputs are not told yet.
+    pub fn has_events_left(&self) -> bool {
+        !self.core.engine.outbox().is_empty()
+    }
+
+    /// Records what was told so far, for the end of a run; and takes the tap away.
+    pub fn close_tap(&mut self) {
+        if let Some(mut tap) = self.core.tap.take()
+            && tap.has_room()
+        {
+            tap.checkpoint(self.core.engine.time().0, self.core.passed);
+        }
     }
 
     /// From now on requests and answers take time.
@@ -284,6 +324,7 @@ impl<F: MarketFeed, R: Rider> EngineAgent<F, R> {
             && self.core.takes_commands()
             && let Ok(command) = self.commands.pop()
         {
+            self.core.passed += 1;
             self.core.command(command);
             taken += 1;
         }
@@ -326,9 +367,15 @@ impl<R: Rider> Core<R> {
     #[inline]
     fn takes_commands(&self) -> bool {
         match &self.delayed {
-            None => self.engine.has_room(),
+            None => self.engine.has_room() && self.records(),
             Some(delayed) => !delayed.commands.is_full(),
         }
+    }
+
+    /// Whether an input can be recorded, or need not be.
+    #[inline]
+    fn records(&self) -> bool {
+        self.tap.as_ref().is_none_or(|tap| tap.has_room())
     }
 
     fn command(&mut self, command: Command) {
@@ -356,6 +403,9 @@ impl<R: Rider> Core<R> {
             self.engine.on_command(&command, &mut steps);
         } else {
             self.engine.on_command(&command, &mut ());
+        }
+        if let Some(tap) = &mut self.tap {
+            tap.command(&command, self.engine.told(), self.passed, self.engine.outbox());
         }
         self.hand_on();
     }
@@ -392,6 +442,7 @@ impl<R: Rider> Core<R> {
     #[cold]
     fn arrive(&mut self, now: EventTime) {
         while self.engine.has_room()
+            && self.records()
             && let Some(delayed) = &mut self.delayed
             && let Some((due, command)) = delayed.commands.receive(now)
         {
@@ -461,12 +512,44 @@ impl<R: Rider> Core<R> {
     fn wait_for_room(&mut self) -> bool {
         for _ in 0..WAITS_MAX {
             self.hand_on();
-            if self.engine.has_room() {
+            if self.engine.has_room() && self.records() {
                 return true;
             }
             std::hint::spin_loop();
         }
         false
+    }
+
+    /// Records a change of the feed's state that was applied. There is room.
+    fn record_feed(&mut self, change: FeedChange) {
+        if let Some(tap) = &mut self.tap {
+            let engine = &self.engine;
+            tap.feed(change, engine.time(), engine.told(), self.passed, engine.outbox());
+        }
+    }
+
+    /// Applies a change of the feed's state, and records it. Where there is no room for it, it is waited for;
+    /// in the end nothing of the market is known any more, and that is applied once there is room.
+    #[cold]
+    fn feed_changed(&mut self, change: FeedChange) {
+        if !self.records() && !self.wait_for_room() {
+            self.unrecorded.get_or_insert((Sequence(self.feed.last_sequence), 0));
+            return;
+        }
+        self.tell_unrecorded();
+        self.engine.on_feed(change);
+        self.record_feed(change);
+    }
+
+    /// Messages were lost while nothing could be recorded: every book is stale before anything else comes. There is
+    /// room.
+    #[inline]
+    fn tell_unrecorded(&mut self) {
+        if let Some((first, count)) = self.unrecorded.take() {
+            let change = FeedChange::Lost(first, count);
+            self.engine.on_feed(change);
+            self.record_feed(change);
+        }
     }
 
     /// Moves events from the outbox into the ring, as far as it has room.
@@ -511,13 +594,20 @@ impl<R: Rider> MarketSink for Core<R> {
     fn message(&mut self, sequence: Sequence, bytes: &[u8]) {
         self.feed.last_sequence = sequence.0;
         self.time_passes(bytes);
-        if !self.engine.has_room() && !self.wait_for_room() {
+        let ready = self.engine.has_room() && self.records();
+        if !ready && !self.wait_for_room() {
             return self.lost(sequence, 1);
         }
+        self.tell_unrecorded();
         match self.engine.on_message(sequence, bytes) {
             Ok(()) => {}
             Err(DecodeError::UnknownType(_)) => self.feed.unknown_types += 1,
             Err(DecodeError::Empty | DecodeError::Short { .. }) => self.feed.short_messages += 1,
+        }
+        if let Some(tap) = &mut self.tap {
+            let engine = &self.engine;
+            let (time, told) = (engine.time(), engine.told());
+            tap.message(sequence, bytes, time, told, self.passed, engine.outbox());
         }
         if self.measure {
             let now = self.clock.raw();
@@ -530,29 +620,38 @@ impl<R: Rider> MarketSink for Core<R> {
     }
 
     fn session_started(&mut self) {
-        self.engine.on_session_start();
+        self.feed_changed(FeedChange::SessionStarted);
     }
 
     fn gap_opened(&mut self) {
-        self.engine.on_gap(true);
+        self.feed_changed(FeedChange::GapOpened);
     }
 
     fn gap_closed(&mut self) {
-        self.engine.on_gap(false);
+        self.feed_changed(FeedChange::GapClosed);
     }
 
     fn silent(&mut self, is_silent: bool) {
-        self.engine.on_silence(is_silent);
+        self.feed_changed(if is_silent { FeedChange::Silent } else { FeedChange::Speaks });
     }
 
     fn lost(&mut self, first: Sequence, count: u64) {
         self.feed.last_sequence = first.0 + (count - 1);
         self.feed.lost += count;
-        self.engine.on_loss();
+        if !self.records() {
+            let (_, lost) = self.unrecorded.get_or_insert((first, 0));
+            *lost += count;
+            return;
+        }
+        self.tell_unrecorded();
+        let change = FeedChange::Lost(first, count);
+        self.engine.on_feed(change);
+        self.record_feed(change);
     }
 
     fn end_of_session(&mut self) {
         self.feed.ended = true;
+        self.feed_changed(FeedChange::Ended);
     }
 }
 

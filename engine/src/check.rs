@@ -2,10 +2,11 @@
 
 use std::collections::HashMap;
 
-use spindle_types::{AccountId, InstrumentId, OrderToken, Price, SessionId, Side};
+use spindle_risk::Target;
+use spindle_types::{AccountId, InstrumentId, OrderToken, Price, SessionId, Side, Symbol};
 
 use crate::book::OrderKey;
-use crate::command::TradingPhase;
+use crate::command::{OrderSide, TradingPhase};
 use crate::engine::Engine;
 use crate::event::{Event, Outcome};
 use crate::matching::Place;
@@ -31,14 +32,51 @@ impl Shares {
     }
 }
 
+/// What an account has traded of an instrument through a session, as it was told.
+#[derive(Clone, Copy, Debug, Default)]
+struct Traded {
+    /// Shares, by side.
+    shares: [u64; 2],
+    /// Price units times shares, by side.
+    money: [i128; 2],
+}
+
+/// An order that was told of.
+#[derive(Clone, Copy, Debug)]
+struct Told {
+    account: AccountId,
+    symbol: Symbol,
+    side: Side,
+    shares: Shares,
+}
+
 /// Keeps books on what the engine tells, so that it can be held against what it has.
 #[derive(Clone, Debug, Default)]
 pub struct Ledger {
-    orders: HashMap<(SessionId, OrderToken), (AccountId, Shares)>,
+    orders: HashMap<(SessionId, OrderToken), Told>,
+    traded: HashMap<(AccountId, SessionId, Symbol), Traded>,
     sequence: u64,
 }
 
 impl Ledger {
+    /// Forgets all that was told: the next event follows this number. A day has begun.
+    #[cfg(feature = "verify")]
+    pub(crate) fn begin_after(sequence: u64) -> Self {
+        Self { sequence, ..Self::default() }
+    }
+
+    /// The number of the last event that was taken.
+    #[cfg(feature = "verify")]
+    pub(crate) const fn sequence(&self) -> u64 {
+        self.sequence
+    }
+
+    /// Forgets orders of which nothing is open.
+    #[cfg(feature = "verify")]
+    pub(crate) fn forget_closed(&mut self) {
+        self.orders.retain(|_, told| told.shares.open() > 0);
+    }
+
     /// Takes an event into account.
     ///
     /// # Errors
@@ -50,23 +88,30 @@ impl Ledger {
             return Err(format!("event {} after {}", event.sequence, self.sequence - 1));
         }
         let key = (event.session, event.token);
-        let fresh = |quantity: u32| {
-            (event.account, Shares { entered: quantity.into(), ..Shares::default() })
+        let fresh = |symbol: Symbol, side: OrderSide, quantity: u32| Told {
+            account: event.account,
+            symbol,
+            side: side.book_side(),
+            shares: Shares { entered: quantity.into(), ..Shares::default() },
         };
         match event.outcome {
-            Outcome::Accepted { quantity, .. } => {
-                self.orders.insert(key, fresh(quantity.0));
+            Outcome::Accepted { symbol, side, quantity, .. } => {
+                self.orders.insert(key, fresh(symbol, side, quantity.0));
             }
-            Outcome::Replaced { original, quantity, .. } => {
+            Outcome::Replaced { original, symbol, side, quantity, .. } => {
                 let old = self.orders.get_mut(&(event.session, original));
-                let Some((_, old)) = old.filter(|(_, old)| old.open() > 0) else {
+                let Some(old) = old.filter(|old| old.shares.open() > 0) else {
                     return Err(format!("replaced although nothing was open: {event:?}"));
                 };
-                old.cancelled += old.open();
-                self.orders.insert(key, fresh(quantity.0));
+                old.shares.cancelled += old.shares.open();
+                self.orders.insert(key, fresh(symbol, side, quantity.0));
             }
-            Outcome::Executed { quantity, open, .. } => {
-                self.take_off(event, quantity.0, open.0, true)?
+            Outcome::Executed { quantity, price, open, .. } => {
+                let Told { account, symbol, side, .. } =
+                    self.take_off(event, quantity.0, open.0, true)?;
+                let traded = self.traded.entry((account, event.session, symbol)).or_default();
+                traded.shares[side.index()] += u64::from(quantity.0);
+                traded.money[side.index()] += i128::from(price.times(quantity).0);
             }
             Outcome::Canceled { quantity, open, .. } => {
                 self.take_off(event, quantity.0, open.0, false)?;
@@ -75,7 +120,7 @@ impl Ledger {
                 self.take_off(event, quantity.0, open.0, false)?;
             }
             Outcome::Triggered
-                if self.orders.get(&key).is_none_or(|(_, shares)| shares.open() == 0) =>
+                if self.orders.get(&key).is_none_or(|told| told.shares.open() == 0) =>
             {
                 return Err(format!("triggered although nothing was open: {event:?}"));
             }
@@ -90,13 +135,14 @@ impl Ledger {
         quantity: u32,
         open: u32,
         executed: bool,
-    ) -> Result<(), Fault> {
+    ) -> Result<Told, Fault> {
         let order = self.orders.get_mut(&(event.session, event.token));
-        let Some((account, shares)) = order else {
+        let Some(told) = order else {
             return Err(format!("an order that was never accepted: {event:?}"));
         };
         let (quantity, open) = (u64::from(quantity), u64::from(open));
-        if *account != event.account || quantity == 0 || quantity > shares.open() {
+        let shares = &mut told.shares;
+        if told.account != event.account || quantity == 0 || quantity > shares.open() {
             return Err(format!("{shares:?} cannot become {event:?}"));
         }
         if executed {
@@ -107,12 +153,12 @@ impl Ledger {
         if shares.open() != open {
             return Err(format!("{} are open after {event:?}", shares.open()));
         }
-        Ok(())
+        Ok(*told)
     }
 
     /// The shares of an order.
     pub fn shares(&self, session: SessionId, token: OrderToken) -> Option<Shares> {
-        self.orders.get(&(session, token)).map(|&(_, shares)| shares)
+        self.orders.get(&(session, token)).map(|told| told.shares)
     }
 
     /// Holds what was told against what the engine has: every open order with the same open shares
@@ -122,7 +168,7 @@ impl Ledger {
     /// The first thing found.
     pub fn check(&self, engine: &Engine) -> Result<(), Fault> {
         let mut open = 0;
-        for (&(session, token), &(account, shares)) in &self.orders {
+        for (&(session, token), &Told { account, shares, .. }) in &self.orders {
             let has = engine.open_shares(session, token).unwrap_or_default();
             if u64::from(has) != shares.open() {
                 return Err(format!(
@@ -135,7 +181,44 @@ impl Ledger {
         if open != engine.own_orders() {
             return Err(format!("{} orders are open, {open} were told", engine.own_orders()));
         }
+        self.check_positions(engine)?;
         engine.check()
+    }
+
+    /// Holds what was told of executions against what the risk gate counts, for every account,
+    /// session and firm in each instrument: position, and shares and money traded by side.
+    ///
+    /// # Errors
+    /// The first difference.
+    pub fn check_positions(&self, engine: &Engine) -> Result<(), Fault> {
+        let mut due: HashMap<(Target, InstrumentId), Traded> = HashMap::new();
+        for (&(account, session, symbol), told) in &self.traded {
+            let Some(instrument) = engine.instruments().find(symbol) else {
+                return Err(format!("{symbol} was traded and is not known"));
+            };
+            for target in engine.gate().targets_of(account, session) {
+                let sum = due.entry((target, instrument)).or_default();
+                for side in [Side::Buy.index(), Side::Sell.index()] {
+                    sum.shares[side] += told.shares[side];
+                    sum.money[side] += told.money[side];
+                }
+            }
+        }
+        for (target, instrument, has) in engine.gate().positions() {
+            let told = due.remove(&(target, instrument)).unwrap_or_default();
+            let [bought, sold] = told.shares.map(u64::cast_signed);
+            if (has.traded, has.traded_value) != (told.shares, told.money)
+                || has.position != bought - sold
+            {
+                return Err(format!(
+                    "{target:?} in instrument {instrument}: the gate has {has:?}, told were {told:?}"
+                ));
+            }
+        }
+        match due.iter().next() {
+            Some(missed) => Err(format!("the gate knows nothing of {missed:?}")),
+            None => Ok(()),
+        }
     }
 }
 

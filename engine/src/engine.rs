@@ -114,8 +114,11 @@ pub struct Engine {
     pub(crate) feed_silent: bool,
     /// Whether everybody is stopped when the feed is silent or loses messages.
     pub(crate) kills_on_stale: bool,
-    quarantine: Option<Quarantine>,
-    sequence: u64,
+    pub(crate) quarantine: Option<Quarantine>,
+    /// What was told, in a build that looks at itself.
+    #[cfg(feature = "verify")]
+    pub(crate) told: crate::check::Ledger,
+    pub(crate) sequence: u64,
     next_reference: u64,
     next_match: u64,
 }
@@ -167,6 +170,8 @@ impl Engine {
             feed_silent: false,
             kills_on_stale: false,
             quarantine: None,
+            #[cfg(feature = "verify")]
+            told: crate::check::Ledger::default(),
             sequence: 0,
             next_reference: config.first_number,
             next_match: config.first_number,
@@ -174,10 +179,21 @@ impl Engine {
         (engine, reader)
     }
 
-    /// Touches the memory of the books once, so that the system has given every page before the
-    /// first message needs it.
+    /// Touches the memory of the books once, and that of strategies' orders with as many events as
+    /// they can be cancelled by, so that the system has given every page before the first message
+    /// needs it. To be called before the first input.
     pub fn warm_up(&mut self) {
         self.books.warm_up();
+        let orders = self.own.capacity();
+        self.own.warm_up();
+        self.extras.list.resize(orders, (0, 0));
+        self.extras.list.clear();
+        if self.outbox.is_empty() {
+            for _ in 0..orders {
+                self.outbox.push(Event::NOTHING);
+            }
+            self.outbox.clear();
+        }
     }
 
     /// Watches every market from now on: one that is crossed or leaves this band is put into
@@ -274,6 +290,12 @@ impl Engine {
     /// Strategies' orders that are open.
     pub fn own_orders(&self) -> usize {
         self.own.live()
+    }
+
+    /// Events told so far: the number of the last.
+    #[inline]
+    pub const fn told(&self) -> u64 {
+        self.sequence
     }
 
     /// Time of the last input.
@@ -400,6 +422,11 @@ impl Engine {
             queued: 0,
             outcome,
         });
+    }
+
+    /// The next numbers that are given: of a reference and of a match.
+    pub(crate) const fn next_numbers(&self) -> (u64, u64) {
+        (self.next_reference, self.next_match)
     }
 
     pub(crate) fn next_reference(&mut self) -> OrderReference {

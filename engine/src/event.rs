@@ -32,6 +32,20 @@ pub struct Event {
     pub outcome: Outcome,
 }
 
+impl Event {
+    /// What is written where nothing has happened yet.
+    pub(crate) const NOTHING: Self = Self {
+        sequence: 0,
+        time: EventTime(0),
+        session: SessionId(0),
+        account: AccountId(0),
+        token: OrderToken(0),
+        received: 0,
+        queued: 0,
+        outcome: Outcome::CancelRejected,
+    };
+}
+
 /// What happened to an order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {

@@ -5,8 +5,11 @@ mod book;
 pub mod check;
 pub mod command;
 pub mod delay;
+pub mod digest;
 mod engine;
 pub mod event;
+mod hash;
+pub mod input;
 mod instruments;
 pub mod latency;
 mod ledger;
@@ -20,7 +23,10 @@ pub mod probe;
 pub mod rider;
 pub mod risk;
 mod state;
+pub mod tap;
 mod tape;
+#[cfg(feature = "verify")]
+mod verify;
 
 pub use book::{
     Best, BookError, Books, Capacity, LevelView, Order, OrderKey, Place, Placed, Placement, Slot,

@@ -98,6 +98,29 @@ pub(crate) struct OwnOrder {
 const _: () = assert!(size_of::<OwnOrder>() == 64);
 
 impl OwnOrder {
+    /// What is written where there is no order yet.
+    const VACANT: Self = Self {
+        session: SessionId(0),
+        account: AccountId(0),
+        token: OrderToken(0),
+        instrument: InstrumentId(0),
+        side: OrderSide::Buy,
+        special: false,
+        limit: Limit(None),
+        valued: Price(0),
+        stay: Stay::Day,
+        executed: Quantity(0),
+        slot: 0,
+        entry: 0,
+        attributes: Attributes {
+            client_order_id: [0; 20],
+            capacity: 0,
+            iso: 0,
+            display: 0,
+            cross: 0,
+        },
+    };
+
     /// The order as the risk gate needs to know it to take back what it reserved.
     #[inline]
     pub(crate) const fn holder(&self) -> Holder {
@@ -129,6 +152,14 @@ pub(crate) struct OwnOrders {
 impl OwnOrders {
     pub(crate) fn new(orders_max: usize) -> Self {
         Self { orders: Vec::with_capacity(orders_max), orders_max, vacant: None, live: 0 }
+    }
+
+    /// Touches the memory of the table once, while it is empty.
+    pub(crate) fn warm_up(&mut self) {
+        if self.orders.is_empty() {
+            self.orders.resize(self.orders_max, OwnOrder::VACANT);
+            self.orders.clear();
+        }
     }
 
     pub(crate) fn is_full(&self) -> bool {

@@ -101,6 +101,8 @@ impl Engine {
         self.books.clear();
         self.instruments.clear();
         self.gate.new_day();
+        #[cfg(feature = "verify")]
+        self.verify_anew();
         self.extras.clear();
         self.forget_anchors();
         self.phase = None;

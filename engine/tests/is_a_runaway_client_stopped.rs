@@ -1,5 +1,6 @@
 //! A client that runs away: 212 parent orders that become children without end. What passes is
-//! bounded by the limit and one turn of the loop, and everything that rests is gone.
+//! bounded by the limit and one turn of the loop, and everything that rests is gone. Both figures are
+//! printed: what passed beyond the limit, and how long the stop took.
 
 use std::time::Instant;
 
@@ -24,6 +25,7 @@ fn engine(limits: Limits) -> Engine {
     let capacity = Capacity { instruments: 2, orders: 1 << 16, levels: 1 << 12 };
     let config = EngineConfig { capacity, own_orders: 1 << 15, first_number: 1 };
     let (mut engine, _) = Engine::new(&config, gate);
+    engine.warm_up();
     engine.add_instrument(InstrumentId(1), "X".parse().expect("a symbol"));
     engine
 }
@@ -112,7 +114,11 @@ fn executions_stop_it_by_itself() {
     let mut engine = engine(limits);
     with_a_market(&mut engine);
     let tally = flood(&mut engine, |_, _| {});
-    println!("{CHILDREN} children of {PARENTS} parents, at most {MOST} executions: {tally:?}");
+    println!(
+        "{CHILDREN} children of {PARENTS} parents: {} passed beyond the limit of {MOST} executions, a \
+         turn of the loop is {COMMANDS_PER_TURN} requests; {tally:?}",
+        tally.executed - MOST
+    );
     assert!(tally.executed <= MOST + COMMANDS_PER_TURN as u64, "{tally:?}");
     assert_eq!(tally.accepted + tally.stopped, CHILDREN.into());
     assert_eq!(engine.gate().open_orders(RUNAWAY), 0, "what rested is gone");
@@ -159,9 +165,45 @@ fn an_operator_stops_it_between_two_messages() {
         }
     });
     let (open, took) = took.expect("the turn came");
-    println!("stopped with {open} orders open in {took:?}: {tally:?}");
-    assert_eq!(tally.accepted, u64::from(TURN) * COMMANDS_PER_TURN as u64);
+    let before = u64::from(TURN) * COMMANDS_PER_TURN as u64;
+    println!(
+        "{} passed after the turn of the stop, which took {took:?} with {open} orders open; {tally:?}",
+        tally.accepted - before
+    );
+    assert_eq!(tally.accepted, before);
     assert_eq!(tally.canceled, open);
     assert_eq!(engine.gate().open_orders(RUNAWAY), 0);
     engine.check().expect("whole");
+}
+
+/// The stop alone, again and again: how long it takes is told, as the median and the longest.
+#[test]
+fn a_stop_cancels_thousands_of_orders_in_one_input() {
+    const OPEN: u32 = 10_000;
+    const ROUNDS: u32 = 21;
+    let mut engine = engine(Limits::NONE);
+    let target = Target::Account(RUNAWAY);
+    let mut took = Vec::new();
+    for round in 0..ROUNDS {
+        for order in 0..OPEN {
+            let token = round * OPEN + order;
+            let price = 100_000 - 100 * (order % 50);
+            engine.on_command(&enter(RUNAWAY, token, OrderSide::Buy, 1, price), &mut ());
+            engine.clear_outbox();
+        }
+        assert_eq!(engine.gate().open_orders(RUNAWAY), OPEN.into());
+        let started = Instant::now();
+        let kill = RiskChange::Kill { target, cause: Cause::Operator };
+        engine.on_risk(EventTime(1), &[kill]).expect("a kill");
+        took.push(started.elapsed());
+        assert_eq!(engine.gate().open_orders(RUNAWAY), 0);
+        let mut tally = Tally::default();
+        tally.read(&mut engine);
+        assert_eq!(tally.canceled, OPEN.into());
+        engine.on_risk(EventTime(1), &[RiskChange::Arm { target }]).expect("an arm");
+        while engine.next_notice().is_some() {}
+    }
+    took.sort_unstable();
+    let (median, longest) = (took[took.len() / 2], took[took.len() - 1]);
+    println!("a stop with {OPEN} orders open: median {median:?}, longest {longest:?} of {ROUNDS}");
 }

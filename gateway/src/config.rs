@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use spindle_types::{AccountId, SessionId};
 use thiserror::Error;
 
-use crate::fix::config::FixConfig;
+use crate::fix::config::{CancelOn, FixConfig};
 use crate::options::{Door, SessionOptions};
 use crate::soup::codec::{SessionName, padded_left, padded_right};
 use crate::soup::login::canonical;
@@ -71,6 +71,38 @@ pub struct User {
     pub account: AccountId,
     /// The firm that its orders may name, up to four capitals; empty where they may name none.
     pub firm: String,
+    /// The edition of OUCH that it speaks.
+    pub protocol: OuchEdition,
+    /// When its open orders are cancelled.
+    pub cancel_on: CancelOn,
+    /// How long it may be gone before they are, in nanoseconds.
+    pub grace_ns: u64,
+}
+
+/// The editions of OUCH.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OuchEdition {
+    /// 5.0: numbers, options.
+    #[default]
+    V50,
+    /// 4.2: tokens, fixed fields.
+    V42,
+}
+
+impl User {
+    /// A user of OUCH 5.0 without a firm, whose orders stay when it is gone.
+    pub fn new(username: &str, password: &str, session: SessionId, account: AccountId) -> Self {
+        Self {
+            username: username.to_owned(),
+            password: password.to_owned(),
+            session,
+            account,
+            firm: String::new(),
+            protocol: OuchEdition::V50,
+            cancel_on: CancelOn::Never,
+            grace_ns: 0,
+        }
+    }
 }
 
 impl std::fmt::Debug for User {
@@ -113,6 +145,8 @@ pub struct Limits {
     /// Bytes above `stream_bytes_max` at which a new order or a replace closes the connection:
     /// refusals fill the stream too.
     pub stream_reserve_bytes: u64,
+    /// Tokens of new orders and replacements that a session of OUCH 4.2 can use in a day.
+    pub tokens_max: usize,
 }
 
 impl Default for Limits {
@@ -129,6 +163,7 @@ impl Default for Limits {
             backlog_bytes_max: 4 << 20,
             stream_bytes_max: 256 << 20,
             stream_reserve_bytes: 16 << 20,
+            tokens_max: 1 << 16,
         }
     }
 }
@@ -202,6 +237,9 @@ pub(crate) struct CheckedUser {
     pub(crate) session: SessionId,
     pub(crate) account: AccountId,
     pub(crate) firm: [u8; 4],
+    pub(crate) protocol: OuchEdition,
+    pub(crate) cancel_on: CancelOn,
+    pub(crate) grace_ns: u64,
 }
 
 impl GatewayConfig {
@@ -346,8 +384,15 @@ impl User {
             let firm = self.firm.escape_default().to_string();
             ConfigError::Firm { username: name(), firm }
         })?;
-        let username = canonical(username);
-        Ok(CheckedUser { username, session: self.session, account: self.account, firm })
+        Ok(CheckedUser {
+            username: canonical(username),
+            session: self.session,
+            account: self.account,
+            firm,
+            protocol: self.protocol,
+            cancel_on: self.cancel_on,
+            grace_ns: self.grace_ns,
+        })
     }
 }
 
@@ -365,6 +410,7 @@ impl Limits {
             ("backlog_bytes_max", self.backlog_bytes_max, 1_024),
             ("stream_bytes_max", self.stream_bytes_max, 1_024),
             ("stream_reserve_bytes", self.stream_reserve_bytes, 1_024),
+            ("tokens_max", self.tokens_max as u64, 1),
         ];
         match table.into_iter().find(|(_, value, least)| value < least) {
             Some((name, value, least)) => Err(ConfigError::Limit { name, value, least }),
@@ -382,13 +428,7 @@ mod tests {
     use super::*;
 
     fn user(username: &str, session: u16) -> User {
-        User {
-            username: username.to_owned(),
-            password: "secret".to_owned(),
-            session: SessionId(session),
-            account: AccountId(1),
-            firm: String::new(),
-        }
+        User::new(username, "secret", SessionId(session), AccountId(1))
     }
 
     fn config(users: Vec<User>) -> GatewayConfig {

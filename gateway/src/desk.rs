@@ -136,10 +136,10 @@ impl Desk {
         !self.fix.is_empty()
     }
 
-    /// The time at which a FIX session that is logged on does something by itself, if any does, on
+    /// The time at which a FIX session that is logged on does something by itself, or the orders of a session that is gone are cancelled, on
     /// the monotonic clock. For a test that moves its clock by itself.
     pub fn next_timer(&self) -> Option<u64> {
-        self.fix.next_timer()
+        self.fix.next_timer().into_iter().chain(self.ouch.next_timer()).min()
     }
 
     /// Ends the day of every session: nobody can log in any more.

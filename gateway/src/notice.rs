@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 
 use spindle_types::SessionId;
 
+use crate::ouch::remark::Remark;
 use crate::soup::login::Refusal;
 use crate::soup::server::CloseCause;
 
@@ -59,6 +60,13 @@ pub enum GatewayNotice {
         peer: SocketAddr,
         /// Why.
         cause: CloseCause,
+    },
+    /// A request was refused or ignored because of something that the venue does not take.
+    NotTaken {
+        /// Whose.
+        user: UserName,
+        /// What.
+        remark: Remark,
     },
     /// A session's stream has reached its limit: new orders are refused from here on.
     StreamFull {
@@ -177,6 +185,7 @@ impl fmt::Display for GatewayNotice {
             Self::Closed { user: None, peer, cause } => {
                 write!(f, "gateway: {peer} disconnected: {cause}")
             }
+            Self::NotTaken { user, remark } => write!(f, "{user}: {remark}"),
             Self::StreamFull { user, bytes } => {
                 write!(f, "gateway: the stream of {user} is full at {bytes} bytes: ")?;
                 f.write_str("new orders are refused with 'processing error'")

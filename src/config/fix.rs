@@ -47,7 +47,7 @@ pub(super) struct FixSessionTable {
     #[serde(default)]
     reset_on_logon: bool,
     #[serde(default)]
-    cancel_on: FixCancelOn,
+    cancel_on: CancelOnName,
     #[serde(default)]
     grace_ms: u64,
     #[serde(default)]
@@ -78,7 +78,7 @@ enum FixVersion {
 
 #[derive(Clone, Copy, Debug, Default, Deserialize)]
 #[serde(rename_all = "lowercase")]
-enum FixCancelOn {
+pub(super) enum CancelOnName {
     #[default]
     Never,
     Loss,
@@ -178,8 +178,8 @@ impl FixVersion {
     }
 }
 
-impl FixCancelOn {
-    const fn value(self) -> CancelOn {
+impl CancelOnName {
+    pub(super) const fn value(self) -> CancelOn {
         match self {
             Self::Never => CancelOn::Never,
             Self::Loss => CancelOn::Loss,

@@ -5,12 +5,15 @@ use std::net::SocketAddr;
 use rust_decimal::Decimal;
 use serde::Deserialize;
 use spindle_accounts::FeeSchedule;
+use spindle_gateway::OuchEdition;
 use spindle_gateway::delay::SessionModels;
+use spindle_gateway::fix::CancelOn;
 use spindle_gateway::vault::is_hash;
 use spindle_risk::Limits;
 use spindle_types::{AccountId, SessionId, Symbol};
 
 use super::access::{SessionAccess, ThrottleTable};
+use super::fix::CancelOnName;
 use super::strategies::{FeesTable, SessionLatencyTable};
 use super::{Checker, ConfigError};
 
@@ -59,6 +62,12 @@ pub(super) struct SessionTable {
     #[serde(default)]
     pub(super) drop_copy: bool,
     #[serde(default)]
+    protocol: OuchName,
+    #[serde(default)]
+    cancel_on: CancelOnName,
+    #[serde(default)]
+    grace_ms: u64,
+    #[serde(default)]
     pub(super) latency: SessionLatencyTable,
 }
 
@@ -74,6 +83,15 @@ impl SessionTable {
             drop_copy: self.drop_copy,
         }
     }
+}
+
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+enum OuchName {
+    #[default]
+    #[serde(rename = "ouch-5.0")]
+    V50,
+    #[serde(rename = "ouch-4.2")]
+    V42,
 }
 
 /// An account with its limits.
@@ -104,6 +122,12 @@ pub struct SessionConfig {
     pub password: String,
     /// The account that it trades for.
     pub account: AccountId,
+    /// The edition of OUCH that it speaks.
+    pub protocol: OuchEdition,
+    /// When its open orders are cancelled.
+    pub cancel_on: CancelOn,
+    /// How long it may be gone before they are, in nanoseconds.
+    pub grace_ns: u64,
     /// How long its requests and answers are under way.
     pub latency: SessionModels,
 }
@@ -187,7 +211,20 @@ impl Checker<'_> {
             let account = self.account_of(&table.access(), accounts, place("account"))?;
             let id = SessionId(id);
             let latency = self.session_latency(&table.latency, &place)?;
-            sessions.push(SessionConfig { id, user, password, account, latency });
+            let protocol = match table.protocol {
+                OuchName::V50 => OuchEdition::V50,
+                OuchName::V42 => OuchEdition::V42,
+            };
+            sessions.push(SessionConfig {
+                id,
+                user,
+                password,
+                account,
+                protocol,
+                cancel_on: table.cancel_on.value(),
+                grace_ns: table.grace_ms.saturating_mul(1_000_000),
+                latency,
+            });
         }
         Ok(sessions)
     }

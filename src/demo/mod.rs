@@ -12,8 +12,10 @@ use std::time::{Duration, Instant};
 use spindle_accounts::{AccountsConfig, FeeSchedule};
 use spindle_engine::{Capacity, EngineConfig};
 use spindle_feed::itch::Message;
+use spindle_gateway::OuchEdition;
 use spindle_gateway::client::Login;
 use spindle_gateway::delay::SessionModels;
+use spindle_gateway::fix::CancelOn;
 use spindle_replay::generate::{GenerateConfig, GenerateError, GeneratedDay, Generator};
 use spindle_replay::publish::{
     Outgoing, OutgoingConfig, PublishError, PublishStats, Publisher, Speed, Target,
@@ -186,6 +188,9 @@ fn config(options: &DemoOptions) -> Config {
         user: user.to_owned(),
         password: PASSWORD.to_owned(),
         account: AccountId(id),
+        protocol: OuchEdition::V50,
+        cancel_on: CancelOn::Never,
+        grace_ns: 0,
         latency: SessionModels::default(),
     });
     let capacity = Capacity {

@@ -62,7 +62,8 @@ pub(crate) fn gate(account: Limits) -> Gate {
 /// A gate with these limits of the account, and of session, firm and the account in the instrument
 /// where there are any. Shares for short sales are located.
 pub(crate) fn at_every_level(account: Limits, others: &[Limits]) -> Gate {
-    let mut gate = gate(account.with(Key::Locate, 1).with(Key::RegSho, 1));
+    let short = account.with(Key::MayShort, 1).with(Key::Locate, 1).with(Key::RegSho, 1);
+    let mut gate = gate(short);
     let state = InstrumentState { price_test: true, ..gate.instrument(INSTRUMENT) };
     gate.set_instrument(INSTRUMENT, state);
     let [session, firm, own] = *others else {

@@ -633,6 +633,13 @@ impl Books {
         Place { level, ..place }
     }
 
+    /// Asks for what taking out an order needs that stands at this slot under this key.
+    #[inline]
+    pub fn ask_for_standing(&self, slot: Slot, key: OrderKey) {
+        self.orders.prefetch(slot);
+        self.orders.prefetch_entry(self.orders.home(key.raw()));
+    }
+
     /// Looks ahead, last time: asks for the last order of the level that another will join.
     #[inline]
     pub fn ask_for_tail(&self, place: Place) {

@@ -49,6 +49,12 @@ impl OrderKey {
         Self(OWN | (session.0 as u64) << 32 | token.0 as u64)
     }
 
+    /// The key as a number.
+    #[inline]
+    pub(super) const fn raw(self) -> u64 {
+        self.0
+    }
+
     /// The market's reference, if it is a market order.
     pub const fn reference(self) -> Option<OrderReference> {
         if self.0 & OWN == 0 { Some(OrderReference(self.0)) } else { None }

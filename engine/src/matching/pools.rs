@@ -35,6 +35,9 @@ pub(crate) mod features {
     pub(crate) const WATCHED: u16 = PEGS | ELECTED | COLLECTS;
 }
 
+/// How many orders ahead of the one that is cancelled its neighbours in a list are asked for.
+const AHEAD: usize = 8;
+
 /// What an order is, beyond its limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
@@ -579,7 +582,11 @@ impl Engine {
         list.extend(meant.map(|(index, order)| (order.entry, index)));
         list.sort_unstable();
         let mut count = 0;
-        for &(_, index) in &list {
+        for (at, &(_, index)) in list.iter().enumerate() {
+            if let Some(&(_, later)) = list.get(at + AHEAD) {
+                let later = self.own.get(later);
+                self.books.ask_for_standing(later.slot, OrderKey::own(later.session, later.token));
+            }
             let session = self.own.get(index).session;
             let received = asked.filter(|to| to.session == session).map_or(0, |to| to.received);
             self.cancel_own(index, reason, received);

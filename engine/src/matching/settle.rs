@@ -54,6 +54,8 @@ impl Engine {
         if !self.extras.dirty.is_empty() {
             self.finish_dirty();
         }
+        #[cfg(feature = "verify")]
+        self.verify();
     }
 
     #[cold]

@@ -128,8 +128,7 @@ impl Book {
             }
             Outcome::Modified { side, quantity, open } => {
                 let mut order = self.orders.remove(&key).unwrap_or(Order::UNKNOWN);
-                order.side = Some(side);
-                order.open = open.0;
+                (order.side, order.open) = (Some(side), open.0);
                 order.quantity = order.quantity.saturating_sub(quantity.0);
                 self.put(event, order);
                 Some((order, None))

@@ -17,9 +17,10 @@ use thiserror::Error;
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, U16, U32, U64, Unaligned};
 
 use super::Told;
-use crate::ouch::answer::{Answer, side_letter};
+use crate::ouch::answer::{ANSWER_MAX, Answer};
 use crate::ouch::codes::reject_code;
-use crate::ouch::outbound::{Modified, Rejected, Restated};
+use crate::ouch::outbound::{Rejected, Restated};
+use crate::ouch::terms::Terms;
 
 /// The type of a record.
 pub const TYPE: u8 = b'W';
@@ -87,8 +88,8 @@ impl Record {
         };
         let mut record = Self { bytes: [0; HEAD_LENGTH + MESSAGE_MAX], length: HEAD_LENGTH };
         record.bytes[..HEAD_LENGTH].copy_from_slice(head.as_bytes());
-        match Answer::of(event) {
-            Some(answer) => record.push(answer.as_bytes()),
+        match Answer::of(event, Terms::PLAIN) {
+            Some(answer) => record.push(answer.bytes(&mut [0; ANSWER_MAX])),
             None => match event.outcome {
                 // OUCH has no such orders; other protocols here do.
                 Outcome::Triggered => record.push(
@@ -98,16 +99,6 @@ impl Record {
                         user_ref_num: U32::new(event.token.0),
                         reason: TRIGGERED,
                         appendage_length: U16::new(0),
-                    }
-                    .as_bytes(),
-                ),
-                Outcome::Modified { side, open, .. } => record.push(
-                    Modified {
-                        message_type: Modified::TYPE,
-                        timestamp: U64::new(event.time.0),
-                        user_ref_num: U32::new(event.token.0),
-                        side: side_letter(side),
-                        quantity: U32::new(open.0),
                     }
                     .as_bytes(),
                 ),

@@ -4,19 +4,23 @@
 use std::collections::VecDeque;
 use std::net::IpAddr;
 
+use spindle_engine::command::Action;
 use spindle_engine::event::{Event, RejectReason};
 use spindle_risk::Check;
 use spindle_types::{AccountId, EventTime, SessionId};
 use zeroize::Zeroizing;
 
-use super::answer::Answer;
-use super::inbound;
+use super::DecodeError;
+use super::answer::{ANSWER_MAX, Answer};
+use super::remark::Remark;
 use super::session::{Ignored, Reaction, Session, firm_of, is_first_answer};
 use crate::close::CloseCause;
-use crate::config::{CheckedUser, ConfigError, GatewayConfig};
+use crate::config::{CheckedUser, ConfigError, GatewayConfig, OuchEdition};
+use crate::fix::config::CancelOn;
 use crate::lockstep::Wait;
 use crate::notice::{GatewayNotice, UserName};
 use crate::options::{AllowList, Beyond, Bucket, SessionOptions};
+use crate::ouch42::session as ouch42;
 use crate::port::Port;
 use crate::protocol::Sessions;
 use crate::soup::codec::{LoginRequest, SessionName, padded_right};
@@ -34,6 +38,67 @@ struct Mark {
     end: u64,
 }
 
+/// The edition that a user speaks. Both have the same system events.
+#[derive(Debug)]
+#[allow(clippy::large_enum_variant, reason = "there is one of each user, for the day")]
+enum Dialect {
+    V50(Session),
+    V42(ouch42::Session),
+}
+
+impl Dialect {
+    #[inline]
+    fn decide(
+        &mut self,
+        message: &[u8],
+        refused: Option<RejectReason>,
+    ) -> Result<Reaction, DecodeError> {
+        match self {
+            Self::V50(session) => session.decide(message, refused),
+            Self::V42(session) => session.decide(message, refused),
+        }
+    }
+
+    /// The firm that a request names.
+    fn firm_of(&self, message: &[u8]) -> Option<[u8; 4]> {
+        match self {
+            Self::V50(_) => firm_of(message),
+            Self::V42(_) => ouch42::firm_of(message),
+        }
+    }
+
+    fn take_remark(&mut self) -> Option<Remark> {
+        match self {
+            Self::V50(session) => session.take_remark(),
+            Self::V42(session) => session.take_remark(),
+        }
+    }
+
+    fn cancel_all(&mut self) -> Option<Action> {
+        match self {
+            Self::V50(session) => session.cancel_all(),
+            Self::V42(session) => session.cancel_all(),
+        }
+    }
+
+    fn under_way(&self) -> usize {
+        match self {
+            Self::V50(session) => session.under_way(),
+            Self::V42(session) => session.under_way(),
+        }
+    }
+
+    #[inline]
+    fn answer(&mut self, event: &Event, mut tell: impl FnMut(&[u8])) {
+        match self {
+            Self::V50(session) => {
+                session.answer(event, |answer| tell(answer.bytes(&mut [0; ANSWER_MAX])));
+            }
+            Self::V42(session) => session.answer(event, |answer| tell(answer.as_bytes())),
+        }
+    }
+}
+
 /// One user.
 struct User {
     /// In capitals, padded.
@@ -47,8 +112,12 @@ struct User {
     bucket: Option<Bucket>,
     /// Whether it only reads along.
     is_copy: bool,
-    session: Session,
+    session: Dialect,
     stream: Stream,
+    cancel_on: CancelOn,
+    grace_ns: u64,
+    /// When its orders are cancelled, on the monotonic clock.
+    cancel_at: Option<u64>,
     logged_in: bool,
     /// Whether its connection has requests that were received and not yet taken.
     behind: bool,
@@ -77,8 +146,17 @@ impl User {
             allow: options.allow.clone(),
             bucket: options.throttle.map(Bucket::new),
             is_copy: options.copy.is_some(),
-            session: Session::with_firms(firms),
+            session: match user.protocol {
+                OuchEdition::V50 => Dialect::V50(Session::with_firms(user.session, firms)),
+                OuchEdition::V42 => {
+                    let tokens_max = port.limits.tokens_max;
+                    Dialect::V42(ouch42::Session::new(user.session, firms, tokens_max))
+                }
+            },
             stream: Stream::new(),
+            cancel_on: user.cancel_on,
+            grace_ns: user.grace_ns,
+            cancel_at: None,
             logged_in: false,
             behind: false,
             full_told: false,
@@ -106,13 +184,23 @@ impl User {
         if self.accounts.is_empty() {
             return self.account;
         }
-        let Some(firm) = firm_of(message) else { return self.account };
+        let Some(firm) = self.session.firm_of(message) else { return self.account };
         let named = self.accounts.iter().find(|(known, _)| *known == firm);
         named.map_or(self.account, |(_, account)| *account)
     }
 
     fn name(&self) -> UserName {
         UserName::new(&self.username)
+    }
+
+    /// Cancels the orders of a user who is gone for too long.
+    fn cancel_orders(&mut self, port: &mut Port) {
+        if port.takes_requests()
+            && let Some(action) = self.session.cancel_all()
+        {
+            self.cancel_at = None;
+            port.pass(self.session_id, self.account, action, 0);
+        }
     }
 }
 
@@ -232,7 +320,7 @@ impl OuchDesk {
 
     fn tell_all(&mut self, answer: &Answer, port: &mut Port) {
         for user in &mut self.users {
-            append(user, answer);
+            append(&mut user.stream, answer.bytes(&mut [0; ANSWER_MAX]));
             port.stats.messages += 1;
         }
     }
@@ -259,6 +347,7 @@ impl OuchDesk {
                 let user = &mut self.users[index];
                 user.logged_in = true;
                 user.behind = false;
+                user.cancel_at = None;
                 user.marks.clear();
                 port.stats.logins += 1;
             }
@@ -298,9 +387,18 @@ impl OuchDesk {
     }
 
     /// The user's connection is gone. What the engine answers goes into the stream all the same.
-    pub(crate) fn disconnected(&mut self, user: usize) {
-        self.users[user].logged_in = false;
-        self.users[user].marks.clear();
+    pub(crate) fn disconnected(&mut self, user: usize, is_logout: bool, port: &Port) {
+        let user = &mut self.users[user];
+        user.logged_in = false;
+        user.marks.clear();
+        if user.cancel_on.means(is_logout) {
+            user.cancel_at = Some(port.now.monotonic.saturating_add(user.grace_ns));
+        }
+    }
+
+    /// The time at which the orders of a user who is gone are cancelled, if there is one.
+    pub(crate) fn next_timer(&self) -> Option<u64> {
+        self.users.iter().filter_map(|user| user.cancel_at).min()
     }
 
     /// Deals with one request; false when it has to wait for the engine's next answers. There must
@@ -320,13 +418,22 @@ impl OuchDesk {
         let user = &mut self.users[index];
         let refused = user.throttled(port)?.or(full);
         match user.session.decide(message, refused).map_err(CloseCause::Message)? {
-            Reaction::Pass(action) => {
+            Reaction::Pass(mut action) => {
                 let account = user.account_of(message);
+                if let Action::MassCancel(mass) = &mut action
+                    && user.session.firm_of(message).is_some()
+                {
+                    mass.account = Some(account);
+                }
                 port.pass(user.session_id, account, action, received);
             }
             Reaction::Wait => return Ok(false),
             Reaction::Ignore(Ignored::Retransmission) => port.stats.retransmissions += 1,
-            Reaction::Ignore(Ignored::NoSuchOrder | Ignored::Modify) => port.stats.ignored += 1,
+            Reaction::Ignore(Ignored::NoSuchOrder) => port.stats.ignored += 1,
+        }
+        if let Some(remark) = user.session.take_remark() {
+            let user = user.name();
+            port.notice(GatewayNotice::NotTaken { user, remark });
         }
         Ok(true)
     }
@@ -346,7 +453,8 @@ impl OuchDesk {
         if bytes < soft {
             return Ok(false);
         }
-        let is_cancel = message.first() == Some(&inbound::Cancel::TYPE);
+        // What asks for no more orders is taken still.
+        let is_cancel = message.first().is_some_and(|letter| b"XMCDQ".contains(letter));
         if !is_cancel && bytes >= soft.saturating_add(port.limits.stream_reserve_bytes) {
             return Err(CloseCause::StreamFull { bytes });
         }
@@ -367,7 +475,7 @@ impl OuchDesk {
         let bytes = user.stream.len_bytes();
         if bytes + record.len() as u64 > port.limits.stream_bytes_max {
             user.full_told = true;
-            append(user, &Answer::copy_full(time));
+            append(&mut user.stream, Answer::copy_full(time).bytes(&mut [0; ANSWER_MAX]));
             let user = user.name();
             port.notice(GatewayNotice::CopyFull { user, bytes, ends: true });
         } else {
@@ -401,11 +509,16 @@ impl Sessions for OuchDesk {
         let Some(user) = self.users.get_mut(index) else {
             return;
         };
-        let Some(answer) = user.session.answer(event) else {
+        let User { session, stream, .. } = user;
+        let mut told = 0;
+        session.answer(event, |bytes| {
+            append(stream, bytes);
+            told += 1;
+        });
+        if told == 0 {
             return;
-        };
-        append(user, &answer);
-        port.stats.messages += 1;
+        }
+        port.stats.messages += told;
         if event.received != 0 && user.logged_in && is_first_answer(event) {
             if user.marks.len() < MARKS_MAX {
                 let end = user.stream.len_bytes();
@@ -425,7 +538,15 @@ impl Sessions for OuchDesk {
         self.tell_all(&Answer::end_of_day(time), port);
     }
 
-    fn turn(&mut self, _: &mut Port) {}
+    #[inline]
+    fn turn(&mut self, port: &mut Port) {
+        let now = port.now.monotonic;
+        for user in &mut self.users {
+            if user.cancel_at.is_some_and(|at| now >= at) {
+                user.cancel_orders(port);
+            }
+        }
+    }
 
     fn prepare(&mut self) {
         for user in &mut self.users {
@@ -435,7 +556,7 @@ impl Sessions for OuchDesk {
 }
 
 #[inline]
-fn append(user: &mut User, answer: &Answer) {
-    let appended = user.stream.append(answer.as_bytes());
+fn append(stream: &mut Stream, message: &[u8]) {
+    let appended = stream.append(message);
     debug_assert!(appended.is_ok(), "every answer is far shorter than a chunk");
 }

@@ -21,6 +21,8 @@ pub(crate) struct OuchTalk {
     pub(crate) address: Option<IpAddr>,
     knock: Knock,
     pub(crate) outcome: Option<LoginOutcome>,
+    /// Whether the client has logged out.
+    logged_out: bool,
 }
 
 impl OuchTalk {
@@ -32,6 +34,7 @@ impl OuchTalk {
             address: None,
             knock: Knock::default(),
             outcome: None,
+            logged_out: false,
         }
     }
 
@@ -83,7 +86,9 @@ impl Talk for OuchTalk {
         let Some((packet, length)) = packet.map_err(CloseCause::Frame)? else {
             return Ok(Taken::More(0));
         };
-        match self.link.receive(packet, now)? {
+        let inbound = self.link.receive(packet, now);
+        self.logged_out = inbound == Err(CloseCause::Logout);
+        match inbound? {
             Inbound::Message(message) => {
                 if let Some(user) = self.user
                     && !desk.ouch.request(user, message, received, &mut desk.port)?
@@ -142,7 +147,7 @@ impl Talk for OuchTalk {
     fn leave(&mut self, desk: &mut Desk) {
         self.knock.leave(&mut desk.port.vault);
         if let Some(user) = self.user.take() {
-            desk.ouch.disconnected(user);
+            desk.ouch.disconnected(user, self.logged_out, &desk.port);
         }
     }
 
