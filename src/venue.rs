@@ -19,6 +19,7 @@ use spindle_feed::quarantine::Band;
 use spindle_feed::top::TopReader;
 use spindle_gateway::delay::{SessionDelays, SessionModels};
 use spindle_gateway::fix::session::Now;
+use spindle_gateway::memory::GatewayMemory;
 use spindle_gateway::record::{Hold, SessionTap};
 use spindle_gateway::{
     Clock, Gateway, GatewayConfig, GatewayError, GatewayNotice, GatewayStats, ShutdownHandle,
@@ -92,6 +93,54 @@ pub enum VenueError {
     /// Who was stopped is not known.
     #[error("risk: {0}")]
     State(#[from] StateError),
+}
+
+/// What the program takes beside what its configuration asks for: code, stacks, rings, the strategies'
+/// accounts at their usual size, what the allocator keeps.
+const PROGRAM_BYTES: u64 = 64 << 20;
+
+/// Bytes that a venue takes at most, from its configuration alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Memory {
+    /// The engine and the risk gate, touched at the start.
+    pub engine: u64,
+    /// What the gateway takes.
+    pub gateway: GatewayMemory,
+    /// Everything else.
+    pub program: u64,
+}
+
+impl Memory {
+    /// What a venue with this configuration takes at most.
+    pub fn of(config: &Config) -> Self {
+        Self {
+            engine: (config.engine.bytes() + config.risk.gate.bytes()) as u64,
+            gateway: gateway_config(config).memory(),
+            program: PROGRAM_BYTES,
+        }
+    }
+
+    /// All of it.
+    pub const fn total(&self) -> u64 {
+        self.engine + self.gateway.total() + self.program
+    }
+
+    /// One line for the start.
+    pub fn describe(&self) -> String {
+        let kibibytes = [
+            self.total(),
+            self.engine,
+            self.gateway.sessions,
+            self.gateway.connections,
+            self.gateway.fixed + self.program,
+        ]
+        .map(|bytes| bytes.div_ceil(1_024));
+        let [total, engine, sessions, connections, rest] = kibibytes;
+        format!(
+            "memory: at most {total} KiB: engine {engine}, what sessions are told {sessions}, \
+             connections {connections}, all else {rest}"
+        )
+    }
 }
 
 /// The engine of a venue: its feed with it, and the strategies' accounts riding along.

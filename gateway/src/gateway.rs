@@ -26,9 +26,9 @@ use crate::stats::GatewayStats;
 use crate::transport::Connection;
 use crate::wire::{Carrier, Wire};
 
-/// New connections are looked for this often, and at every 64th turn: whoever trades waits for each
-/// look.
-const ACCEPT_INTERVAL_NS: u64 = 1_000_000;
+/// New connections are looked for at least this often, and at every 64th turn if the one before had
+/// nothing to do.
+const ACCEPT_INTERVAL_NS: u64 = 2_000_000;
 const ACCEPT_TURNS: u64 = 64;
 
 /// Addresses that are asked about in one call.
@@ -37,8 +37,8 @@ const LISTENERS_AT_ONCE: usize = 4;
 /// Asks and does not wait.
 const NO_TIME: Timespec = Timespec { tv_sec: 0, tv_nsec: 0 };
 
-/// Connections accepted in one turn at most.
-const ACCEPTS_MAX: usize = 8;
+/// Connections accepted on each address in one turn at most.
+const ACCEPTS_MAX: usize = 1;
 
 /// After one that was turned away nobody is looked at for so long: a flood waits in the kernel's
 /// queue, and costs those who are served a small part of their time.
@@ -158,6 +158,8 @@ pub struct Gateway<C = SystemClock> {
     phase: Phase,
     turn: u64,
     accept_at: u64,
+    /// Whether the last turn had nothing to do.
+    idle: bool,
     /// Until when nobody is looked at, after one who was turned away.
     away_until: u64,
     first_listener: usize,
@@ -201,6 +203,7 @@ impl<C: Clock> Gateway<C> {
             phase: Phase::Running,
             turn: 0,
             accept_at: 0,
+            idle: true,
             away_until: 0,
             first_listener: 0,
             first_stranger: 0,
@@ -280,7 +283,7 @@ impl<C: Clock> Gateway<C> {
 
     fn accept(&mut self, now: u64) -> usize {
         self.turn += 1;
-        let often = now >= self.away_until && self.turn.is_multiple_of(ACCEPT_TURNS);
+        let often = now >= self.away_until && self.idle && self.turn.is_multiple_of(ACCEPT_TURNS);
         if now < self.accept_at && !often {
             return 0;
         }
@@ -513,7 +516,8 @@ impl<C: Clock> Agent for Gateway<C> {
         }
         self.desk.begin_turn(Now { monotonic: now, utc });
         let work = self.accept(now) + self.serve(now);
-        if work == 0 {
+        self.idle = work == 0;
+        if self.idle {
             self.desk.prepare();
         }
         self.wind_down(now);

@@ -10,6 +10,7 @@ pub mod fix;
 pub mod gateway;
 pub mod line;
 pub mod lockstep;
+pub mod memory;
 pub mod notice;
 pub mod options;
 pub mod ouch;

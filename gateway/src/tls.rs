@@ -164,8 +164,14 @@ impl Secure {
         self.connection.wants_write()
     }
 
-    fn pull(&mut self) -> io::Result<()> {
-        self.connection.read_tls(&mut self.under)?;
+    /// Takes what has come, and deals with what was left of it before; whether something has come.
+    fn pull(&mut self) -> io::Result<bool> {
+        let came = match self.connection.read_tls(&mut self.under) {
+            Ok(_) => true,
+            // Records may be left from before: they were too many for the room that there was.
+            Err(error) if error.kind() == ErrorKind::WouldBlock => false,
+            Err(error) => return Err(error),
+        };
         if let Err(error) = self.connection.process_new_packets() {
             // The alert that says why goes out if it can.
             let _ = self.push();
@@ -177,12 +183,13 @@ impl Secure {
         {
             self.broken = Some(error.kind());
         }
-        Ok(())
+        Ok(came)
     }
 }
 
 impl Read for Secure {
     fn read(&mut self, space: &mut [u8]) -> io::Result<usize> {
+        let mut more = true;
         for _ in 0..RECORDS_MAX {
             match self.connection.reader().read(space) {
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {}
@@ -193,7 +200,10 @@ impl Read for Secure {
             if let Some(kind) = self.broken {
                 return Err(kind.into());
             }
-            self.pull()?;
+            if !more {
+                break;
+            }
+            more = self.pull()?;
         }
         Err(ErrorKind::WouldBlock.into())
     }

@@ -8,7 +8,7 @@
 use std::thread::JoinHandle;
 
 use argon2::password_hash::phc::PasswordHash;
-use argon2::{Argon2, PasswordHasher, PasswordVerifier};
+use argon2::{Argon2, PasswordHasher};
 use rtrb::{Consumer, Producer, RingBuffer};
 use thiserror::Error;
 use zeroize::Zeroizing;
@@ -52,7 +52,7 @@ pub fn check_hash(text: &str) -> Result<(), BadHash> {
     if known && whole && params.is_ok() { Ok(()) } else { Err(BadHash) }
 }
 
-/// Bytes that verifying a hash takes for a moment; 0 for what is none.
+/// Bytes that verifying a hash takes; 0 for what is none.
 pub fn hash_bytes(text: &str) -> usize {
     let params = PasswordHash::new(text).ok().and_then(|hash| argon2::Params::try_from(&hash).ok());
     params.map_or(0, |params| params.m_cost() as usize * 1_024)
@@ -116,7 +116,7 @@ pub(crate) struct Vault {
 
 impl Default for Vault {
     fn default() -> Self {
-        let way = Way::Here(Verifier { hashes: Vec::new() });
+        let way = Way::Here(Verifier::default());
         Self { hashes: Vec::new(), places: [Place::Free; PLACES], way }
     }
 }
@@ -131,7 +131,7 @@ impl Vault {
             Ok(text) if is_hash(text) => {
                 let number = u16::try_from(self.hashes.len()).unwrap_or(u16::MAX);
                 self.hashes.push(text.to_owned());
-                self.way = Way::Here(Verifier { hashes: self.hashes.clone() });
+                self.way = Way::Here(Verifier { hashes: self.hashes.clone(), memory: Vec::new() });
                 Secret::Hash(number)
             }
             _ => Secret::Plain(Zeroizing::new(password.into())),
@@ -150,7 +150,7 @@ impl Vault {
         }
         let (questions, mut asked) = RingBuffer::<Question>::new(PLACES);
         let (mut answer, answers) = RingBuffer::new(PLACES);
-        let mut verifier = Verifier { hashes: self.hashes.clone() };
+        let mut verifier = Verifier { hashes: self.hashes.clone(), memory: Vec::new() };
         let thread = std::thread::Builder::new().name("passwords".to_owned()).spawn(move || {
             while !asked.is_abandoned() {
                 match asked.pop() {
@@ -221,7 +221,7 @@ impl Vault {
 
 impl Drop for Vault {
     fn drop(&mut self) {
-        let way = std::mem::replace(&mut self.way, Way::Here(Verifier { hashes: Vec::new() }));
+        let way = std::mem::replace(&mut self.way, Way::Here(Verifier::default()));
         if let Way::Helper { questions, thread: Some(thread), .. } = way {
             // It ends when it wakes up and nobody can ask any more.
             drop(questions);
@@ -232,18 +232,43 @@ impl Drop for Vault {
 }
 
 /// Verifies, on whatever thread it is.
+#[derive(Default)]
 struct Verifier {
     hashes: Vec<String>,
+    memory: Vec<argon2::Block>,
 }
 
 impl Verifier {
     fn verify(&mut self, hash: Option<u16>, password: &[u8]) -> bool {
         let known = hash.and_then(|number| self.hashes.get(usize::from(number)));
+        let is_known = known.is_some();
         // Who is unknown is held against the first hash, so that it takes as long.
-        let Some(text) = known.or_else(|| self.hashes.first()) else { return false };
-        let Ok(hash) = PasswordHash::new(text) else { return false };
-        let right = Argon2::default().verify_password(password, &hash).is_ok();
-        right & known.is_some()
+        let Some(text) = known.or_else(|| self.hashes.first()).cloned() else { return false };
+        self.is_of(&text, password).unwrap_or(false) & is_known
+    }
+
+    /// Whether a password is that of a hash. The memory that it takes is taken once and kept: logins
+    /// shall not make the program grow.
+    fn is_of(&mut self, text: &str, password: &[u8]) -> Option<bool> {
+        let hash = PasswordHash::new(text).ok()?;
+        let params = argon2::Params::try_from(&hash).ok()?;
+        let algorithm = argon2::Algorithm::new(hash.algorithm.as_str()).ok()?;
+        let version = argon2::Version::try_from(hash.version.unwrap_or(19)).ok()?;
+        let (salt, expected) = (hash.salt?, hash.hash?);
+        let blocks = params.block_count();
+        if self.memory.len() < blocks {
+            self.memory.resize(blocks, argon2::Block::new());
+        }
+        let mut output = Zeroizing::new(vec![0; expected.as_bytes().len()]);
+        Argon2::new(algorithm, version, params)
+            .hash_password_into_with_memory(
+                password,
+                salt.as_ref(),
+                &mut output,
+                &mut self.memory[..blocks],
+            )
+            .ok()?;
+        Some(is_same(expected.as_bytes(), &output))
     }
 }
 

@@ -265,6 +265,8 @@ fn more_connections_than_places_are_turned_away() {
     for _ in 0..50 {
         let mut third = Bare::connect(&world);
         assert_eq!(third.read_to_end(&mut world), b"");
+        // After one that was turned away there is a pause.
+        world.clock.advance(SECOND / 100);
     }
     assert_eq!(world.gateway.connections_open(), 2);
     assert_eq!(world.gateway.stats().turned_away, 50);
@@ -276,6 +278,7 @@ fn more_connections_than_places_are_turned_away() {
     drop(idle);
     world.quiet(&mut [&mut alice]);
     let mut bob = world.trader("BOB", "PASS", Resume::START);
+    world.clock.advance(SECOND / 100);
     world.until(&mut bob, |bob| bob.client.is_live());
 }
 

@@ -159,15 +159,15 @@ fn a_session_over_tls_is_as_any_other_and_gets_all_at_its_end() {
         let order = NewOrder::limit(OrderSide::Buy, Quantity(1), symbol, Price(10_000));
         [&[0, 48, b'U'][..], order.message(OrderToken(number)).as_bytes()].concat()
     };
-    for number in 1..=5_000 {
+    for number in 1..=4_000 {
         alice.connection.writer().write_all(&order(number)).expect("room");
         if number % 50 == 0 {
             world.turn();
             alice.turn();
         }
     }
-    alice.until(&mut world, ANSWER + 5_000 * 67);
-    assert_eq!(alice.got.len(), ANSWER + 5_000 * 67);
+    alice.until(&mut world, ANSWER + 4_000 * 67);
+    assert_eq!(alice.got.len(), ANSWER + 4_000 * 67);
     let accepted = alice.got[ANSWER..].chunks(67).zip(1_u32..);
     for (packet, number) in accepted {
         assert_eq!((packet[3], &packet[12..16]), (b'A', &number.to_be_bytes()[..]));
@@ -175,7 +175,7 @@ fn a_session_over_tls_is_as_any_other_and_gets_all_at_its_end() {
     // What is sent last arrives before the end, and TLS is ended as it should be.
     world.gateway.shutdown_handle().request();
     alice.until(&mut world, usize::MAX);
-    let end = &alice.got[ANSWER + 5_000 * 67..];
+    let end = &alice.got[ANSWER + 4_000 * 67..];
     assert_eq!((end.len(), &end[13..]), (16, &b"\0\x01Z"[..]));
     assert_eq!(alice.error, None);
     assert_eq!(world.log().iter().filter(|line| line.contains("failed")).count(), 0);

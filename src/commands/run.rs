@@ -27,7 +27,7 @@ use crate::report::{grouped, latency_table};
 use crate::risk::{ControlPort, Reply, RiskDesk};
 use crate::runner::{Idle, Layout, Place, Stop, run, spawn};
 use crate::statement::{self, Frame};
-use crate::venue::{Outcome, Venue};
+use crate::venue::{Memory, Outcome, Venue};
 
 /// Run the venue: feed, engine, gateway. Ctrl-C or SIGTERM ends it.
 #[derive(Args)]
@@ -121,6 +121,7 @@ impl Run {
             eprintln!("journal: {line}");
         }
         eprintln!("memory of the engine: {} MiB", venue.memory_bytes >> 20);
+        eprintln!("{}", Memory::of(&config).describe());
         eprintln!("ouch: listening on {}", venue.address);
         if let (Some(fix), Some(address)) = (&config.fix, venue.fix_address) {
             let (sessions, mebibytes) = (fix.sessions.len(), fix.bytes() >> 20);

@@ -12,13 +12,15 @@ pub struct ReceiveBuffer {
     bytes: Box<[u8]>,
     start: usize,
     end: usize,
+    /// How far it was ever filled.
+    highest: usize,
 }
 
 impl ReceiveBuffer {
     /// A buffer of `capacity` bytes. It must be at least as large as the largest packet that its
     /// user takes, or that packet never completes.
     pub fn new(capacity: usize) -> Self {
-        Self { bytes: vec![0; capacity].into_boxed_slice(), start: 0, end: 0 }
+        Self { bytes: vec![0; capacity].into_boxed_slice(), start: 0, end: 0, highest: 0 }
     }
 
     /// What was read and not consumed.
@@ -46,6 +48,7 @@ impl ReceiveBuffer {
     pub fn commit(&mut self, count: usize) {
         assert!(count <= self.bytes.len() - self.end, "more bytes committed than there was space");
         self.end += count;
+        self.highest = self.highest.max(self.end);
     }
 
     /// `count` bytes at the front of [`ReceiveBuffer::filled`] are dealt with.
@@ -76,7 +79,7 @@ impl ReceiveBuffer {
 impl Drop for ReceiveBuffer {
     /// A password may be among what was received.
     fn drop(&mut self) {
-        self.bytes.zeroize();
+        self.bytes[..self.highest].zeroize();
     }
 }
 

@@ -16,6 +16,9 @@ const HEAD_MAX: usize = 768;
 /// Bytes of a text that is repeated to its sender at most.
 const ECHO_MAX: usize = 64;
 
+/// Stored messages that are sent again in one turn at most, so that others are served in between.
+const AGAIN_MAX: usize = 8;
+
 /// The longest OnBehalfOfCompID.
 const BEHALF_MAX: usize = 32;
 
@@ -292,7 +295,8 @@ impl Session {
     }
 
     fn pump_replay(&mut self, now: Now) {
-        while let Some(Replay { next, end }) = self.replay {
+        for _ in 0..=AGAIN_MAX {
+            let Some(Replay { next, end }) = self.replay else { return };
             if next > end {
                 self.replay = None;
                 return;
@@ -315,7 +319,8 @@ impl Session {
     }
 
     fn pump_held(&mut self, now: Now) {
-        while let Some(held) = self.held {
+        for _ in 0..=AGAIN_MAX {
+            let Some(held) = self.held else { return };
             if !self.is_up() || !self.has_room() {
                 return;
             }
