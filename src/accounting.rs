@@ -93,7 +93,12 @@ impl StrategyBooks {
             ..RunRecord::default()
         };
         // Twice the orders there can be: room that a table without deletions in place would need.
-        let orders = HashMap::with_capacity(2 * config.engine.own_orders);
+        let mut orders = HashMap::with_capacity(2 * config.engine.own_orders);
+        // Its memory is touched here, and not by the first orders of the day.
+        for token in 0..u32::try_from(config.engine.own_orders).unwrap_or(u32::MAX) {
+            orders.insert((SessionId(0), OrderToken(token)), (InstrumentId(0), Side::Buy));
+        }
+        orders.clear();
         let desk =
             RecordDesk { wanted: wanted_in, filled: filled_out, spare: Some(Box::new(spare)) };
         let assumed = Vec::with_capacity(ASSUMED_MAX);

@@ -1,31 +1,37 @@
 //! The configuration of a venue: a TOML file in, checked values out.
 
+mod access;
+mod feed;
 mod fix;
+mod parties;
+mod publish;
 pub mod risk;
 mod strategies;
 
+pub use access::Access;
+pub use feed::{FeedConfig, FeedLine, JoinAt, ReceivePath};
+pub use parties::{AccountConfig, SessionConfig};
+pub use publish::PublishConfig;
 pub use strategies::{LatencyConfig, LockstepSettings};
 
 use std::fmt;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::Path;
 
-use clap::ValueEnum;
 use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive;
 use serde::Deserialize;
-use spindle_accounts::{AccountsConfig, FeeSchedule};
+use spindle_accounts::AccountsConfig;
 use spindle_engine::{Capacity, EngineConfig};
-use spindle_gateway::delay::SessionModels;
 use spindle_gateway::fix::FixConfig;
-use spindle_risk::Limits;
-use spindle_types::{AccountId, SessionId, Symbol};
+use spindle_types::Symbol;
 use thiserror::Error;
 
+use self::access::{GatewayLimits, Known, TlsTable};
+use self::feed::FeedTable;
+use self::parties::{AccountTable, InstrumentTable, SessionTable};
 use self::risk::{LimitsTable, RiskConfig, RiskTable};
-use self::strategies::{
-    AccountingTable, FeesTable, LatencyTable, LockstepTable, SessionLatencyTable,
-};
+use self::strategies::{AccountingTable, LatencyTable, LockstepTable};
 use crate::runner::Idle;
 
 /// Why a configuration is refused. The line names the file, the place and what would be right.
@@ -73,6 +79,7 @@ struct File {
     gateway: GatewayTable,
     fix: Option<fix::FixTable>,
     feed: Option<FeedTable>,
+    publish: Option<publish::PublishTable>,
     lockstep: Option<LockstepTable>,
     #[serde(default)]
     latency: LatencyTable,
@@ -136,123 +143,31 @@ struct GatewayTable {
     ouch_listen: String,
     #[serde(default = "default_connections_max")]
     connections_max: usize,
+    #[serde(default)]
+    connections_by_address_max: Option<usize>,
+    stream_mib: Option<u64>,
+    backlog_kib: Option<u64>,
+    wrong_login_delay_ms: Option<u64>,
+    #[serde(default)]
+    allow: Vec<String>,
+    tls: Option<TlsTable>,
+    #[serde(default)]
+    plain_text: bool,
+}
+
+impl GatewayTable {
+    const fn limits(&self) -> GatewayLimits {
+        GatewayLimits {
+            connections_by_address_max: self.connections_by_address_max,
+            stream_mib: self.stream_mib,
+            backlog_kib: self.backlog_kib,
+            wrong_login_delay_ms: self.wrong_login_delay_ms,
+        }
+    }
 }
 
 const fn default_connections_max() -> usize {
     64
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct FeedTable {
-    #[serde(rename = "line")]
-    lines: Vec<FeedLineTable>,
-    #[serde(default)]
-    receive: ReceivePath,
-    session: Option<String>,
-    #[serde(default)]
-    request: Vec<String>,
-    #[serde(default)]
-    join: JoinAt,
-    #[serde(default = "default_receive_buffer")]
-    receive_buffer_bytes: usize,
-    #[serde(default = "default_silence")]
-    silence_ms: u64,
-    #[serde(default = "default_quarantine")]
-    quarantine_percent: Decimal,
-}
-
-const fn default_silence() -> u64 {
-    3_000
-}
-
-fn default_quarantine() -> Decimal {
-    Decimal::from(50)
-}
-
-const fn default_receive_buffer() -> usize {
-    4 << 20
-}
-
-/// Which receive path the feed takes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, ValueEnum)]
-#[serde(rename_all = "snake_case")]
-#[value(rename_all = "snake_case")]
-pub enum ReceivePath {
-    /// io_uring where the kernel allows it, otherwise `recvmmsg`.
-    Auto,
-    /// io_uring, or an error.
-    IoUring,
-    /// `recvmmsg`, spinning: the default, because it measured best (docs/measuring.md).
-    #[default]
-    Recvmmsg,
-    /// `recvmsg`, spinning.
-    Recv,
-}
-
-/// Where a feed begins when its first packet is not the first of the session.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum JoinAt {
-    /// Message 1: what was sent before is asked for, and lost where nobody gives it.
-    #[default]
-    First,
-    /// The first packet: what was sent before is lost, and every book stale.
-    Here,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct FeedLineTable {
-    address: String,
-    interface: Option<String>,
-    source: Option<String>,
-}
-
-/// One line of a feed.
-#[derive(Clone, Debug)]
-pub struct FeedLine {
-    /// The group and port, or the local address and port for unicast.
-    pub address: SocketAddr,
-    /// The interface on which the packets arrive, by name; the kernel's choice where left out.
-    pub interface: Option<String>,
-    /// The one address that packets are taken from.
-    pub source: Option<IpAddr>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct InstrumentTable {
-    symbol: String,
-    currency: Option<String>,
-    reference_price: Option<Decimal>,
-    band_low: Option<Decimal>,
-    band_high: Option<Decimal>,
-    #[serde(default)]
-    restricted: bool,
-    #[serde(default)]
-    price_test: bool,
-}
-
-#[derive(Debug, Deserialize)]
-struct AccountTable {
-    name: String,
-    firm: Option<String>,
-    #[serde(default)]
-    fees: FeesTable,
-    /// Whatever else is there must be a limit.
-    #[serde(flatten)]
-    limits: toml::Table,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct SessionTable {
-    user: String,
-    password: String,
-    account: String,
-    #[serde(default)]
-    latency: SessionLatencyTable,
 }
 
 /// A checked configuration.
@@ -270,10 +185,14 @@ pub struct Config {
     pub ouch_listen: SocketAddr,
     /// Connections at once.
     pub connections_max: usize,
+    /// Who may come, and what the gateway keeps for whom.
+    pub access: Access,
     /// The FIX side, if there is one. Its sessions are numbered behind those of OUCH.
     pub fix: Option<FixConfig>,
     /// The outside feed, if there is one.
     pub feed: Option<FeedConfig>,
+    /// The venue's own feed, if there is one.
+    pub publish: Option<PublishConfig>,
     /// Instruments of a venue without a feed, numbered from 1.
     pub instruments: Vec<Symbol>,
     /// What the risk gate is made of.
@@ -288,59 +207,6 @@ pub struct Config {
     pub accounting: AccountsConfig,
     /// A run in lockstep, where the file says how.
     pub lockstep: Option<LockstepSettings>,
-}
-
-/// An outside feed.
-#[derive(Clone, Debug)]
-pub struct FeedConfig {
-    /// One line or two that carry the same stream.
-    pub lines: Vec<FeedLine>,
-    /// How packets are received.
-    pub receive: ReceivePath,
-    /// The MoldUDP64 session; `None` takes the first that is seen.
-    pub session: Option<[u8; 10]>,
-    /// Request servers, asked in turn for what both lines miss.
-    pub request: Vec<SocketAddr>,
-    /// Where to begin.
-    pub join: JoinAt,
-    /// What is asked of the kernel for each socket.
-    pub receive_buffer_bytes: usize,
-    /// Milliseconds without a message or a heartbeat after which every top of book is stale and no
-    /// order is taken.
-    pub silence_ms: u64,
-    /// How far a market may leave its place at once before it is put into quarantine, in basis
-    /// points; `None` watches nothing.
-    pub quarantine_basis_points: Option<u32>,
-}
-
-/// An account with its limits.
-#[derive(Clone, Debug)]
-pub struct AccountConfig {
-    /// Its number.
-    pub id: AccountId,
-    /// Its name.
-    pub name: String,
-    /// The number of its firm, if it belongs to one.
-    pub firm: Option<u16>,
-    /// Its limits.
-    pub limits: Limits,
-    /// What a share costs it.
-    pub fees: FeeSchedule,
-}
-
-/// An order-entry session.
-#[derive(Clone, Debug)]
-pub struct SessionConfig {
-    /// Its number.
-    pub id: SessionId,
-    /// User name: 1 to 6 letters or digits.
-    pub user: String,
-    /// Password: 1 to 10 letters or digits.
-    pub password: String,
-    /// The account that it trades for.
-    pub account: AccountId,
-    /// How long its requests and answers are under way.
-    pub latency: SessionModels,
 }
 
 impl Config {
@@ -388,13 +254,20 @@ impl Checker<'_> {
         let name = self.text(&file.venue.name, 10, "[venue] name")?;
         let mut firms = Vec::new();
         let accounts = self.accounts(&file.accounts, &mut firms)?;
-        let sessions = self.sessions(&file.sessions, &accounts)?;
+        let listen = self.address(&file.gateway.ouch_listen, "[gateway] ouch_listen")?;
+        let mut plain = 0;
+        let sessions = self.sessions(&file.sessions, &accounts, listen, &mut plain)?;
+        let fix = file.fix.as_ref();
         let fix =
-            file.fix.as_ref().map(|fix| self.fix(fix, sessions.len(), &accounts)).transpose()?;
+            fix.map(|fix| self.fix(fix, sessions.len(), &accounts, &mut plain)).transpose()?;
         if sessions.is_empty() && fix.as_ref().is_none_or(|fix| fix.sessions.is_empty()) {
             let message = "nobody could connect; give at least one [[session]] or [[fix.session]]";
             return Err(self.wrong("the file", message));
         }
+        let known =
+            Known { accounts: &accounts, firms: &firms, sessions: &sessions, fix: fix.as_ref() };
+        let mut access = self.access(&file, listen, &known)?;
+        access.plain_passwords = plain;
         let instruments = self.instruments(&file.instruments)?;
         let (table, limits) = (file.risk, &file.limits);
         let risk = self.risk(table, limits, &file.instruments, &accounts, &sessions, firms)?;
@@ -411,16 +284,20 @@ impl Checker<'_> {
         }
         let lockstep = file.lockstep.as_ref().map(|table| self.lockstep(table, &sessions));
         let feed = file.feed.as_ref().map(|feed| self.feed(feed)).transpose()?;
+        let publish =
+            file.publish.as_ref().map(|publish| self.publish(publish, &name)).transpose()?;
         let engine = self.engine(&file.engine, feed.is_some(), instruments.len())?;
         Ok(Config {
             name,
             engine,
             measure: file.engine.measure,
             threads: file.threads,
-            ouch_listen: self.address(&file.gateway.ouch_listen, "[gateway] ouch_listen")?,
+            ouch_listen: listen,
             connections_max: file.gateway.connections_max,
+            access,
             fix,
             feed,
+            publish,
             instruments,
             accounts,
             sessions,
@@ -429,6 +306,47 @@ impl Checker<'_> {
             risk,
             lockstep: lockstep.transpose()?,
         })
+    }
+
+    /// Who may come, once everybody is known.
+    fn access(
+        &self,
+        file: &File,
+        listen: SocketAddr,
+        known: &Known<'_>,
+    ) -> Result<Access, ConfigError> {
+        let gateway = &file.gateway;
+        let mut access = Access {
+            door: self.door(
+                listen,
+                &gateway.allow,
+                gateway.tls.as_ref(),
+                gateway.plain_text,
+                "gateway",
+            )?,
+            limits: self.gateway_limits(
+                &gateway.limits(),
+                gateway.connections_max,
+                file.engine.own_orders_max,
+            )?,
+            refusal_ns: self.refusal(&gateway.limits())?,
+            ..Access::default()
+        };
+        let names = known.accounts.iter().map(|account| (account.id, account.name.clone()));
+        access.account_names = names.collect();
+        for (session, table) in known.sessions.iter().zip(&file.sessions) {
+            let place = |key: &str| format!("[[session]] {}, {key}", session.user);
+            let options = self.options(session.account, &table.access(), known, &place)?;
+            access.options.insert(session.id, options);
+        }
+        let of_fix = known.fix.iter().flat_map(|fix| &fix.sessions);
+        let tables = file.fix.iter().flat_map(|fix| &fix.sessions);
+        for (session, table) in of_fix.zip(tables) {
+            let place = |key: &str| format!("[[fix.session]] {}, {key}", session.comp_id);
+            let options = self.options(session.account, &table.access(), known, &place)?;
+            access.options.insert(session.session, options);
+        }
+        Ok(access)
     }
 
     fn engine(
@@ -462,40 +380,6 @@ impl Checker<'_> {
         Ok(EngineConfig { capacity, own_orders: table.own_orders_max, first_number })
     }
 
-    fn feed(&self, table: &FeedTable) -> Result<FeedConfig, ConfigError> {
-        if table.lines.is_empty() || table.lines.len() > 2 {
-            let message = format!("{} lines; give one or two [[feed.line]]", table.lines.len());
-            return Err(self.wrong("[feed]", message));
-        }
-        let session = match &table.session {
-            None => None,
-            Some(session) => {
-                let text = self.text(session, 10, "[feed] session")?;
-                let mut bytes = [b' '; 10];
-                bytes[..text.len()].copy_from_slice(text.as_bytes());
-                Some(bytes)
-            }
-        };
-        Ok(FeedConfig {
-            lines: table.lines.iter().map(|line| self.line(line)).collect::<Result<_, _>>()?,
-            receive: table.receive,
-            session,
-            request: table
-                .request
-                .iter()
-                .map(|text| self.address(text, "[feed] request"))
-                .collect::<Result<_, _>>()?,
-            join: table.join,
-            receive_buffer_bytes: table.receive_buffer_bytes,
-            silence_ms: match table.silence_ms {
-                0 => return Err(self.wrong("[feed] silence_ms", "it is 0; give at least 1")),
-                silence => silence,
-            },
-            quarantine_basis_points: self
-                .quarantine(table.quarantine_percent, "[feed] quarantine_percent")?,
-        })
-    }
-
     fn basis_points(&self, percent: Decimal, place: impl fmt::Display) -> Result<u32, ConfigError> {
         let basis_points = percent.checked_mul(Decimal::ONE_HUNDRED);
         let whole = basis_points.filter(|points| points.fract().is_zero());
@@ -503,22 +387,6 @@ impl Checker<'_> {
             let message = "give a percentage of at least 0 with at most two decimal places";
             self.wrong(place, message)
         })
-    }
-
-    /// How far a market may jump; `None` where nobody watches it.
-    fn quarantine(&self, percent: Decimal, place: &str) -> Result<Option<u32>, ConfigError> {
-        Ok(Some(self.basis_points(percent, place)?).filter(|&points| points > 0))
-    }
-
-    fn line(&self, table: &FeedLineTable) -> Result<FeedLine, ConfigError> {
-        let address = self.address(&table.address, "[[feed.line]] address")?;
-        let source = table.source.as_ref().map(|text| {
-            let place = "[[feed.line]] source";
-            text.parse().map_err(|_| {
-                self.wrong(place, format!("'{text}' is no address; give one such as 10.0.0.1"))
-            })
-        });
-        Ok(FeedLine { address, interface: table.interface.clone(), source: source.transpose()? })
     }
 
     fn address(&self, text: &str, place: &str) -> Result<SocketAddr, ConfigError> {
@@ -529,75 +397,6 @@ impl Checker<'_> {
         })
     }
 
-    fn instruments(&self, tables: &[InstrumentTable]) -> Result<Vec<Symbol>, ConfigError> {
-        let mut symbols = Vec::new();
-        for (number, table) in (1..).zip(tables) {
-            let place = format!("[[instrument]] number {number}, symbol");
-            let symbol: Symbol = table.symbol.parse().map_err(|error| self.wrong(&place, error))?;
-            if symbols.contains(&symbol) {
-                return Err(self.wrong(&place, format!("{symbol} is there twice")));
-            }
-            symbols.push(symbol);
-        }
-        Ok(symbols)
-    }
-
-    fn accounts(
-        &self,
-        tables: &[AccountTable],
-        firms: &mut Vec<String>,
-    ) -> Result<Vec<AccountConfig>, ConfigError> {
-        let mut accounts: Vec<AccountConfig> = Vec::new();
-        for (id, table) in (0..=u16::MAX).zip(tables) {
-            let name = &table.name;
-            let place = |key: &str| format!("[[account]] {name}, {key}");
-            if accounts.iter().any(|account| account.name == *name) {
-                return Err(self.wrong(place("name"), "the name is there twice"));
-            }
-            let limits = self.account_limits(usize::from(id) + 1, table)?;
-            let firm = table.firm.as_deref().map(|firm| {
-                let full = || self.wrong(place("firm"), "there are too many firms");
-                Self::firm(firms, firm).ok_or_else(full)
-            });
-            let firm = firm.transpose()?;
-            let fees = self.fees(&table.fees, &place)?;
-            accounts.push(AccountConfig {
-                id: AccountId(id),
-                name: name.clone(),
-                firm,
-                limits,
-                fees,
-            });
-        }
-        Ok(accounts)
-    }
-
-    fn sessions(
-        &self,
-        tables: &[SessionTable],
-        accounts: &[AccountConfig],
-    ) -> Result<Vec<SessionConfig>, ConfigError> {
-        let mut sessions: Vec<SessionConfig> = Vec::new();
-        for (id, table) in (0..=u16::MAX).zip(tables) {
-            let place = |key: &str| format!("[[session]] {}, {key}", table.user);
-            let user = self.text(&table.user, 6, &place("user"))?;
-            if sessions.iter().any(|session| session.user.eq_ignore_ascii_case(&user)) {
-                return Err(self.wrong(place("user"), "the user is there twice"));
-            }
-            let password = self.text(&table.password, 10, &place("password"))?;
-            let account = accounts.iter().find(|account| account.name == table.account);
-            let account = account.ok_or_else(|| {
-                let message = format!("no [[account]] is named '{}'", table.account);
-                self.wrong(place("account"), message)
-            })?;
-            let (id, account) = (SessionId(id), account.id);
-            let latency = self.session_latency(&table.latency, &place)?;
-            sessions.push(SessionConfig { id, user, password, account, latency });
-        }
-        Ok(sessions)
-    }
-
-    /// A text of 1 to `length_max` letters or digits.
     fn text(&self, text: &str, length_max: usize, place: &str) -> Result<String, ConfigError> {
         let fits = (1..=length_max).contains(&text.len());
         if fits && text.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
@@ -609,193 +408,4 @@ impl Checker<'_> {
 }
 
 #[cfg(test)]
-mod tests {
-    use spindle_risk::{Key, OFF, Target};
-
-    use super::*;
-
-    const GOOD: &str = r#"
-[venue]
-name = "SPINDLE"
-[gateway]
-ouch_listen = "127.0.0.1:0"
-[[instrument]]
-symbol = "AAA"
-[[account]]
-name = "MAKER"
-order_size_max = 500
-order_value_max = "10000.00"
-collar_percent = "5"
-open_orders_max = 10
-[[session]]
-user = "maker"
-password = "secret"
-account = "MAKER"
-"#;
-
-    fn complaint(text: &str) -> String {
-        Config::parse(text, "venue.toml").expect_err("a complaint").to_string()
-    }
-
-    #[test]
-    fn a_good_file_is_taken() {
-        let config = Config::parse(GOOD, "venue.toml").expect("a configuration");
-        assert_eq!(config.accounts[0].limits.get(Key::OrderValueMax, 0), 100_000_000);
-        assert_eq!(config.accounts[0].limits.get(Key::CollarPercent, 0), 500);
-        assert_eq!(config.instruments, ["AAA".parse().unwrap()]);
-        assert_eq!(config.engine.first_number, 1);
-    }
-
-    #[test]
-    fn complaints_name_place_and_remedy() {
-        let cases = [
-            ("name = \"SPINDLE\"", "nam = \"SPINDLE\"", "line 3: unknown field `nam`"),
-            ("500", "-5", "line 10: order_size_max: give a whole number"),
-            ("500", "0", "line 10: order_size_max is 0 and would refuse"),
-            ("\"10000.00\"", "\"-1\"", "line 11: order_value_max: it is negative"),
-            ("\"10000.00\"", "\"ten\"", "line 11: order_value_max: give a decimal"),
-            ("\"5\"", "\"5.123\"", "line 12: collar_percent: give at most two"),
-            ("\"AAA\"", "\"TOOLONGSYM\"", "'TOOLONGSYM' is not a symbol"),
-            ("account = \"MAKER\"", "account = \"X\"", "no [[account]] is named 'X'"),
-            ("\"secret\"", "\"with space\"", "maker, password: give 1 to 10 ASCII"),
-            ("127.0.0.1:0", "localhost", "ouch_listen: 'localhost' is no address and port"),
-            ("SPINDLE", "ELEVENCHARS", "[venue] name: give 1 to 10 ASCII"),
-            ("", "[lockstep]\ntape_listen = 'x'\n", "[lockstep] tape_listen: 'x' is no address"),
-            (
-                "",
-                "[lockstep]\ntape_listen = '127.0.0.1:0'\nsessions = ['x']\n",
-                "[lockstep] sessions: no [[session]] has the user 'x'",
-            ),
-            (
-                "open_orders_max = 10",
-                "open_orders_max = 10\nfees = { maker = '0.00000001' }",
-                "[[account]] MAKER, fees.maker: give an amount for each share",
-            ),
-            (
-                "account = \"MAKER\"",
-                "account = \"MAKER\"\nlatency = { entry = { model = 'log_normal', median_ns = 1, sigma = '9' } }",
-                "[[session]] maker, latency.entry: give sigma from",
-            ),
-            (
-                "account = \"MAKER\"",
-                "account = \"MAKER\"\nlatency = { entry = { model = 'file', path = 'none.txt' } }",
-                "[[session]] maker, latency.entry: none.txt: No such file",
-            ),
-            (
-                "account = \"MAKER\"",
-                "account = \"MAKER\"\nlatency = { entry = { model = 'uniform' } }",
-                "unknown variant `uniform`",
-            ),
-        ];
-        for (good, bad, expected) in cases {
-            let text = GOOD.replacen(good, bad, 1);
-            let complaint = complaint(&text);
-            assert!(complaint.starts_with("venue.toml"), "{complaint}");
-            assert!(complaint.contains(expected), "{complaint} does not contain {expected}");
-            assert!(!complaint.contains('\n'), "{complaint:?}");
-        }
-    }
-
-    #[test]
-    fn limits_that_are_wrong_are_refused_with_the_line() {
-        let after = |text: &str| format!("{GOOD}{text}");
-        let of_account = |text: &str| GOOD.replacen("open_orders_max = 10", text, 1);
-        let cases = [
-            (of_account(""), "line 8: missing field `open_orders_max`"),
-            (GOOD.replacen("collar_percent = \"5\"", "", 1), "missing field `collar_percent`"),
-            (of_account("open_orders_max = \"10\""), "line 13: open_orders_max: give a whole"),
-            (of_account("open_orders_max = 10\nluld = 1"), "line 14: luld: give true or false"),
-            (
-                of_account("open_orders_max = 10\nbought_quantity_max = 499"),
-                "line 10: order_size_max is above bought_quantity_max",
-            ),
-            (of_account("open_orders_max = 10\norders = 1"), "line 14: unknown field `orders`"),
-            (after("[[limits]]\naccount = \"X\"\n"), "line 19: no [[account]] is named 'X'"),
-            (after("[[limits]]\nsession = \"X\"\n"), "line 19: no [[session]] has the user 'X'"),
-            (after("[[limits]]\nfirm = \"X\"\n"), "line 19: no [[account]] belongs to firm 'X'"),
-            (after("[[limits]]\nposition_max = 1\n"), "line 18: give one of account, session"),
-            (
-                after("[[limits]]\nsession = \"maker\"\nsymbol = \"AAA\"\n"),
-                "line 20: only an account has limits in one",
-            ),
-            (
-                after("[[limits]]\naccount = \"MAKER\"\nsymbol = \"ZZZ\"\n"),
-                "line 20: no [[instrument]] has the symbol 'ZZZ'",
-            ),
-            (
-                after("[[limits]]\nsession = \"maker\"\ncurrency = \"EUR\"\n"),
-                "line 20: [risk] currencies does not name 'EUR'",
-            ),
-            (
-                after("[[limits]]\nsession = \"maker\"\nduplicate_max = 1\n"),
-                "line 20: duplicate_max needs duplicate_window_ms",
-            ),
-            (after("[risk]\ncurrencies = []\n"), "[risk] currencies: give 1 to 4"),
-            (after("[risk]\ncells_max = 0\n"), "[risk] cells_max: 0 is out of range"),
-        ];
-        for (text, expected) in cases {
-            let complaint = complaint(&text);
-            assert!(complaint.contains(expected), "{complaint} does not contain {expected}");
-            assert!(!complaint.contains('\n'), "{complaint:?}");
-        }
-    }
-
-    #[test]
-    fn limits_are_read_at_every_level() {
-        let text = GOOD.replacen("name = \"MAKER\"", "name = \"MAKER\"\nfirm = \"F\"", 1)
-            + "[risk]\ncurrencies = [\"USD\", \"EUR\"]\n\
-               [[limits]]\nfirm = \"F\"\ncurrency = \"EUR\"\ncredit_max = \"10.00\"\n\
-               [[limits]]\naccount = \"MAKER\"\nsymbol = \"AAA\"\nposition_max = 7\n\
-               [[limits]]\nsession = \"maker\"\nmessage_rate_max = 5\n\
-               [[limits]]\nfirm = \"F\"\nwarn_percent = 50\n";
-        let config = Config::parse(&text, "venue.toml").expect("a configuration");
-        assert_eq!(
-            (config.accounts[0].firm, &*config.risk.firms),
-            (Some(0), &["F".to_owned()][..])
-        );
-        let limits = |target, symbol: Option<&str>| {
-            let symbol = symbol.map(|symbol| symbol.parse().expect("a symbol"));
-            let found = config.risk.limits.iter();
-            let found = found.filter(|one| one.target == target && one.symbol == symbol);
-            found.map(|one| one.limits).collect::<Vec<_>>()
-        };
-        let [firm] = limits(Target::Firm(0), None)[..] else { panic!("one") };
-        assert_eq!(firm.get(Key::CreditMax, 1), 100_000);
-        assert_eq!(firm.get(Key::CreditMax, 0), OFF);
-        assert_eq!(firm.get(Key::WarnPercent, 0), 50);
-        let own = limits(Target::Account(AccountId(0)), Some("AAA"));
-        assert_eq!(own[0].get(Key::PositionMax, 0), 7);
-        assert_eq!(limits(Target::Session(SessionId(0)), None)[0].get(Key::MessageRateMax, 0), 5);
-    }
-
-    #[test]
-    fn fix_sessions_are_numbered_behind_the_others() {
-        let fix = "[fix]\nlisten = \"127.0.0.1:0\"\ncomp_id = \"SPINDLE\"\n[[fix.session]]\n\
-            comp_id = \"CLIENT\"\nversion = \"4.4\"\npassword = \"secret\"\naccount = \"MAKER\"\n\
-            cancel_on = \"loss\"\ngrace_ms = 20\n";
-        let config = Config::parse(&format!("{GOOD}{fix}"), "venue.toml").expect("a configuration");
-        let session = &config.fix.expect("a FIX side").sessions[0];
-        assert_eq!((session.session, session.grace_ns), (SessionId(1), 20_000_000));
-        let cases = [
-            ("\"4.4\"", "\"4.3\"", "unknown variant `4.3`"),
-            ("CLIENT", "A=B", "comp_id: give 1 to 32 visible ASCII characters"),
-            ("\"MAKER\"", "\"X\"", "CLIENT, account: no [[account]] is named 'X'"),
-            ("\"loss\"", "\"death\"", "unknown variant `death`"),
-        ];
-        for (good, bad, expected) in cases {
-            let complaint = complaint(&format!("{GOOD}{}", fix.replacen(good, bad, 1)));
-            assert!(complaint.contains(expected), "{complaint} does not contain {expected}");
-        }
-        let cut = GOOD.find("[[session]]").unwrap();
-        let only_fix = format!("{}{fix}", &GOOD[..cut]);
-        assert!(Config::parse(&only_fix, "venue.toml").is_ok(), "OUCH needs nobody then");
-    }
-
-    #[test]
-    fn a_venue_needs_something_to_trade_and_someone_who_trades() {
-        let without = GOOD.replace("[[instrument]]\nsymbol = \"AAA\"", "");
-        assert!(complaint(&without).contains("give at least one [[instrument]], or a [feed]"));
-        let cut = GOOD.find("[[session]]").unwrap();
-        assert!(complaint(&GOOD[..cut]).contains("give at least one [[session]]"));
-    }
-}
+mod tests;

@@ -8,7 +8,9 @@ pub mod demo;
 mod exit;
 pub mod feed;
 pub mod health;
+pub mod lab;
 pub mod lockstep;
+pub mod publication;
 pub mod report;
 pub mod risk;
 pub mod runner;
@@ -39,10 +41,13 @@ enum Command {
     Demo(commands::Demo),
     Inspect(commands::Inspect),
     Match(commands::Match),
+    Password(commands::Password),
     Replay(commands::Replay),
     Bench(commands::Bench),
+    Doctor(commands::Doctor),
     Record(commands::Record),
     Risk(commands::Risk),
+    Client(commands::Client),
 }
 
 /// Runs the program on the process's own arguments.
@@ -55,10 +60,13 @@ pub fn run() -> ExitCode {
         Command::Demo(command) => command.run(),
         Command::Inspect(command) => command.run(),
         Command::Match(command) => command.run(),
+        Command::Password(command) => command.run(),
         Command::Replay(command) => command.run(),
         Command::Bench(command) => command.run(),
+        Command::Doctor(command) => command.run(),
         Command::Record(command) => command.run(),
         Command::Risk(command) => command.run(),
+        Command::Client(command) => command.run(),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

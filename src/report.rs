@@ -12,16 +12,20 @@ const QUANTILES: [(&str, f64); 4] = [("p50", 0.5), ("p90", 0.9), ("p99", 0.99), 
 /// One line for each hop, from the first byte of a market packet to the last of an answer.
 pub fn latency_table(outcome: &Outcome<'_>, client: Option<&Histogram<u64>>) -> String {
     let engine = outcome.latency();
-    let mut hops: Vec<(&str, &Histogram<u64>)> = vec![
+    let mut hops: Vec<(&str, Histogram<u64>)> = vec![
         ("receive", engine.receive.histogram()),
         ("decode and book", engine.book.histogram()),
+        ("decode", engine.decode.histogram()),
         ("ring in", engine.ring_in.histogram()),
         ("risk", engine.risk.histogram()),
         ("match", engine.matching.histogram()),
-        ("ring out", &outcome.gateway.ring_out),
-        ("order in to answer out", &outcome.gateway.order_in_to_answer_out),
+        ("the engine's part", engine.engine.histogram()),
+        ("ring out", outcome.gateway.ring_out.histogram()),
+        ("encode", outcome.gateway.encode.histogram()),
+        ("send", outcome.gateway.send.histogram()),
+        ("order in to answer out", outcome.gateway.order_in_to_answer_out.histogram()),
     ];
-    hops.extend(client.map(|histogram| ("client round trip", histogram)));
+    hops.extend(client.map(|histogram| ("client round trip", histogram.clone())));
     let mut table = format!("{:<24}{:>11}", "hop", "count");
     for (name, _) in QUANTILES {
         let _ = write!(table, "{name:>11}");

@@ -286,7 +286,7 @@ impl RiskDesk {
         asked: Asked,
     ) -> Reply {
         let number = self.next;
-        let input = RiskInput { number, changes: changes.into(), answer: Ok(()), usage };
+        let input = RiskInput { number, changes: changes.into(), answer: Ok(()), frame: 0, usage };
         if self.inputs.push(input).is_err() {
             return error("too many changes are under way; ask again");
         }

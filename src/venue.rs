@@ -4,8 +4,11 @@ use std::net::SocketAddr;
 
 use rtrb::{Consumer, RingBuffer};
 use spindle_engine::agent::{EngineAgent, TimeSource};
+use spindle_engine::command::{Action, Cancel, Command};
 use spindle_engine::delay::Delayed;
+use spindle_engine::event::{self, Event};
 use spindle_engine::latency::EngineLatency;
+use spindle_engine::publication::{Seen, Sight};
 use spindle_engine::{Engine, RiskChange, RiskError};
 use spindle_feed::quarantine::Band;
 use spindle_feed::top::TopReader;
@@ -15,12 +18,13 @@ use spindle_gateway::{
     User,
 };
 use spindle_risk::{Cause, Gate, Target};
-use spindle_types::{EventTime, InstrumentId};
+use spindle_types::{AccountId, EventTime, InstrumentId, OrderToken, Quantity, SessionId};
 use thiserror::Error;
 
 use crate::accounting::{RecordDesk, StrategyBooks};
 use crate::config::Config;
 use crate::feed::{AnyFeed, FeedError};
+use crate::publication::{BookPublisher, PublicationError};
 use crate::risk::{RiskDesk, StateError, read_state};
 
 /// Commands that wait between gateway and engine at most. When they do, the gateway stops reading.
@@ -28,6 +32,9 @@ const COMMANDS_MAX: usize = 4_096;
 
 /// Events that wait between engine and gateway at most. When they do, the engine takes no input.
 const EVENTS_MAX: usize = 16_384;
+
+/// What everybody may see and waits to be published at most. When it does, the engine takes no input.
+const NOTES_MAX: usize = 16_384;
 
 /// Notices that wait to be printed at most; further ones are counted as lost.
 const NOTICES_MAX: usize = 1_024;
@@ -47,6 +54,9 @@ pub enum VenueError {
     /// The limits of the risk gate.
     #[error("risk: {0}")]
     Risk(#[from] RiskError),
+    /// The venue's own feed.
+    #[error("{0}")]
+    Publish(#[from] PublicationError),
     /// Who was stopped is not known.
     #[error("risk: {0}")]
     State(#[from] StateError),
@@ -76,6 +86,8 @@ pub struct Venue {
     pub records: RecordDesk,
     /// Where the operator of the risk gate acts.
     pub risk: RiskDesk,
+    /// Publishes the books, where that is asked for.
+    pub publisher: Option<BookPublisher>,
     /// Ends the gateway.
     pub shutdown: ShutdownHandle,
     /// Bytes that the engine has taken, once.
@@ -88,8 +100,8 @@ impl Venue {
     /// # Errors
     /// An address that cannot be listened on or received from.
     pub fn build(config: &Config) -> Result<Self, VenueError> {
-        let (commands_in, commands_out) = RingBuffer::new(COMMANDS_MAX);
-        let (events_in, events_out) = RingBuffer::new(EVENTS_MAX);
+        let (commands_in, commands_out) = ring(COMMANDS_MAX, NO_COMMAND);
+        let (events_in, events_out) = ring(EVENTS_MAX, NO_EVENT);
         let (mut engine, tops) = engine(config);
         for (id, &symbol) in (1..=u16::MAX).zip(&config.instruments) {
             engine.add_instrument(InstrumentId(id), symbol);
@@ -99,6 +111,7 @@ impl Venue {
         let (risk, port) = RiskDesk::new(config, &stopped);
         let mut gateway =
             Gateway::bind(&gateway_config(config), SystemClock::new(), commands_in, events_out)?;
+        gateway.warm_up();
         let feed = AnyFeed::open(config.feed.as_ref())?;
         let time_source = if config.feed.is_some() { TimeSource::Tape } else { wall_clock() };
         let notices = gateway.notices(NOTICES_MAX);
@@ -126,6 +139,7 @@ impl Venue {
             engine.delay(Delayed::new(Box::new(delays), ranks, UNDER_WAY_MAX, scale));
         }
         engine.open_risk_port(port);
+        let publisher = publisher(config, &mut engine)?;
         let memory_bytes = config.engine.bytes() + config.risk.gate.bytes();
         Ok(Self {
             engine,
@@ -136,10 +150,31 @@ impl Venue {
             fix_address,
             records,
             risk,
+            publisher,
             shutdown,
             memory_bytes,
         })
     }
+}
+
+/// The publisher of the books, and the engine's end of the ring to it.
+fn publisher(
+    config: &Config,
+    engine: &mut VenueEngine,
+) -> Result<Option<BookPublisher>, VenueError> {
+    let Some(publish) = &config.publish else {
+        return Ok(None);
+    };
+    let nothing = Seen { time: EventTime(0), instrument: InstrumentId(0), what: Sight::Cleared };
+    let (notes_in, notes_out) = ring(NOTES_MAX, nothing);
+    let core = engine.engine_mut();
+    core.publish_books();
+    let slots = core.books().slots();
+    let beside_a_feed = config.feed.is_some();
+    let publisher = BookPublisher::open(publish, notes_out, slots, core.seen(), beside_a_feed)?;
+    core.forget_seen(core.seen().len());
+    engine.publish_into(notes_in);
+    Ok(Some(publisher))
 }
 
 /// What a venue has done and how long it took, when it is over.
@@ -194,22 +229,56 @@ pub(crate) fn limit(
 /// What the gateway of a configuration is told.
 pub(crate) fn gateway_config(config: &Config) -> GatewayConfig {
     let mut gateway = GatewayConfig::new(config.ouch_listen, &config.name);
+    gateway.limits = config.access.limits;
     gateway.limits.connections_max = config.connections_max;
+    gateway.timing.refusal_ns = config.access.refusal_ns;
+    gateway.door = config.access.door.clone();
+    gateway.options.clone_from(&config.access.options);
+    gateway.account_names.clone_from(&config.access.account_names);
     gateway.stamps = config.measure;
     gateway.fix.clone_from(&config.fix);
     gateway.users = config
         .sessions
         .iter()
         .map(|session| User {
-            username: session.user.clone(),
-            password: session.password.clone(),
-            session: session.id,
-            account: session.account,
-            firm: String::new(),
+            protocol: session.protocol,
+            cancel_on: session.cancel_on,
+            grace_ns: session.grace_ns,
+            ..User::new(&session.user, &session.password, session.id, session.account)
         })
         .collect();
     gateway
 }
+
+/// A ring whose memory is touched.
+fn ring<T: Copy>(capacity: usize, value: T) -> (rtrb::Producer<T>, Consumer<T>) {
+    let (mut producer, mut consumer) = RingBuffer::new(capacity);
+    while producer.push(value).is_ok() {}
+    while consumer.pop().is_ok() {}
+    (producer, consumer)
+}
+
+/// What is put into a ring to touch its memory.
+const NO_COMMAND: Command = Command {
+    time: EventTime(0),
+    session: SessionId(0),
+    account: AccountId(0),
+    received: 0,
+    queued: 0,
+    action: Action::Cancel(Cancel { token: OrderToken(0), quantity: Quantity::ZERO }),
+};
+
+/// As [`NO_COMMAND`].
+const NO_EVENT: Event = Event {
+    sequence: 0,
+    time: EventTime(0),
+    session: SessionId(0),
+    account: AccountId(0),
+    token: OrderToken(0),
+    received: 0,
+    queued: 0,
+    outcome: event::Outcome::CancelRejected,
+};
 
 /// The machine's time of day, in UTC, tied to the tick counter.
 fn wall_clock() -> TimeSource {

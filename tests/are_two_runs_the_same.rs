@@ -8,7 +8,8 @@ use spindle_engine::command::{
 use spindle_engine::{Capacity, Engine, EngineConfig};
 use spindle_feed::itch::{self, Message};
 use spindle_feed::top::TopReader;
-use spindle_gateway::ouch::answer::Answer;
+use spindle_gateway::ouch::answer::{ANSWER_MAX, Answer};
+use spindle_gateway::ouch::terms::Terms;
 use spindle_replay::generate::{GenerateConfig, Generator};
 use spindle_risk::{Gate, Key, Limits, Target};
 use spindle_types::{
@@ -94,8 +95,8 @@ fn run(seed: u64) -> (Vec<u8>, Engine) {
         }
         for event in engine.outbox() {
             out.extend_from_slice(&event.session.0.to_be_bytes());
-            if let Some(answer) = Answer::of(event) {
-                out.extend_from_slice(answer.as_bytes());
+            if let Some(answer) = Answer::of(event, Terms::PLAIN) {
+                out.extend_from_slice(answer.bytes(&mut [0; ANSWER_MAX]));
             }
         }
         engine.clear_outbox();

@@ -19,10 +19,13 @@ use crate::command::Command;
 use crate::delay::Delayed;
 use crate::engine::Engine;
 use crate::event::Event;
-use crate::latency::EngineLatency;
+use crate::input::FeedChange;
+use crate::latency::{EngineLatency, STAMPS};
 use crate::probe::{Probe, Step};
+use crate::publication::Seen;
 use crate::rider::Rider;
 use crate::risk::{RiskChange, RiskError, UsageReport};
+use crate::tap::EngineTap;
 
 /// Commands that one turn takes at most, so that a flood of orders cannot starve the feed.
 pub const COMMANDS_PER_TURN: usize = 64;
@@ -40,6 +43,9 @@ pub struct RiskInput {
     pub changes: Box<[RiskChange]>,
     /// Why they were not made; what is written here on the way in does not matter.
     pub answer: Result<(), RiskError>,
+    /// The frame in which the journal has it; 0 where there is no journal. The answer may be told
+    /// when that is safe.
+    pub frame: u64,
     /// A report to be filled instead: an input with one changes nothing.
     pub usage: Option<Box<UsageReport>>,
 }
@@ -140,6 +146,8 @@ struct Core<R> {
     /// The ways to the venue and back, where they take time.
     delayed: Option<Box<Delayed>>,
     events: Producer<Event>,
+    /// Where what everybody may see goes to, if it is published.
+    seen: Option<Producer<Seen>>,
     clock: Clock,
     time_source: TimeSource,
     measure: bool,
@@ -149,6 +157,12 @@ struct Core<R> {
     last: u64,
     /// The number of the last message that was applied or lost, for other threads.
     position: Arc<AtomicU64>,
+    /// Where inputs are recorded, if they are.
+    tap: Option<Box<EngineTap>>,
+    /// Commands taken from the ring.
+    passed: u64,
+    /// Messages that were lost while the journal had no room to say so.
+    unrecorded: Option<(Sequence, u64)>,
 }
 
 impl<F: MarketFeed> EngineAgent<F> {
@@ -181,6 +195,7 @@ impl<F: MarketFeed, R: Rider> EngineAgent<F, R> {
             rider,
             delayed: None,
             events,
+            seen: None,
             clock: Clock::new(),
             time_source,
             measure,
@@ -188,6 +203,9 @@ impl<F: MarketFeed, R: Rider> EngineAgent<F, R> {
             feed: FeedCounters::default(),
             last: 0,
             position: Arc::default(),
+            tap: None,
+            passed: 0,
+            unrecorded: None,
         };
         Self { feed, core, commands, risk: None }
     }
@@ -206,6 +224,7 @@ impl<F: MarketFeed, R: Rider> EngineAgent<F, R> {
         let engine = &mut self.core.engine;
         let mut taken = 0;
         if engine.has_room()
+            && self.core.tap.as_ref().is_none_or(|tap| tap.has_room_for_changes())
             && port.answers.slots() > 0
             && let Ok(mut input) = port.inputs.pop()
         {
@@ -218,7 +237,14 @@ impl<F: MarketFeed, R: Rider> EngineAgent<F, R> {
             };
             match &mut input.usage {
                 Some(report) => engine.fill_usage(time, report),
-                None => input.answer = engine.on_risk(time, &input.changes),
+                None => {
+                    input.answer = engine.on_risk(time, &input.changes);
+                    if let Some(tap) = &mut self.core.tap {
+                        let (told, passed) = (engine.told(), self.core.passed);
+                        tap.changes(&input.changes, time, told, passed, engine.outbox());
+                        input.frame = tap.frames();
+                    }
+                }
             }
             // Memory of the input goes back with it: nothing is freed on this thread.
             let _ = port.answers.push(input);
@@ -230,6 +256,32 @@ impl<F: MarketFeed, R: Rider> EngineAgent<F, R> {
             let _ = port.notices.push(notice);
         }
         taken
+    }
+
+    /// From now on what everybody may see goes into this ring: see [`Engine::publish_books`]. While the ring is
+    /// full no input is taken, as with that of events.
+    pub fn publish_into(&mut self, ring: Producer<Seen>) {
+        self.core.seen = Some(ring);
+    }
+
+    /// From now on every input is recorded, before anything that follows from it is handed on; while the
+    /// journal has no room none is taken.
+    pub fn record(&mut self, tap: EngineTap) {
+        self.core.tap = Some(Box::new(tap));
+    }
+
+    /// Whether events wait to be handed on: then the last inputs are not told yet.
+    pub fn has_events_left(&self) -> bool {
+        !self.core.engine.outbox().is_empty()
+    }
+
+    /// Records what was told so far, for the end of a run; and takes the tap away.
+    pub fn close_tap(&mut self) {
+        if let Some(mut tap) = self.core.tap.take()
+            && tap.has_room()
+        {
+            tap.checkpoint(self.core.engine.time().0, self.core.passed);
+        }
     }
 
     /// From now on requests and answers take time.
@@ -245,6 +297,11 @@ impl<F: MarketFeed, R: Rider> EngineAgent<F, R> {
     /// The engine.
     pub fn engine(&self) -> &Engine {
         &self.core.engine
+    }
+
+    /// The engine, for what is set before anybody polls it.
+    pub fn engine_mut(&mut self) -> &mut Engine {
+        &mut self.core.engine
     }
 
     /// Who rides along.
@@ -278,6 +335,11 @@ impl<F: MarketFeed, R: Rider> EngineAgent<F, R> {
         &self.core.latency
     }
 
+    /// From now on hops are stamped, or not.
+    pub const fn set_measure(&mut self, measure: bool) {
+        self.core.measure = measure;
+    }
+
     /// What the feed brought besides messages of the market.
     pub fn feed_counters(&self) -> &FeedCounters {
         &self.core.feed
@@ -289,6 +351,7 @@ impl<F: MarketFeed, R: Rider> EngineAgent<F, R> {
             && self.core.takes_commands()
             && let Ok(command) = self.commands.pop()
         {
+            self.core.passed += 1;
             self.core.command(command);
             taken += 1;
         }
@@ -308,7 +371,7 @@ impl<F: MarketFeed, R: Rider> Agent for EngineAgent<F, R> {
 
     fn poll(&mut self) -> usize {
         self.core.hand_on();
-        if !self.core.engine.outbox().is_empty() {
+        if !self.core.engine.outbox().is_empty() || !self.core.engine.seen().is_empty() {
             return 0;
         }
         let risk = self.poll_risk();
@@ -331,15 +394,25 @@ impl<R: Rider> Core<R> {
     #[inline]
     fn takes_commands(&self) -> bool {
         match &self.delayed {
-            None => self.engine.has_room(),
+            None => self.engine.has_room() && self.records(),
             Some(delayed) => !delayed.commands.is_full(),
         }
     }
 
+    /// Whether an input can be recorded, or need not be.
+    #[inline]
+    fn records(&self) -> bool {
+        self.tap.as_ref().is_none_or(|tap| tap.has_room())
+    }
+
     fn command(&mut self, command: Command) {
-        let now = if self.measure { self.clock.raw() } else { 0 };
-        if self.measure {
+        let now = if self.measures() { self.clock.raw() } else { 0 };
+        if self.measures() {
             self.latency.ring_in.record(self.clock.delta_as_nanos(command.queued, now));
+            if command.received != 0 {
+                let took = self.clock.delta_as_nanos(command.received, command.queued);
+                self.latency.decode.record(took);
+            }
         }
         if self.delayed.is_some() {
             return self.send(command);
@@ -347,22 +420,38 @@ impl<R: Rider> Core<R> {
         let time = match self.time_source {
             TimeSource::Tape => self.engine.time(),
             TimeSource::Wall { ticks, time } => {
-                let now = if self.measure { now } else { self.clock.raw() };
+                let now = if self.measures() { now } else { self.clock.raw() };
                 EventTime(time.0 + self.clock.delta_as_nanos(ticks, now))
             }
         };
-        self.apply(command, time, now);
+        let queued = command.queued;
+        let done = self.apply(command, time, now);
+        if self.measures() && done != 0 {
+            self.latency.engine.record(self.clock.delta_as_nanos(now, done));
+            self.latency.ring_to_ring.record(self.clock.delta_as_nanos(queued, done));
+        }
     }
 
-    fn apply(&mut self, mut command: Command, time: EventTime, now: u64) {
+    /// Whether hops are stamped.
+    #[inline]
+    const fn measures(&self) -> bool {
+        STAMPS && self.measure
+    }
+
+    /// Applies a command and gives the raw ticks at which its answers were put into the ring; 0 where
+    /// that is not known.
+    fn apply(&mut self, mut command: Command, time: EventTime, now: u64) -> u64 {
         command.time = time;
-        if self.measure {
+        if self.measures() {
             let mut steps = Steps { clock: &self.clock, latency: &mut self.latency, last: now };
             self.engine.on_command(&command, &mut steps);
         } else {
             self.engine.on_command(&command, &mut ());
         }
-        self.hand_on();
+        if let Some(tap) = &mut self.tap {
+            tap.command(&command, self.engine.told(), self.passed, self.engine.outbox());
+        }
+        self.hand_on()
     }
 
     /// The time by which delays are measured: the tape's, after its end the end of time, or this
@@ -397,6 +486,7 @@ impl<R: Rider> Core<R> {
     #[cold]
     fn arrive(&mut self, now: EventTime) {
         while self.engine.has_room()
+            && self.records()
             && let Some(delayed) = &mut self.delayed
             && let Some((due, command)) = delayed.commands.receive(now)
         {
@@ -405,7 +495,7 @@ impl<R: Rider> Core<R> {
                 true => self.engine.time(),
                 false => due.max(self.engine.time()),
             };
-            let ticks = if self.measure { self.clock.raw() } else { 0 };
+            let ticks = if self.measures() { self.clock.raw() } else { 0 };
             self.apply(command, time, ticks);
         }
         self.hand_on();
@@ -453,10 +543,11 @@ impl<R: Rider> Core<R> {
             sent += usize::from(delayed.answers.send(lane, from, delay, *event).is_ok());
         }
         self.engine.forget_events(sent);
+        let measures = STAMPS && self.measure;
         while !self.events.is_full()
             && let Some((_, event)) = delayed.answers.receive(now)
         {
-            let queued = if self.measure { self.clock.raw() } else { 0 };
+            let queued = if measures { self.clock.raw() } else { 0 };
             let _ = self.events.push(Event { queued, ..event });
         }
     }
@@ -466,7 +557,7 @@ impl<R: Rider> Core<R> {
     fn wait_for_room(&mut self) -> bool {
         for _ in 0..WAITS_MAX {
             self.hand_on();
-            if self.engine.has_room() {
+            if self.engine.has_room() && self.records() {
                 return true;
             }
             std::hint::spin_loop();
@@ -474,35 +565,86 @@ impl<R: Rider> Core<R> {
         false
     }
 
-    /// Moves events from the outbox into the ring, as far as it has room.
+    /// Moves what everybody may see into its ring, as far as it has room.
+    fn hand_on_seen(&mut self) {
+        let Some(ring) = &mut self.seen else { return };
+        let waiting = self.engine.seen();
+        let count = waiting.len().min(ring.slots());
+        if count > 0
+            && let Ok(chunk) = ring.write_chunk_uninit(count)
+        {
+            chunk.fill_from_iter(waiting.iter().take(count).copied());
+            self.engine.forget_seen(count);
+        }
+    }
+
+    /// Records a change of the feed's state that was applied. There is room.
+    fn record_feed(&mut self, change: FeedChange) {
+        if let Some(tap) = &mut self.tap {
+            let engine = &self.engine;
+            tap.feed(change, engine.time(), engine.told(), self.passed, engine.outbox());
+        }
+    }
+
+    /// Applies a change of the feed's state, and records it. Where there is no room for it, it is waited for;
+    /// in the end nothing of the market is known any more, and that is applied once there is room.
+    #[cold]
+    fn feed_changed(&mut self, change: FeedChange) {
+        if !self.records() && !self.wait_for_room() {
+            self.unrecorded.get_or_insert((Sequence(self.feed.last_sequence), 0));
+            return;
+        }
+        self.tell_unrecorded();
+        self.engine.on_feed(change);
+        self.record_feed(change);
+    }
+
+    /// Messages were lost while nothing could be recorded: every book is stale before anything else comes. There is
+    /// room.
     #[inline]
-    fn hand_on(&mut self) {
+    fn tell_unrecorded(&mut self) {
+        if let Some((first, count)) = self.unrecorded.take() {
+            let change = FeedChange::Lost(first, count);
+            self.engine.on_feed(change);
+            self.record_feed(change);
+        }
+    }
+
+    /// Moves events from the outbox into the ring, as far as it has room. Gives when, in raw ticks; 0
+    /// where nobody measures, nothing was moved, or answers take time.
+    #[inline]
+    fn hand_on(&mut self) -> u64 {
+        if self.seen.is_some() {
+            self.hand_on_seen();
+        }
         if self.delayed.is_some() {
-            return self.hand_on_delayed();
+            self.hand_on_delayed();
+            return 0;
         }
         let waiting = self.engine.outbox();
         if waiting.is_empty() {
-            return;
+            return 0;
         }
-        let queued = if self.measure { self.clock.raw() } else { 0 };
         let count = waiting.len().min(self.events.slots());
         if R::WATCHES {
             for event in &waiting[..count] {
                 self.rider.event(&self.engine, event);
             }
         }
+        let queued = if self.measures() { self.clock.raw() } else { 0 };
         if let Ok(chunk) = self.events.write_chunk_uninit(count) {
             let stamped = waiting.iter().take(count).map(|event| Event { queued, ..*event });
             chunk.fill_from_iter(stamped);
             self.engine.forget_events(count);
         }
+        queued
     }
 }
 
 impl<R: Rider> MarketSink for Core<R> {
     fn packet(&mut self, received: ReceiveTime, datagram: &[u8]) {
         self.feed.packets += 1;
-        if self.measure {
+        if self.measures() {
             if received.0 != 0 {
                 let now = wall_clock_ns();
                 self.latency.receive.record(now.saturating_sub(received.0));
@@ -516,48 +658,64 @@ impl<R: Rider> MarketSink for Core<R> {
     fn message(&mut self, sequence: Sequence, bytes: &[u8]) {
         self.feed.last_sequence = sequence.0;
         self.time_passes(bytes);
-        if !self.engine.has_room() && !self.wait_for_room() {
+        let ready = self.engine.has_room() && self.records();
+        if !ready && !self.wait_for_room() {
             return self.lost(sequence, 1);
         }
+        self.tell_unrecorded();
         match self.engine.on_message(sequence, bytes) {
             Ok(()) => {}
             Err(DecodeError::UnknownType(_)) => self.feed.unknown_types += 1,
             Err(DecodeError::Empty | DecodeError::Short { .. }) => self.feed.short_messages += 1,
         }
-        if self.measure {
+        if let Some(tap) = &mut self.tap {
+            let engine = &self.engine;
+            let (time, told) = (engine.time(), engine.told());
+            tap.message(sequence, bytes, time, told, self.passed, engine.outbox());
+        }
+        if self.measures() {
             let now = self.clock.raw();
             self.latency.book.record(self.clock.delta_as_nanos(self.last, now));
             self.last = now;
         }
-        if !self.engine.outbox().is_empty() {
+        if !self.engine.outbox().is_empty() || self.seen.is_some() {
             self.hand_on();
         }
     }
 
     fn session_started(&mut self) {
-        self.engine.on_session_start();
+        self.feed_changed(FeedChange::SessionStarted);
     }
 
     fn gap_opened(&mut self) {
-        self.engine.on_gap(true);
+        self.feed_changed(FeedChange::GapOpened);
     }
 
     fn gap_closed(&mut self) {
-        self.engine.on_gap(false);
+        self.feed_changed(FeedChange::GapClosed);
     }
 
     fn silent(&mut self, is_silent: bool) {
-        self.engine.on_silence(is_silent);
+        self.feed_changed(if is_silent { FeedChange::Silent } else { FeedChange::Speaks });
     }
 
     fn lost(&mut self, first: Sequence, count: u64) {
         self.feed.last_sequence = first.0 + (count - 1);
         self.feed.lost += count;
-        self.engine.on_loss();
+        if !self.records() {
+            let (_, lost) = self.unrecorded.get_or_insert((first, 0));
+            *lost += count;
+            return;
+        }
+        self.tell_unrecorded();
+        let change = FeedChange::Lost(first, count);
+        self.engine.on_feed(change);
+        self.record_feed(change);
     }
 
     fn end_of_session(&mut self) {
         self.feed.ended = true;
+        self.feed_changed(FeedChange::Ended);
     }
 }
 

@@ -116,6 +116,9 @@ impl Ledger {
             Outcome::Canceled { quantity, open, .. } => {
                 self.take_off(event, quantity.0, open.0, false)?;
             }
+            Outcome::Modified { quantity, open, .. } if !quantity.is_zero() => {
+                self.take_off(event, quantity.0, open.0, false)?;
+            }
             Outcome::Triggered
                 if self.orders.get(&key).is_none_or(|told| told.shares.open() == 0) =>
             {

@@ -33,6 +33,9 @@ pub enum Action {
     Replace(Replace),
     /// Cancel an open order or part of it. Answered by canceled or cancel-rejected.
     Cancel(Cancel),
+    /// Change side or size of an open order in its place. Answered by modified, canceled or
+    /// cancel-rejected.
+    Modify(Modify),
     /// Cancel every open order that matches. Each is told to its own session; answered by
     /// mass-canceled after the last of them, or rejected.
     MassCancel(MassCancel),
@@ -183,6 +186,20 @@ pub struct Cancel {
     pub quantity: Quantity,
 }
 
+/// A change of an order in its place: from one kind of sale to another, or to a smaller size. What is not such a change does nothing
+/// and is answered as a cancel that does nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Modify {
+    /// The open order.
+    pub token: OrderToken,
+    /// Its side, or the one that it shall have: from a sale of what is owned to either kind of short sale, or from an exempt one to one
+    /// that is not.
+    pub side: OrderSide,
+    /// The size that the order shall have in total, executed shares included. What leaves nothing open
+    /// cancels the order as the session asked; an open size above that of now does nothing.
+    pub quantity: Quantity,
+}
+
 /// A request that the gateway found invalid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Refuse {
@@ -211,6 +228,17 @@ pub enum OrderSide {
 }
 
 impl OrderSide {
+    /// Whether an order of this side can become one of another, or stay as it is, in its place.
+    pub const fn may_become(self, other: Self) -> bool {
+        matches!(
+            (self, other),
+            (Self::Buy, Self::Buy)
+                | (Self::Sell, Self::Sell | Self::SellShort | Self::SellShortExempt)
+                | (Self::SellShortExempt, Self::SellShortExempt | Self::SellShort)
+                | (Self::SellShort, Self::SellShort)
+        )
+    }
+
     /// The side of the book.
     #[inline]
     pub const fn book_side(self) -> Side {
@@ -244,10 +272,27 @@ pub enum TimeInForce {
     GoodTillCancel,
     /// Until the first input at or after this time.
     GoodTillDate(EventTime),
+    /// For so many seconds from the time of the command: the engine makes a [`TimeInForce::GoodTillDate`] of it, and tells
+    /// that.
+    GoodFor(u32),
     /// For the opening auction.
     AtOpen,
     /// For the closing auction.
     AtClose,
+}
+
+impl TimeInForce {
+    /// As it is for an order that comes at this time.
+    #[inline]
+    #[must_use]
+    pub const fn from(self, time: EventTime) -> Self {
+        match self {
+            Self::GoodFor(seconds) => {
+                Self::GoodTillDate(EventTime(time.0.saturating_add(seconds as u64 * 1_000_000_000)))
+            }
+            other => other,
+        }
+    }
 }
 
 /// Where an instrument is in its day, on a venue that runs its own. Changed by

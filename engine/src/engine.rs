@@ -17,6 +17,7 @@ use crate::instruments::Instruments;
 use crate::ledger::{Imbalance, Row};
 use crate::matching::{Extras, TAPE_FILLS_MAX};
 use crate::own::OwnOrders;
+use crate::publication::Publication;
 
 /// What an engine is made for.
 #[derive(Clone, Copy, Debug)]
@@ -102,6 +103,7 @@ pub struct Engine {
     pub(crate) counters: Counters,
     pub(crate) ledgers: Box<[Row]>,
     pub(crate) imbalance: Option<Imbalance>,
+    pub(crate) publication: Publication,
     pub(crate) time: EventTime,
     pub(crate) market_sequence: Sequence,
     pub(crate) phase: Option<Phase>,
@@ -114,7 +116,7 @@ pub struct Engine {
     pub(crate) feed_silent: bool,
     /// Whether everybody is stopped when the feed is silent or loses messages.
     pub(crate) kills_on_stale: bool,
-    quarantine: Option<Quarantine>,
+    pub(crate) quarantine: Option<Quarantine>,
     /// What was told, in a build that looks at itself.
     #[cfg(feature = "verify")]
     pub(crate) told: crate::check::Ledger,
@@ -161,6 +163,7 @@ impl Engine {
             counters: Counters::default(),
             ledgers: vec![Row::default(); capacity.instruments].into_boxed_slice(),
             imbalance: None,
+            publication: Publication::default(),
             time: EventTime(0),
             market_sequence: Sequence(0),
             phase: None,
@@ -211,6 +214,7 @@ impl Engine {
         if learnt {
             self.gate.learn(instrument, symbol);
             self.publish(instrument);
+            self.see_directory(instrument);
         }
         learnt
     }
@@ -269,7 +273,7 @@ impl Engine {
     #[inline]
     pub fn has_room(&self) -> bool {
         let most = 6 * self.own.live() + 2 * self.own.capacity() + TAPE_FILLS_MAX + 32;
-        self.outbox.len() + most <= self.outbox_max
+        self.outbox.len() + most <= self.outbox_max && self.has_room_for_notes()
     }
 
     /// The books.
@@ -290,6 +294,12 @@ impl Engine {
     /// Strategies' orders that are open.
     pub fn own_orders(&self) -> usize {
         self.own.live()
+    }
+
+    /// Events told so far: the number of the last.
+    #[inline]
+    pub const fn told(&self) -> u64 {
+        self.sequence
     }
 
     /// Time of the last input.
@@ -416,6 +426,11 @@ impl Engine {
             queued: 0,
             outcome,
         });
+    }
+
+    /// The next numbers that are given: of a reference and of a match.
+    pub(crate) const fn next_numbers(&self) -> (u64, u64) {
+        (self.next_reference, self.next_match)
     }
 
     pub(crate) fn next_reference(&mut self) -> OrderReference {

@@ -120,6 +120,15 @@ pub enum Outcome {
         /// Why.
         reason: CancelReason,
     },
+    /// Side or size of an order were changed in its place.
+    Modified {
+        /// Its side now.
+        side: OrderSide,
+        /// Shares taken off, now; may be 0.
+        quantity: Quantity,
+        /// Shares still open; never 0.
+        open: Quantity,
+    },
     /// Shares were executed.
     Executed {
         /// How many, now.

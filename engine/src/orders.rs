@@ -15,6 +15,7 @@ use crate::matching::admit::{Refusal, Terms, special_of};
 use crate::matching::{Incoming, Kind, Place, Special, TAPE_FILLS_MAX, features};
 use crate::own::{OwnOrder, Stay};
 use crate::probe::{Probe, Step};
+use crate::publication::Cause;
 
 impl Engine {
     /// Carries out one command and answers it.
@@ -31,6 +32,7 @@ impl Engine {
             Action::Enter(enter) => self.enter(to(enter.token), enter, probe),
             Action::Replace(replace) => self.replace(to(replace.token), replace, probe),
             Action::Cancel(cancel) => self.cancel(to(cancel.token), cancel),
+            Action::Modify(modify) => self.modify(to(modify.token), modify),
             Action::MassCancel(mass) => self.mass_cancel(to(mass.token), mass),
             Action::Refuse(refuse) => self.refuse(to(refuse.token), refuse),
         }
@@ -93,6 +95,7 @@ impl Engine {
         probe: &mut P,
     ) {
         let dry = enter.modifiers.check_only;
+        let enter = &Enter { time_in_force: enter.time_in_force.from(self.time), ..*enter };
         let decision = self.admit_special(to, enter, instrument, known, dry);
         probe.passed(Step::Risk);
         if dry {
@@ -166,6 +169,7 @@ impl Engine {
         valued: Price,
     ) -> OwnOrder {
         let reference = self.next_reference();
+        self.see_accepted(OrderKey::own(to.session, to.token), reference);
         self.counters.accepted += 1;
         self.emit(
             to,
@@ -281,6 +285,7 @@ impl Engine {
                 order.slot = placed.slot;
                 order.special = false;
                 self.own.insert(order);
+                self.see_order(placed.slot, Cause::Canceled);
             }
             Err(_) => self.cancel_remainder(to, order.holder(), open, CancelReason::Capacity),
         }
@@ -339,7 +344,7 @@ impl Engine {
             false => Special::PLAIN,
         };
         let before_in_force = original.stay.until(special.expiry);
-        let time_in_force = replace.time_in_force.unwrap_or(before_in_force);
+        let time_in_force = replace.time_in_force.unwrap_or(before_in_force).from(self.time);
         let keeps_place = replace.priority == Priority::KeepWhenReduced
             && keeps_place(before_in_force, time_in_force)
             && replace.limit == original.limit.get()
@@ -377,6 +382,7 @@ impl Engine {
             ..original
         };
         let reference = self.next_reference();
+        self.see_accepted(OrderKey::own(to.session, to.token), reference);
         self.counters.accepted += 1;
         self.emit(
             to,
@@ -398,7 +404,7 @@ impl Engine {
         }
         let is_elected =
             original.special && self.extras.specials[index as usize].place == Place::Elected;
-        let mut incoming = self.lift(index);
+        let mut incoming = self.lift(index, Cause::Replaced);
         let entry = self.extras.tick();
         incoming.order = OwnOrder { entry, ..order };
         (incoming.special.time, incoming.special.expiry) = (entry, expiry_of(time_in_force));

@@ -27,7 +27,7 @@ impl Stay {
             TimeInForce::ImmediateOrCancel => Self::ImmediateOrCancel,
             TimeInForce::FillOrKill => Self::FillOrKill,
             TimeInForce::GoodTillCancel => Self::GoodTillCancel,
-            TimeInForce::GoodTillDate(_) => Self::GoodTillDate,
+            TimeInForce::GoodTillDate(_) | TimeInForce::GoodFor(_) => Self::GoodTillDate,
             TimeInForce::AtOpen => Self::AtOpen,
             TimeInForce::AtClose => Self::AtClose,
         }

@@ -9,6 +9,7 @@ use spindle_types::{InstrumentId, Symbol};
 
 use crate::engine::{Address, Engine};
 use crate::event::{Change, Outcome};
+use crate::publication::Sight;
 
 /// The level of the market-wide circuit breaker after which nothing trades any more today.
 const LAST_BREAKER: u8 = 3;
@@ -87,6 +88,7 @@ impl Engine {
         self.tape_changed(instrument);
         if changes {
             self.announce_at(instrument, Change::Trading { state, reason });
+            self.see_status(instrument);
         }
     }
 
@@ -165,6 +167,7 @@ impl Engine {
         let before = self.phase.replace(phase);
         if before != Some(phase) {
             self.announce(Symbol::BLANK, Change::Day(phase));
+            self.see(InstrumentId(0), Sight::Day(phase));
         }
         if was_closed && !self.is_closed() {
             self.tell_states();

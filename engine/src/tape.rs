@@ -15,6 +15,7 @@ use crate::engine::Engine;
 use crate::event::{Basis, CancelReason, Change, Liquidity, StaleCause};
 use crate::ledger::Booking;
 use crate::matching::Execution;
+use crate::publication::Cause;
 
 impl Engine {
     /// Applies one message of the market, the `sequence`th of its stream.
@@ -99,6 +100,7 @@ impl Engine {
         self.cancel_in_order(CancelReason::EndOfDay, |_, _| true);
         self.void_ledgers();
         self.books.clear();
+        self.see_cleared();
         self.instruments.clear();
         self.gate.new_day();
         #[cfg(feature = "verify")]
@@ -158,6 +160,7 @@ impl Engine {
         if self.instruments.learn(instrument, symbol) {
             self.gate.learn(instrument, symbol);
             self.publish(instrument);
+            self.see_directory(instrument);
         }
     }
 
@@ -234,6 +237,7 @@ impl Engine {
         } else if placed.best_changed {
             self.publish_side(instrument, side);
         }
+        self.see_order(placed.slot, Cause::Canceled);
         self.touch(instrument);
     }
 
@@ -279,7 +283,9 @@ impl Engine {
             let price = price.unwrap_or_else(|| self.books.price_of(slot));
             self.print_of_tape(instrument, price, quantity.0.into());
         }
+        self.see_tape_execution(price, printable);
         self.reduce(slot, quantity);
+        self.see_tape_done();
     }
 
     /// Whether an order of the market at this price may meet strategies' orders on a side.
@@ -329,6 +335,7 @@ impl Engine {
         };
         let order = self.books.order(slot);
         let (instrument, side, taken) = (order.instrument(), order.side(), order.taken());
+        self.see_leaving(slot, Cause::Replaced);
         if self.books.remove(slot) {
             self.publish_side(instrument, side);
         }
@@ -363,6 +370,7 @@ impl Engine {
             }
         }
         self.print_of_tape(instrument, price, quantity.0.into());
+        self.see_tape_trade(instrument, quantity, price);
         self.touch(instrument);
     }
 
@@ -402,6 +410,7 @@ impl Engine {
         if self.books.reduce(slot, quantity) {
             self.publish_side(instrument, side);
         }
+        self.see_order(slot, Cause::Canceled);
         if RULES && taken > 0 {
             let after = self.books.order(slot).taken();
             self.displace(instrument, taken.saturating_sub(left), taken, after);
@@ -423,10 +432,23 @@ impl Engine {
     fn remove(&mut self, slot: Slot) {
         let order = self.books.order(slot);
         let (instrument, side) = (order.instrument(), order.side());
-        let taken = order.taken();
-        if RULES && taken > 0 {
-            self.displace(instrument, taken, taken, 0);
+        if RULES && !order.is_untaken() {
+            return self.remove_taken(slot);
         }
+        self.see_leaving(slot, Cause::Canceled);
+        if self.books.remove_untaken(slot) {
+            self.publish_side(instrument, side);
+        }
+        self.touch(instrument);
+    }
+
+    /// Takes out a market order that strategies took of.
+    #[cold]
+    fn remove_taken(&mut self, slot: Slot) {
+        let order = self.books.order(slot);
+        let (instrument, side, taken) = (order.instrument(), order.side(), order.taken());
+        self.displace(instrument, taken, taken, 0);
+        self.see_leaving(slot, Cause::Canceled);
         if self.books.remove(slot) {
             self.publish_side(instrument, side);
         }

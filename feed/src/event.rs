@@ -136,7 +136,7 @@ impl MarketAction {
 }
 
 /// Which cross printed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Cross {
     /// Opening cross.
     Opening,
@@ -161,7 +161,7 @@ impl Cross {
 }
 
 /// Where in its day the market is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Phase {
     /// First message of the day.
     StartOfMessages,

@@ -36,7 +36,7 @@ fn main() -> Result<(), Failure> {
         let (orders, stats) = order_round_trips(&clock)?;
         print("echo", &echo);
         print("order", &orders);
-        print("inside", &stats.order_in_to_answer_out);
+        print("inside", &stats.order_in_to_answer_out.histogram());
         let ratio = |quantile| {
             let of = |times: &Histogram<u64>| times.value_at_quantile(quantile);
             of(&orders) * 100 / of(&echo).max(1)
@@ -124,13 +124,7 @@ type Venue = (SocketAddr, JoinHandle<GatewayStats>);
 
 fn venue(stop: &Arc<AtomicBool>) -> Result<Venue, Failure> {
     let mut config = GatewayConfig::new("127.0.0.1:0".parse()?, "DAY");
-    config.users.push(User {
-        username: "ALICE".to_owned(),
-        password: "PASS".to_owned(),
-        session: SessionId(1),
-        account: AccountId(1),
-        firm: String::new(),
-    });
+    config.users.push(User::new("ALICE", "PASS", SessionId(1), AccountId(1)));
     let (commands, mut engine_commands) = RingBuffer::new(1_024);
     let (mut engine_events, events) = RingBuffer::new(1_024);
     let mut gateway = Gateway::bind(&config, SystemClock::new(), commands, events)?;

@@ -75,6 +75,15 @@ pub enum CloseCause {
         /// Bytes in the stream.
         bytes: u64,
     },
+    /// A request on a drop copy.
+    #[error("a request on a drop copy, which only reads")]
+    ReadOnly,
+    /// More requests than the session may send.
+    #[error("more requests than the session's {rate} a second")]
+    Throttled {
+        /// Requests a second.
+        rate: u32,
+    },
     /// The session ended.
     #[error("end of session")]
     EndOfSession,

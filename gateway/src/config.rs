@@ -1,15 +1,17 @@
 //! What a gateway is told before it starts.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::net::SocketAddr;
 
 use spindle_types::{AccountId, SessionId};
 use thiserror::Error;
 
-use crate::fix::config::FixConfig;
+use crate::fix::config::{CancelOn, FixConfig};
+use crate::options::{Door, SessionOptions};
 use crate::soup::codec::{SessionName, padded_left, padded_right};
-use crate::soup::login::Credentials;
+use crate::soup::login::canonical;
 use crate::soup::server::Timing;
+use crate::vault::{BadHash, check_hash, is_hash};
 
 /// The configuration of one gateway.
 #[derive(Clone, Debug)]
@@ -28,6 +30,13 @@ pub struct GatewayConfig {
     pub stamps: bool,
     /// The FIX side, if there is one.
     pub fix: Option<FixConfig>,
+    /// Who may come to the port of OUCH, and how.
+    pub door: Door,
+    /// What sessions of either protocol may do beside what is usual, by their numbers.
+    pub options: BTreeMap<SessionId, SessionOptions>,
+    /// What drop copies call accounts: 1 to 32 visible characters each. One that has no name here is
+    /// called by its number.
+    pub account_names: BTreeMap<AccountId, String>,
 }
 
 impl GatewayConfig {
@@ -41,6 +50,9 @@ impl GatewayConfig {
             timing: Timing::default(),
             stamps: true,
             fix: None,
+            door: Door::default(),
+            options: BTreeMap::new(),
+            account_names: BTreeMap::new(),
         }
     }
 }
@@ -50,7 +62,8 @@ impl GatewayConfig {
 pub struct User {
     /// Up to six letters and digits; case does not matter.
     pub username: String,
-    /// Up to ten letters and digits; case does not matter.
+    /// Up to ten letters and digits; case does not matter. Or the hash of them in capitals, which
+    /// `spindle password` makes.
     pub password: String,
     /// The number of its session towards the engine, different from every other user's.
     pub session: SessionId,
@@ -58,6 +71,38 @@ pub struct User {
     pub account: AccountId,
     /// The firm that its orders may name, up to four capitals; empty where they may name none.
     pub firm: String,
+    /// The edition of OUCH that it speaks.
+    pub protocol: OuchEdition,
+    /// When its open orders are cancelled.
+    pub cancel_on: CancelOn,
+    /// How long it may be gone before they are, in nanoseconds.
+    pub grace_ns: u64,
+}
+
+/// The editions of OUCH.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OuchEdition {
+    /// 5.0: numbers, options.
+    #[default]
+    V50,
+    /// 4.2: tokens, fixed fields.
+    V42,
+}
+
+impl User {
+    /// A user of OUCH 5.0 without a firm, whose orders stay when it is gone.
+    pub fn new(username: &str, password: &str, session: SessionId, account: AccountId) -> Self {
+        Self {
+            username: username.to_owned(),
+            password: password.to_owned(),
+            session,
+            account,
+            firm: String::new(),
+            protocol: OuchEdition::V50,
+            cancel_on: CancelOn::Never,
+            grace_ns: 0,
+        }
+    }
 }
 
 impl std::fmt::Debug for User {
@@ -77,6 +122,11 @@ impl std::fmt::Debug for User {
 pub struct Limits {
     /// Most connections at once; further ones are closed as they come.
     pub connections_max: usize,
+    /// Most connections from one address at once; further ones are closed as they come.
+    pub connections_by_address_max: usize,
+    /// Orders that drop copies know at once at most; the engine's table of strategies' orders is
+    /// what is right. Of an order beyond it a FIX drop copy does not know symbol, side and name.
+    pub copied_orders_max: usize,
     /// The largest length field of a packet from a client; longer ones close the connection.
     pub packet_length_max: usize,
     /// Bytes read from one connection in one turn at most. Kept at or above what the largest
@@ -95,6 +145,8 @@ pub struct Limits {
     /// Bytes above `stream_bytes_max` at which a new order or a replace closes the connection:
     /// refusals fill the stream too.
     pub stream_reserve_bytes: u64,
+    /// Tokens of new orders and replacements that a session of OUCH 4.2 can use in a day.
+    pub tokens_max: usize,
 }
 
 impl Default for Limits {
@@ -102,6 +154,8 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             connections_max: 64,
+            connections_by_address_max: 64,
+            copied_orders_max: 1 << 16,
             packet_length_max: 2_048,
             read_bytes_max: 16 * 1024,
             requests_max: 64,
@@ -109,6 +163,7 @@ impl Default for Limits {
             backlog_bytes_max: 4 << 20,
             stream_bytes_max: 256 << 20,
             stream_reserve_bytes: 16 << 20,
+            tokens_max: 1 << 16,
         }
     }
 }
@@ -122,9 +177,26 @@ pub enum ConfigError {
     /// A username is not 1 to 6 letters and digits.
     #[error("gateway.users: '{0}' is no username; 1 to 6 letters and digits are")]
     Username(String),
-    /// A password is not 1 to 10 letters and digits.
+    /// A password is not 1 to 10 letters and digits, nor a hash.
     #[error("gateway.users: the password of '{0}' is none; 1 to 10 letters and digits are")]
     Password(String),
+    /// A hash of a password that cannot be used.
+    #[error("gateway: the password of '{0}': {1}")]
+    Hash(String, BadHash),
+    /// A firm twice among the accounts of a session.
+    #[error("gateway.options: session {session} has the account {twice} twice")]
+    DuplicateAccount {
+        /// Which session.
+        session: SessionId,
+        /// Name or firm.
+        twice: String,
+    },
+    /// A name of an account that is not 1 to 32 visible characters.
+    #[error("gateway.options: '{0}' is no name of an account; 1 to 32 visible characters are")]
+    AccountName(String),
+    /// Rate or burst of a throttle is 0.
+    #[error("gateway.options: the throttle of session {0} lets nothing through; give 1 or more")]
+    Throttle(SessionId),
     /// A firm is not up to 4 capitals.
     #[error("gateway.users: the firm '{firm}' of '{username}' is none; up to 4 capitals are")]
     Firm {
@@ -160,10 +232,14 @@ pub enum ConfigError {
 /// A user as the gateway uses it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct CheckedUser {
-    pub(crate) credentials: Credentials,
+    /// In capitals, padded.
+    pub(crate) username: [u8; 6],
     pub(crate) session: SessionId,
     pub(crate) account: AccountId,
     pub(crate) firm: [u8; 4],
+    pub(crate) protocol: OuchEdition,
+    pub(crate) cancel_on: CancelOn,
+    pub(crate) grace_ns: u64,
 }
 
 impl GatewayConfig {
@@ -177,6 +253,10 @@ impl GatewayConfig {
         if let Some(fix) = &self.fix {
             fix.check(users.iter().map(|user| user.session).collect())?;
         }
+        for (&session, options) in &self.options {
+            options.check(session)?;
+        }
+        self.account_names.values().try_for_each(|name| account_name(name))?;
         self.limits.check()
     }
 
@@ -193,7 +273,7 @@ impl GatewayConfig {
         let (mut names, mut sessions) = (HashSet::new(), HashSet::new());
         for user in &self.users {
             let checked = user.checked()?;
-            if !names.insert(checked.credentials.username()) {
+            if !names.insert(checked.username) {
                 return Err(ConfigError::DuplicateUsername(user.username.clone()));
             }
             if !sessions.insert(user.session) {
@@ -217,6 +297,10 @@ impl FixConfig {
             if !numbers.insert(user.session) {
                 return Err(ConfigError::DuplicateSession(user.session));
             }
+            if is_hash(&user.password) {
+                let complain = |error| ConfigError::Hash(user.comp_id.clone(), error);
+                check_hash(&user.password).map_err(complain)?;
+            }
         }
         let message_max = self.limits.message_max as u64;
         let table = [
@@ -231,6 +315,46 @@ impl FixConfig {
             Some((name, value, least)) => Err(ConfigError::Limit { name, value, least }),
             None => Ok(()),
         }
+    }
+}
+
+impl SessionOptions {
+    fn check(&self, session: SessionId) -> Result<(), ConfigError> {
+        let (mut names, mut firms) = (HashSet::new(), HashSet::new());
+        for account in &self.accounts {
+            account_name(&account.name)?;
+            let firm = account.firm.as_str();
+            if firm.len() > 4 || !firm.bytes().all(|byte| byte.is_ascii_uppercase()) {
+                let username = account.name.clone();
+                return Err(ConfigError::Firm {
+                    username,
+                    firm: firm.escape_default().to_string(),
+                });
+            }
+            let twice = if !names.insert(account.name.as_str()) {
+                &account.name
+            } else if !firm.is_empty() && !firms.insert(firm) {
+                &account.firm
+            } else {
+                continue;
+            };
+            return Err(ConfigError::DuplicateAccount { session, twice: twice.clone() });
+        }
+        match self.throttle {
+            Some(throttle) if throttle.rate == 0 || throttle.burst == 0 => {
+                Err(ConfigError::Throttle(session))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+fn account_name(text: &str) -> Result<(), ConfigError> {
+    let visible = text.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ');
+    if visible && (1..=32).contains(&text.len()) {
+        Ok(())
+    } else {
+        Err(ConfigError::AccountName(text.escape_default().to_string()))
     }
 }
 
@@ -250,17 +374,25 @@ impl User {
             .then(|| padded_right(&self.username))
             .flatten()
             .ok_or_else(|| ConfigError::Username(name()))?;
-        let password = alphanumeric(&self.password)
-            .then(|| padded_right(&self.password))
-            .flatten()
-            .ok_or_else(|| ConfigError::Password(name()))?;
+        if is_hash(&self.password) {
+            check_hash(&self.password).map_err(|error| ConfigError::Hash(name(), error))?;
+        } else if !alphanumeric(&self.password) || self.password.len() > 10 {
+            return Err(ConfigError::Password(name()));
+        }
         let capitals = self.firm.bytes().all(|byte| byte.is_ascii_uppercase());
         let firm = capitals.then(|| padded_right(&self.firm)).flatten().ok_or_else(|| {
             let firm = self.firm.escape_default().to_string();
             ConfigError::Firm { username: name(), firm }
         })?;
-        let credentials = Credentials::new(username, password);
-        Ok(CheckedUser { credentials, session: self.session, account: self.account, firm })
+        Ok(CheckedUser {
+            username: canonical(username),
+            session: self.session,
+            account: self.account,
+            firm,
+            protocol: self.protocol,
+            cancel_on: self.cancel_on,
+            grace_ns: self.grace_ns,
+        })
     }
 }
 
@@ -270,6 +402,7 @@ impl Limits {
         let packet = self.packet_length_max as u64;
         let table = [
             ("connections_max", self.connections_max as u64, 1),
+            ("connections_by_address_max", self.connections_by_address_max as u64, 1),
             ("packet_length_max", packet, 256),
             ("read_bytes_max", self.read_bytes_max as u64, packet + 2),
             ("requests_max", self.requests_max as u64, 1),
@@ -277,6 +410,7 @@ impl Limits {
             ("backlog_bytes_max", self.backlog_bytes_max, 1_024),
             ("stream_bytes_max", self.stream_bytes_max, 1_024),
             ("stream_reserve_bytes", self.stream_reserve_bytes, 1_024),
+            ("tokens_max", self.tokens_max as u64, 1),
         ];
         match table.into_iter().find(|(_, value, least)| value < least) {
             Some((name, value, least)) => Err(ConfigError::Limit { name, value, least }),
@@ -294,13 +428,7 @@ mod tests {
     use super::*;
 
     fn user(username: &str, session: u16) -> User {
-        User {
-            username: username.to_owned(),
-            password: "secret".to_owned(),
-            session: SessionId(session),
-            account: AccountId(1),
-            firm: String::new(),
-        }
+        User::new(username, "secret", SessionId(session), AccountId(1))
     }
 
     fn config(users: Vec<User>) -> GatewayConfig {

@@ -7,6 +7,7 @@ use spindle_engine::event::Event;
 use spindle_types::{EventTime, SessionId};
 
 use crate::config::{ConfigError, GatewayConfig, Limits};
+use crate::copy::Copies;
 use crate::fix::desk::FixDesk;
 use crate::fix::session::Now;
 use crate::lockstep::Wait;
@@ -17,6 +18,10 @@ use crate::protocol::Sessions;
 use crate::soup::codec::{LoginRequest, SessionName};
 use crate::soup::stream::Stream;
 use crate::stats::GatewayStats;
+use crate::vault::Knock;
+
+/// Looks at the ring from the engine after requests were passed on: about two microseconds' worth.
+const LOOKS_FOR_AN_ANSWER: u32 = 40;
 
 /// Whose session a number is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,7 +37,10 @@ pub struct Desk {
     pub(crate) ouch: OuchDesk,
     pub(crate) fix: FixDesk,
     routes: Box<[Route]>,
+    copies: Copies,
     events: Consumer<Event>,
+    /// Requests that had been passed on when an answer was last looked for.
+    passed: u64,
 }
 
 impl Desk {
@@ -50,8 +58,9 @@ impl Desk {
         config.check()?;
         let users = config.checked_users()?;
         let mut port = Port::new(config.limits, commands, config.stamps);
-        let ouch = OuchDesk::new(&users, config.session_name()?, time, &mut port);
-        let fix = FixDesk::new(config.fix.as_ref());
+        port.refusal_ns = config.timing.refusal_ns;
+        let ouch = OuchDesk::new(config, time, &mut port)?;
+        let fix = FixDesk::new(config, &mut port);
         let of_ouch = users.iter().map(|user| user.session).zip((0..).map(Route::Ouch));
         let of_fix = config.fix.iter().flat_map(|fix| &fix.sessions).map(|user| user.session);
         let of_fix = of_fix.zip((0..).map(Route::Fix));
@@ -62,7 +71,13 @@ impl Desk {
             }
             routes[session.index()] = route;
         }
-        Ok(Self { port, ouch, fix, routes: routes.into(), events })
+        let copies = Copies::new(config);
+        Ok(Self { port, ouch, fix, routes: routes.into(), copies, events, passed: 0 })
+    }
+
+    /// From now on a thread of its own verifies hashed passwords, if there are any.
+    pub(crate) fn start_helper(&mut self) -> std::io::Result<()> {
+        self.port.vault.start_helper()
     }
 
     /// The capacities.
@@ -126,10 +141,10 @@ impl Desk {
         !self.fix.is_empty()
     }
 
-    /// The time at which a FIX session that is logged on does something by itself, if any does, on
+    /// The time at which a FIX session that is logged on does something by itself, or the orders of a session that is gone are cancelled, on
     /// the monotonic clock. For a test that moves its clock by itself.
     pub fn next_timer(&self) -> Option<u64> {
-        self.fix.next_timer()
+        self.fix.next_timer().into_iter().chain(self.ouch.next_timer()).min()
     }
 
     /// Ends the day of every session: nobody can log in any more.
@@ -147,6 +162,25 @@ impl Desk {
         (self.events.is_abandoned() || answered) && self.events.is_empty()
     }
 
+    /// After requests were passed on: looks for the first answer a little longer, because the next look at
+    /// a socket costs more than the engine takes for most requests. Whether there is one.
+    #[inline]
+    pub fn await_answer(&mut self) -> bool {
+        if std::mem::replace(&mut self.passed, self.port.stats.commands) == self.port.stats.commands
+        {
+            return false;
+        }
+        (0..LOOKS_FOR_AN_ANSWER).any(|_| {
+            std::hint::spin_loop();
+            !self.events.is_empty()
+        })
+    }
+
+    /// Touches the memory of all sessions once.
+    pub fn warm_up(&mut self) {
+        self.fix.warm_up();
+    }
+
     /// Takes events from the engine and puts their messages into the streams. Gives how many.
     #[inline]
     pub fn take_events(&mut self) -> usize {
@@ -158,8 +192,9 @@ impl Desk {
             if let Some(ticks) = &self.port.ticks
                 && event.queued != 0
             {
-                let waited = ticks.delta_as_nanos(event.queued, ticks.raw());
-                self.port.stats.ring_out.saturating_record(waited);
+                self.port.taken = ticks.raw();
+                let waited = ticks.delta_as_nanos(event.queued, self.port.taken);
+                self.port.stats.ring_out.record(waited);
             }
             self.route(&event);
         }
@@ -176,6 +211,9 @@ impl Desk {
             Route::Ouch(index) => self.ouch.answer(index.into(), event, &mut self.port),
             Route::Fix(index) => self.fix.answer(index.into(), event, &mut self.port),
             Route::Nobody => self.unrouted(event.session),
+        }
+        if !self.copies.is_empty() {
+            self.copies.tell(event, &mut self.ouch, &mut self.fix, &mut self.port);
         }
     }
 
@@ -219,8 +257,9 @@ impl Desk {
     }
 
     /// The user with these credentials.
-    pub(crate) fn user_of(&self, request: &LoginRequest) -> Option<usize> {
-        self.ouch.user_of(request)
+    pub(crate) fn user_of(&mut self, request: &LoginRequest) -> Option<usize> {
+        // Without a helper every answer is there at once.
+        self.ouch.user_of(request, &mut Knock::default(), &mut self.port.vault).flatten()
     }
 
     /// The user of a session.

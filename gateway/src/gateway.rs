@@ -2,11 +2,12 @@
 //! engine. One agent, one thread, one pair of rings.
 
 use std::io::ErrorKind;
-use std::net::{SocketAddr, TcpListener};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use rtrb::{Consumer, Producer, RingBuffer};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use spindle_engine::command::Command;
 use spindle_engine::event::Event;
 use spindle_types::Agent;
@@ -18,14 +19,23 @@ use crate::config::{ConfigError, GatewayConfig};
 use crate::desk::Desk;
 use crate::fix::session::Now;
 use crate::line::Line;
-use crate::notice::GatewayNotice;
+use crate::notice::{Away, GatewayNotice};
+use crate::options::Door;
 use crate::soup::server::Timing;
 use crate::stats::GatewayStats;
 use crate::transport::Connection;
+use crate::wire::{Carrier, Wire};
 
-/// New connections are looked for at least this often, and at every 64th turn.
+/// New connections are looked for this often, and at every 64th turn: whoever trades waits for each
+/// look.
 const ACCEPT_INTERVAL_NS: u64 = 1_000_000;
 const ACCEPT_TURNS: u64 = 64;
+
+/// Addresses that are asked about in one call.
+const LISTENERS_AT_ONCE: usize = 4;
+
+/// Asks and does not wait.
+const NO_TIME: Timespec = Timespec { tv_sec: 0, tv_nsec: 0 };
 
 /// Connections accepted in one turn at most.
 const ACCEPTS_MAX: usize = 8;
@@ -36,6 +46,9 @@ pub enum GatewayError {
     /// The configuration is wrong.
     #[error(transparent)]
     Config(#[from] ConfigError),
+    /// No thread for passwords.
+    #[error("no thread that checks passwords: {0}")]
+    Helper(std::io::Error),
     /// The address cannot be listened on.
     #[error("cannot listen on {address}: {}", listen_hint(.source))]
     Listen {
@@ -90,10 +103,12 @@ enum Phase {
     Done,
 }
 
-/// What is spoken on an address.
+/// What is spoken on a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Speech {
+pub enum Speech {
+    /// OUCH over SoupBinTCP.
     Ouch,
+    /// FIX.
     Fix,
 }
 
@@ -101,15 +116,20 @@ enum Speech {
 struct Listener {
     socket: TcpListener,
     speech: Speech,
+    door: Door,
 }
 
 impl Listener {
-    fn bind(address: SocketAddr, speech: Speech) -> Result<(Self, SocketAddr), GatewayError> {
+    fn bind(
+        address: SocketAddr,
+        speech: Speech,
+        door: &Door,
+    ) -> Result<(Self, SocketAddr), GatewayError> {
         let listen = |source| GatewayError::Listen { address, source };
         let socket = TcpListener::bind(address).map_err(listen)?;
         socket.set_nonblocking(true).map_err(listen)?;
         let local_address = socket.local_addr().map_err(listen)?;
-        Ok((Self { socket, speech }, local_address))
+        Ok((Self { socket, speech, door: door.clone() }, local_address))
     }
 }
 
@@ -142,12 +162,13 @@ impl<C: Clock> Gateway<C> {
         commands: Producer<Command>,
         events: Consumer<Event>,
     ) -> Result<Self, GatewayError> {
-        let desk = Desk::new(config, clock.time_of_day(), commands, events)?;
-        let (ouch, local_address) = Listener::bind(config.listen, Speech::Ouch)?;
+        let mut desk = Desk::new(config, clock.time_of_day(), commands, events)?;
+        desk.start_helper().map_err(GatewayError::Helper)?;
+        let (ouch, local_address) = Listener::bind(config.listen, Speech::Ouch, &config.door)?;
         let mut listeners = vec![ouch];
         let mut fix_address = None;
         if let Some(fix) = &config.fix {
-            let (listener, address) = Listener::bind(fix.listen, Speech::Fix)?;
+            let (listener, address) = Listener::bind(fix.listen, Speech::Fix, &fix.door)?;
             listeners.push(listener);
             fix_address = Some(address);
         }
@@ -166,6 +187,12 @@ impl<C: Clock> Gateway<C> {
             accept_at: 0,
             accept_failing: false,
         })
+    }
+
+    /// Touches the memory of all sessions once, so that the system has given every page before the first
+    /// message needs it.
+    pub fn warm_up(&mut self) {
+        self.desk.warm_up();
     }
 
     /// Where it listens: the address of the configuration, with the port that port 0 became.
@@ -202,6 +229,11 @@ impl<C: Clock> Gateway<C> {
         self.desk.take_stats()
     }
 
+    /// From now on requests and answers are stamped, or not. What is under way keeps its stamps.
+    pub fn set_stamps(&mut self, stamps: bool) {
+        self.desk.port.set_stamps(stamps);
+    }
+
     /// Connections that are open now, those without a login included.
     pub fn connections_open(&self) -> usize {
         self.connections.len()
@@ -213,6 +245,9 @@ impl<C: Clock> Gateway<C> {
             return 0;
         }
         self.accept_at = now.saturating_add(ACCEPT_INTERVAL_NS);
+        if !self.has_newcomers() {
+            return 0;
+        }
         let mut accepted = 0;
         for index in 0..self.listeners.len() {
             accepted += self.accept_from(index, now);
@@ -220,14 +255,26 @@ impl<C: Clock> Gateway<C> {
         accepted
     }
 
+    /// Whether somebody waits to be accepted. One call for all addresses, and a cheap one: to accept
+    /// makes a socket before it looks whether there is anybody, which costs microseconds.
+    fn has_newcomers(&self) -> bool {
+        self.listeners.chunks(LISTENERS_AT_ONCE).any(|listeners| {
+            let mut asked: [_; LISTENERS_AT_ONCE] = std::array::from_fn(|at| {
+                let listener = listeners.get(at).unwrap_or(&listeners[0]);
+                PollFd::new(&listener.socket, PollFlags::IN)
+            });
+            // Where the answer is a failure, accepting tells it.
+            poll(&mut asked[..listeners.len()], Some(&NO_TIME)).map_or(true, |ready| ready > 0)
+        })
+    }
+
     fn accept_from(&mut self, index: usize, now: u64) -> usize {
         for accepted in 0..ACCEPTS_MAX {
-            let Some(Listener { socket, speech }) = self.listeners.get(index) else {
+            let Some(Listener { socket, .. }) = self.listeners.get(index) else {
                 return accepted;
             };
-            let speech = *speech;
             match socket.accept() {
-                Ok((socket, peer)) => self.admit(socket, peer, speech, now),
+                Ok((socket, peer)) => self.admit(socket, peer, index, now),
                 Err(error) => {
                     self.accept_failed(error.kind());
                     return accepted;
@@ -237,29 +284,68 @@ impl<C: Clock> Gateway<C> {
         ACCEPTS_MAX
     }
 
-    fn admit(&mut self, socket: std::net::TcpStream, peer: SocketAddr, speech: Speech, now: u64) {
+    fn admit(&mut self, socket: TcpStream, peer: SocketAddr, index: usize, now: u64) {
         self.accept_failing = false;
-        let connections_max = self.desk.limits().connections_max;
-        if self.connections.len() >= connections_max {
-            self.desk.stats_mut().turned_away += 1;
-            self.desk.notice(GatewayNotice::TurnedAway { peer, connections_max });
-            return;
+        let Some(Listener { speech, door, .. }) = self.listeners.get(index) else { return };
+        let speech = *speech;
+        if let Some(why) = self.turns_away(peer, door) {
+            return self.turn_away(peer, why);
         }
-        let line = match speech {
-            Speech::Ouch => Line::new(self.timing, &self.desk, now),
-            Speech::Fix => Line::fix(self.timing, &self.desk, now),
-        };
-        match Connection::new(socket, peer, line) {
-            Ok(connection) => {
-                self.connections.push(connection);
-                self.desk.stats_mut().connections += 1;
-                self.desk.notice(GatewayNotice::Connected { peer });
-            }
+        let ready = socket.set_nonblocking(true).and_then(|()| socket.set_nodelay(true));
+        let carrier = ready.and_then(|()| match &door.tls {
+            None => Ok(Carrier::Plain(socket)),
+            Some(tls) => Ok(Carrier::Secure(Box::new(tls.accept(Box::new(socket))?))),
+        });
+        match carrier {
+            Ok(carrier) => self.take_over(carrier, peer, speech, now),
             Err(error) => {
                 let cause = CloseCause::Socket(error.kind());
                 self.desk.notice(GatewayNotice::Closed { user: None, peer, cause });
             }
         }
+    }
+
+    /// Why a newcomer is not taken, if it is not.
+    fn turns_away(&self, peer: SocketAddr, door: &Door) -> Option<Away> {
+        if !door.allow.admits(peer.ip()) {
+            return Some(Away::Address);
+        }
+        let limits = self.desk.limits();
+        if self.connections.len() >= limits.connections_max {
+            return Some(Away::Full { connections_max: limits.connections_max });
+        }
+        let address = peer.ip().to_canonical();
+        let same = |connection: &&Connection| connection.address().to_canonical() == address;
+        let connections_max = limits.connections_by_address_max;
+        let full = self.connections.iter().filter(same).count() >= connections_max;
+        full.then_some(Away::AddressFull { connections_max })
+    }
+
+    fn turn_away(&mut self, peer: SocketAddr, why: Away) {
+        self.desk.stats_mut().turned_away += 1;
+        self.desk.notice(GatewayNotice::TurnedAway { peer, why });
+    }
+
+    fn take_over(&mut self, carrier: Carrier, peer: SocketAddr, speech: Speech, now: u64) {
+        let line = match speech {
+            Speech::Ouch => Line::new(self.timing, &self.desk, now),
+            Speech::Fix => Line::fix(self.timing, &self.desk, now),
+        };
+        self.connections.push(Connection::new(carrier, peer, line));
+        self.desk.stats_mut().connections += 1;
+        self.desk.notice(GatewayNotice::Connected { peer });
+    }
+
+    /// Takes over a connection that something else than a port of this gateway brought: a
+    /// simulated network, or a stream that fails on purpose. Limits and lists of addresses hold for
+    /// it too, TLS does not. False where it is turned away.
+    pub fn adopt(&mut self, wire: Box<dyn Wire>, peer: SocketAddr, speech: Speech) -> bool {
+        let why = self.turns_away(peer, &Door::default());
+        match why {
+            Some(why) => self.turn_away(peer, why),
+            None => self.take_over(Carrier::Other(wire), peer, speech, self.clock.now_ns()),
+        }
+        why.is_none()
     }
 
     fn accept_failed(&mut self, error: ErrorKind) {
@@ -281,6 +367,12 @@ impl<C: Clock> Gateway<C> {
         }
         if self.phase == Phase::Running {
             work += self.read(now);
+            if self.desk.await_answer() {
+                work += self.desk.take_events();
+                for connection in &mut self.connections {
+                    work += connection.flush(&mut self.desk, now);
+                }
+            }
         } else {
             for connection in &mut self.connections {
                 connection.read_end(&mut self.desk, now);

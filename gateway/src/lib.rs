@@ -11,16 +11,22 @@ pub mod gateway;
 pub mod line;
 pub mod lockstep;
 pub mod notice;
+pub mod options;
 pub mod ouch;
+pub mod ouch42;
 pub mod soup;
 pub mod stats;
+pub mod tls;
+pub mod vault;
+pub mod wire;
 
+pub mod copy;
 mod port;
 mod protocol;
 mod transport;
 
 pub use clock::{Clock, SystemClock};
-pub use config::{GatewayConfig, Limits, User};
+pub use config::{GatewayConfig, Limits, OuchEdition, User};
 pub use gateway::{Gateway, GatewayError, ShutdownHandle};
 pub use notice::GatewayNotice;
 pub use stats::GatewayStats;

@@ -2,6 +2,8 @@
 //! passed on, bytes to send. The gateway puts a socket around it, a test or a simulator its own
 //! bytes and times. It is the same for every protocol; see [`Line::new`] and [`Line::fix`].
 
+use std::net::IpAddr;
+
 use crate::close::CloseCause;
 use crate::desk::Desk;
 use crate::fix::talk::FixTalk;
@@ -77,6 +79,15 @@ impl Line {
         Self { input: ReceiveBuffer::new(input_bytes), received: 0, stopped: false, talk }
     }
 
+    /// Says where the client is, for sessions that may not come from everywhere. Who is nowhere, as
+    /// in a simulation, may.
+    pub const fn comes_from(&mut self, address: IpAddr) {
+        match &mut self.talk {
+            AnyTalk::Ouch(talk) => talk.address = Some(address),
+            AnyTalk::Fix(talk) => talk.address = Some(address),
+        }
+    }
+
     /// The name of the user who is logged in.
     pub fn user(&self, desk: &Desk) -> Option<UserName> {
         talk!(&self.talk, talk => talk.user(desk))
@@ -141,9 +152,12 @@ impl Line {
                 self.stopped = true;
                 return Ok(taken);
             }
+            let login = !self.has_user();
             let bytes = self.input.filled();
             let step = talk!(&mut self.talk, talk => talk.take(bytes, self.received, desk, now))?;
             match step {
+                // There was a password in it.
+                Taken::Used(count) if login => self.input.wipe(count),
                 Taken::Used(count) => self.input.consume(count),
                 Taken::More(skip) => {
                     self.input.consume(skip);

@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 
 use spindle_types::SessionId;
 
+use crate::ouch::remark::Remark;
 use crate::soup::login::Refusal;
 use crate::soup::server::CloseCause;
 
@@ -18,12 +19,12 @@ pub enum GatewayNotice {
         /// From where.
         peer: SocketAddr,
     },
-    /// A client was turned away because all places are taken.
+    /// A client was turned away before a word was said.
     TurnedAway {
         /// From where.
         peer: SocketAddr,
-        /// How many places there are.
-        connections_max: usize,
+        /// Why.
+        why: Away,
     },
     /// Accepting failed, for instance for want of file descriptors. Told once for each run of
     /// failures.
@@ -60,6 +61,13 @@ pub enum GatewayNotice {
         /// Why.
         cause: CloseCause,
     },
+    /// A request was refused or ignored because of something that the venue does not take.
+    NotTaken {
+        /// Whose.
+        user: UserName,
+        /// What.
+        remark: Remark,
+    },
     /// A session's stream has reached its limit: new orders are refused from here on.
     StreamFull {
         /// Whose.
@@ -67,12 +75,52 @@ pub enum GatewayNotice {
         /// Bytes in the stream.
         bytes: u64,
     },
+    /// A drop copy has no more room.
+    CopyFull {
+        /// Whose.
+        user: UserName,
+        /// Bytes that are kept.
+        bytes: u64,
+        /// Whether it ends with that: otherwise its oldest reports make room for new ones.
+        ends: bool,
+    },
     /// The engine told something to a session that this gateway does not have: an error of the
     /// wiring. Told once.
     Unrouted {
         /// Which session.
         session: SessionId,
     },
+}
+
+/// Why a client is turned away.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Away {
+    /// All places are taken.
+    Full {
+        /// How many there are.
+        connections_max: usize,
+    },
+    /// All places of its address are taken.
+    AddressFull {
+        /// How many there are.
+        connections_max: usize,
+    },
+    /// Its address is not in the port's list.
+    Address,
+}
+
+impl fmt::Display for Away {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Full { connections_max } => {
+                write!(f, "all {connections_max} places are taken")
+            }
+            Self::AddressFull { connections_max } => {
+                write!(f, "all {connections_max} places for its address are taken")
+            }
+            Self::Address => f.write_str("its address is not in the list of this port"),
+        }
+    }
 }
 
 /// A name as a client wrote it: a SoupBinTCP user or a FIX CompID.
@@ -117,9 +165,7 @@ impl fmt::Display for GatewayNotice {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Connected { peer } => write!(f, "gateway: {peer} connected"),
-            Self::TurnedAway { peer, connections_max } => {
-                write!(f, "gateway: {peer} turned away: all {connections_max} places are taken")
-            }
+            Self::TurnedAway { peer, why } => write!(f, "gateway: {peer} turned away: {why}"),
             Self::AcceptFailed { error } => {
                 write!(f, "gateway: accepting connections fails: {error}")
             }
@@ -137,9 +183,18 @@ impl fmt::Display for GatewayNotice {
             Self::Closed { user: None, peer, cause } => {
                 write!(f, "gateway: {peer} disconnected: {cause}")
             }
+            Self::NotTaken { user, remark } => write!(f, "{user}: {remark}"),
             Self::StreamFull { user, bytes } => {
                 write!(f, "gateway: the stream of {user} is full at {bytes} bytes: ")?;
                 f.write_str("new orders are refused with 'processing error'")
+            }
+            Self::CopyFull { user, bytes, ends } => {
+                write!(f, "gateway: the drop copy of {user} is full at {bytes} bytes: ")?;
+                f.write_str(if *ends {
+                    "it ends here; what happens from now on is not in it"
+                } else {
+                    "its oldest reports cannot be sent again any more"
+                })
             }
             Self::Unrouted { session } => {
                 write!(f, "gateway: events for session {session}, which no user has")

@@ -3,12 +3,14 @@
 
 use rtrb::Producer;
 use spindle_engine::command::{Action, Command};
+use spindle_engine::latency::STAMPS;
 use spindle_types::{AccountId, EventTime, SessionId};
 
 use crate::config::Limits;
 use crate::fix::session::Now;
 use crate::notice::GatewayNotice;
 use crate::stats::GatewayStats;
+use crate::vault::Vault;
 
 /// The way from the protocols to the engine, and to people.
 pub(crate) struct Port {
@@ -16,10 +18,16 @@ pub(crate) struct Port {
     commands: Producer<Command>,
     /// For stamps; `None` when nothing is measured.
     pub(crate) ticks: Option<quanta::Clock>,
+    /// When the event that is being answered was taken from the ring, in raw ticks.
+    pub(crate) taken: u64,
     pub(crate) stats: GatewayStats,
     notices: Option<Producer<GatewayNotice>>,
     /// The time of this turn.
     pub(crate) now: Now,
+    /// What verifies passwords.
+    pub(crate) vault: Vault,
+    /// How long a wrong login waits for its refusal.
+    pub(crate) refusal_ns: u64,
 }
 
 impl Port {
@@ -27,10 +35,13 @@ impl Port {
         Self {
             limits,
             commands,
-            ticks: stamps.then(quanta::Clock::new),
+            ticks: (STAMPS && stamps).then(quanta::Clock::new),
+            taken: 0,
             stats: GatewayStats::new(),
             notices: None,
             now: Now::default(),
+            vault: Vault::default(),
+            refusal_ns: 0,
         }
     }
 
@@ -38,9 +49,16 @@ impl Port {
         self.notices = Some(ring);
     }
 
+    pub(crate) fn set_stamps(&mut self, stamps: bool) {
+        self.ticks = (STAMPS && stamps).then(quanta::Clock::new);
+    }
+
     /// The raw ticks of now; 0 when nothing is measured.
     #[inline]
     pub(crate) fn stamp(&self) -> u64 {
+        if !STAMPS {
+            return 0;
+        }
         self.ticks.as_ref().map_or(0, quanta::Clock::raw)
     }
 

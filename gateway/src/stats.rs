@@ -1,18 +1,20 @@
 //! What a gateway counts and measures.
 
-use hdrhistogram::Histogram;
-
-/// The longest time that a histogram tells apart, one minute; longer ones count as that.
-const LONGEST_NS: u64 = 60 * 1_000_000_000;
+use spindle_engine::latency::Latency;
 
 /// Counters and latencies of one gateway. Recording allocates nothing.
 #[derive(Clone, Debug)]
 pub struct GatewayStats {
     /// Nanoseconds from the engine putting an event into the ring to the gateway taking it out.
-    pub ring_out: Histogram<u64>,
+    pub ring_out: Latency,
+    /// Nanoseconds from taking an event out of the ring to its message standing in the session's
+    /// stream, for the first answer to a request over OUCH.
+    pub encode: Latency,
+    /// Nanoseconds from that to its bytes being written to the socket.
+    pub send: Latency,
     /// Nanoseconds from a request's bytes read from the socket to the bytes of its first answer
     /// written to the socket.
-    pub order_in_to_answer_out: Histogram<u64>,
+    pub order_in_to_answer_out: Latency,
     /// Connections taken.
     pub connections: u64,
     /// Connections turned away because all places were taken.
@@ -35,6 +37,8 @@ pub struct GatewayStats {
     pub unrouted: u64,
     /// Turns in which reading stopped because the ring to the engine was full.
     pub ring_full: u64,
+    /// Requests beyond a session's throttle.
+    pub throttled: u64,
     /// Clients disconnected because they read too slowly.
     pub slow_consumers: u64,
     /// Answers whose time was not recorded because too many were waiting to be written.
@@ -55,8 +59,10 @@ impl GatewayStats {
     /// Nothing counted yet.
     pub fn new() -> Self {
         Self {
-            ring_out: histogram(),
-            order_in_to_answer_out: histogram(),
+            ring_out: Latency::new(),
+            encode: Latency::new(),
+            send: Latency::new(),
+            order_in_to_answer_out: Latency::new(),
             connections: 0,
             turned_away: 0,
             logins: 0,
@@ -68,14 +74,11 @@ impl GatewayStats {
             messages: 0,
             unrouted: 0,
             ring_full: 0,
+            throttled: 0,
             slow_consumers: 0,
             unmeasured: 0,
             notices_lost: 0,
             garbled: 0,
         }
     }
-}
-
-fn histogram() -> Histogram<u64> {
-    Histogram::new_with_bounds(1, LONGEST_NS, 3).expect("1 to a minute with 3 digits is valid")
 }

@@ -1,20 +1,21 @@
-//! One client's TCP connection: bytes between a socket and its line.
+//! One client's connection: bytes between what carries it and its line.
 
-use std::io::{ErrorKind, Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::io::ErrorKind;
+use std::net::{IpAddr, SocketAddr};
 
 use crate::close::CloseCause;
 use crate::desk::Desk;
 use crate::line::{Line, LoginOutcome};
 use crate::notice::GatewayNotice;
 use crate::soup::server::Timing;
+use crate::wire::Carrier;
 
 /// Writes to one connection in one turn at most: control bytes, then two chunks of the stream.
 const WRITES_MAX: usize = 3;
 
 /// A connection of the gateway.
 pub(crate) struct Connection {
-    socket: TcpStream,
+    carrier: Carrier,
     peer: SocketAddr,
     line: Line,
     /// Why nothing can be written any more. What was received is still dealt with.
@@ -34,11 +35,15 @@ enum State {
 }
 
 impl Connection {
-    /// Takes over a socket that was just accepted.
-    pub(crate) fn new(socket: TcpStream, peer: SocketAddr, line: Line) -> std::io::Result<Self> {
-        socket.set_nonblocking(true)?;
-        socket.set_nodelay(true)?;
-        Ok(Self { socket, peer, line, broken: None, state: State::Open })
+    /// Takes over what was just accepted. It must not block.
+    pub(crate) fn new(carrier: Carrier, peer: SocketAddr, mut line: Line) -> Self {
+        line.comes_from(peer.ip());
+        Self { carrier, peer, line, broken: None, state: State::Open }
+    }
+
+    /// Where it comes from.
+    pub(crate) const fn address(&self) -> IpAddr {
+        self.peer.ip()
     }
 
     /// Whether a user is logged in on it.
@@ -53,7 +58,8 @@ impl Connection {
 
     /// Whether everything that is to be sent has left, or nothing more can leave.
     pub(crate) fn is_flushed(&self, desk: &Desk) -> bool {
-        self.state != State::Open || self.broken.is_some() || self.line.output(desk).is_empty()
+        let empty = self.line.output(desk).is_empty() && !self.carrier.waits();
+        self.state != State::Open || self.broken.is_some() || empty
     }
 
     /// Whether nothing more comes from it.
@@ -95,13 +101,21 @@ impl Connection {
         if self.state != State::Open || self.broken.is_some() {
             return 0;
         }
+        if self.carrier.waits()
+            && let Err(error) = self.carrier.push()
+        {
+            if !is_for_now(error.kind()) {
+                self.broken = Some(CloseCause::Socket(error.kind()));
+            }
+            return 0;
+        }
         for writes in 0..WRITES_MAX {
             let output = self.line.output(desk);
             if output.is_empty() || self.broken.is_some() {
                 return writes;
             }
             let wanted = output.len();
-            match self.socket.write(output) {
+            match self.carrier.write(output) {
                 Ok(count) if count > 0 => {
                     self.line.written(desk, count, now);
                     if count < wanted {
@@ -143,7 +157,7 @@ impl Connection {
     /// Reads once from the socket; whether something came.
     #[inline]
     fn fill(&mut self, desk: &mut Desk) -> bool {
-        match self.socket.read(self.line.space()) {
+        match self.carrier.read(self.line.space()) {
             Ok(0) => self.cut(desk, CloseCause::PeerClosed),
             Ok(count) => {
                 self.line.commit(count, desk.stamp());
@@ -176,7 +190,9 @@ impl Connection {
             State::Open | State::Closed => return,
         };
         self.line.discard();
-        let gone = match self.socket.read(self.line.space()) {
+        // What is encrypted and has not left yet leaves while the client is waited for.
+        let _ = self.carrier.push();
+        let gone = match self.carrier.read(self.line.space()) {
             Ok(count) => count == 0,
             Err(error) => !is_for_now(error.kind()),
         };
@@ -194,7 +210,7 @@ impl Connection {
         let Err(cause) = self.line.tick(desk, now) else {
             return;
         };
-        if cause.is_orderly() && self.socket.shutdown(Shutdown::Write).is_ok() {
+        if cause.is_orderly() && self.carrier.end().is_ok() {
             self.leave(desk, cause);
             self.state = State::Draining { until: now.saturating_add(timing.linger_ns) };
         } else {

@@ -14,11 +14,13 @@ mod common;
 
 use std::collections::VecDeque;
 
-use common::{ManualClock, StandIn, config, message_text};
+use common::{ManualClock, SECOND, StandIn, config, message_text};
 use rtrb::RingBuffer;
 use spindle_engine::command::OrderSide;
 use spindle_gateway::client::{NewOrder, Replacement};
 use spindle_gateway::desk::Desk;
+use spindle_gateway::fix::CancelOn;
+use spindle_gateway::fix::session::Now;
 use spindle_gateway::line::Line;
 use spindle_gateway::ouch::outbound::Message;
 use spindle_gateway::soup::codec::{LoginRequest, Packet, padded_left, padded_right, split};
@@ -67,6 +69,7 @@ impl Wire {
     /// One turn of the gateway, all that it can send included.
     fn turn(&mut self) {
         let now = self.clock.now_ns();
+        self.desk.begin_turn(Now { monotonic: now, utc: 0 });
         let taken = self.line.take_packets(&mut self.desk, now);
         let mut closed = taken.err();
         self.engine.poll();
@@ -484,7 +487,7 @@ fn numbers_that_do_not_rise_are_ignored_silently() {
         > enter 10 REST
         < S accepted 10 L
         > U 43 0000000b 4649524d 4141504c20202020 0000
-        < S rejected 11 0f
+        < S rejected 11 0c
         > U 43 0000000b 4649524d 4141504c20202020 0000
         > query
         < S next 12
@@ -522,27 +525,167 @@ fn a_failed_replace_leaves_its_number_unused() {
 }
 
 #[test]
-fn disable_enable_and_mass_cancel_are_refused_and_modify_is_ignored() {
+fn order_entry_is_disabled_and_enabled_again() {
     scenario(
         r#"
         > L ALICE PASS "" 1
         < A DAY01 1
         < S day S
-        > U 43 00000001 4649524d 4141504c20202020 0000
-        < S rejected 1 0f
-        > U 44 00000002 4649524d 0000
-        < S rejected 2 0f
-        > U 45 00000003 4649524d 0000
-        < S rejected 3 0f
+        > enter 1 REST
+        < S accepted 1 L
+        > U 44 00000002 20202020 0000
+        < S disabled 2
+        > enter 3 REST
+        < S rejected 3 0c
+        > replace 1 4 200
+        < S rejected 4 0c
+        > U 44 00000002 20202020 0000
+        # another firm's entry is none of its business, nor one in another channel
+        > U 45 00000005 4649524d 0000
+        < S rejected 5 0c
+        > U 45 00000006 20202020 0003 021c01
+        < S rejected 6 0f
+        # it holds over connections, and cancels are taken
+        > O
+        x logout
+        away
+        > L ALICE PASS "" 8
+        < A DAY01 8
+        > enter 7 REST
+        < S rejected 7 0c
+        > cancel 1
+        < S canceled 1 100 U
+        > query
+        < S next 8
+        > U 45 00000008 20202020 0000
+        < S enabled 8
+        > enter 9 REST
+        < S accepted 9 L
+        > query
+        < S next 10
+        "#,
+    );
+}
+
+#[test]
+fn a_mass_cancel_is_answered_ahead_of_what_it_cancels() {
+    scenario(
+        r#"
+        > L ALICE PASS "" 1
+        < A DAY01 1
+        < S day S
+        > enter 1 REST
+        < S accepted 1 L
+        > enter 2 OTHER
+        < S accepted 2 L
+        > enter 3 REST
+        < S accepted 3 L
+        > U 43 00000004 20202020 5245535420202020 0003 021b53
+        < S mass-canceled 4
+        > U 43 00000005 20202020 5245535420202020 0000
+        < S mass-canceled 5
+        < S canceled 1 100 U
+        < S canceled 3 100 U
+        > U 43 00000006 20202020 2020202020202020 0003 021b42
+        < S mass-canceled 6
+        < S canceled 2 100 U
+        > U 43 00000006 20202020 2020202020202020 0000
+        # kinds of sales and groups are not told apart, firms are
+        > U 43 00000007 20202020 2020202020202020 0003 021b54
+        < S rejected 7 0f
+        > U 43 00000008 20202020 2020202020202020 0004 03180001
+        < S rejected 8 0f
+        > U 43 00000009 4649524d 2020202020202020 0000
+        < S rejected 9 0c
+        > query
+        < S next 10
+        "#,
+    );
+}
+
+#[test]
+fn what_names_no_order_is_ignored() {
+    scenario(
+        r#"
+        > L ALICE PASS "" 1
+        < A DAY01 1
+        < S day S
         > enter 4 REST
         < S accepted 4 L
-        > U 4d 00000004 54 00000032
+        > U 4d 00000009 54 00000032
+        > U 4d 00000004 58 00000032
+        > U 4d 00000000 42 00000032
         # a cancel of an order in another channel cannot mean this one
         > U 58 00000004 00000000 0003 021c05
+        > U 51 0003 021c05
         > U 58 00000004 00000000 0000
         < S canceled 4 100 U
         "#,
     );
+}
+
+/// One scenario for each way to cancel on disconnect: what is left after a loss, and after a logout.
+#[test]
+fn orders_are_cancelled_when_their_session_is_gone_as_it_has_it() {
+    let table = [
+        (CancelOn::Never, false, false),
+        (CancelOn::Loss, true, false),
+        (CancelOn::Logout, false, true),
+        (CancelOn::Both, true, true),
+    ];
+    for (cancel_on, at_loss, at_logout) in table {
+        let mut config = config();
+        config.users[0].cancel_on = cancel_on;
+        config.users[0].grace_ns = 2 * SECOND;
+        let gone = |is_gone: bool, order: u32| match is_gone {
+            true => format!("< S canceled {order} 100 U"),
+            false => String::new(),
+        };
+        let next = |is_gone: bool, without: u32| without + u32::from(is_gone);
+        let script = format!(
+            r#"
+            > L ALICE PASS "" 1
+            < A DAY01 1
+            < S day S
+            > enter 1 REST
+            < S accepted 1 L
+            # back within the window: they stay
+            away
+            +1.9s
+            > L ALICE PASS "" 3
+            < A DAY01 3
+            +0.5s
+            > query
+            < S next 2
+            # beyond it
+            away
+            +2s
+            +0s
+            > L ALICE PASS "" 4
+            < A DAY01 4
+            {}
+            > enter 2 REST
+            < S accepted 2 L
+            > O
+            x logout
+            away
+            +2s
+            +0s
+            > L ALICE PASS "" {}
+            < A DAY01 {}
+            {}
+            {}
+            > query
+            < S next 3
+            "#,
+            gone(at_loss, 1),
+            next(at_loss, 5),
+            next(at_loss, 5),
+            if at_logout && !at_loss { gone(true, 1) } else { String::new() },
+            gone(at_logout, 2),
+        );
+        scenario_with(&config, &script);
+    }
 }
 
 #[test]

@@ -44,11 +44,18 @@ fn good_replace() -> Replace {
 }
 
 fn asked(message: &[u8], full: bool) -> Action {
-    let mut session = Session::new(*b"LIME");
+    let mut session = Session::new(SessionId(1), *b"LIME");
     match session.request(message, full) {
         Ok(Reaction::Pass(action)) => action,
         other => panic!("{other:?}"),
     }
+}
+
+/// What a new session tells of an event.
+fn answer(event: &Event) -> Option<Answer> {
+    let mut told = None;
+    Session::new(SessionId(1), [b' '; 4]).answer(event, |answer| told = Some(*answer));
+    told
 }
 
 /// What the client is told about a refused request.
@@ -71,7 +78,7 @@ fn told(action: &Action) -> String {
             attributes: refuse.attributes,
         },
     };
-    match Session::new([b' '; 4]).answer(&event) {
+    match answer(&event) {
         Some(Answer::Rejected(rejected)) => {
             assert_eq!(rejected.user_ref_num.get(), refuse.token.0);
             reject_meaning(rejected.reason.get()).unwrap_or("no such code").to_owned()
@@ -133,7 +140,7 @@ const ENTERS: &[(&str, &str)] = &[
     ("tif E", "other"),
     ("tif 1", "other"),
     ("display A", ""),
-    ("display N", "invalid display"),
+    ("display N", ""),
     ("display Z", "invalid display"),
     ("capacity P", ""),
     ("capacity R", ""),
@@ -141,28 +148,39 @@ const ENTERS: &[(&str, &str)] = &[
     ("capacity X", "other"),
     ("iso Y", "ISO not allowed"),
     ("iso y", "ISO not allowed"),
-    ("cross O", "invalid cross order"),
-    ("cross C", "invalid cross order"),
+    ("cross O", ""),
+    ("cross C", ""),
+    ("cross C tif 3", ""),
+    ("cross C tif 6 options 050f00000001", "other"),
+    ("cross H", "invalid cross order"),
     ("cross R", "invalid cross order"),
     // Options: those that ask for nothing are taken.
     ("options 05024c494d45", ""),
     ("options 050220202020", ""),
     ("options 05024c494d46", "firm not authorized"),
     ("options 050300000000", ""),
-    ("options 050300000064", "invalid min quantity"),
+    ("options 050300000064", ""),
     ("options 020420", ""),
     ("options 020452", "retail not allowed"),
-    ("options 050500000064", "invalid max floor"),
+    ("options 050500000064", ""),
     ("options 02064c", ""),
-    ("options 020650", "pegging not allowed"),
+    ("options 020650", "invalid peg type"),
+    ("options 020652", ""),
+    ("options 02064d", ""),
+    ("options 02066d", "invalid peg type"),
+    ("options 020652050700000001", ""),
+    ("side S options 020652050780000000", "pegging not allowed"),
     ("options 050700000001", "pegging not allowed"),
     ("options 09090000000000000000", ""),
     ("options 09090000000000000001", "other"),
     ("options 020c4e", ""),
-    ("options 020c50", "other"),
+    ("options 020c50", ""),
     ("options 050d00000001", "other"),
     ("options 050e4c4f4e44", "routing not allowed"),
     ("options 050f00000001", "other"),
+    ("tif 6 options 050f0001517f", ""),
+    ("tif 6 options 050f00000000", "other"),
+    ("tif 6 options 050f00015180", "other"),
     ("options 02104e", ""),
     ("options 021059", "other"),
     ("options 021149", "other"),
@@ -181,11 +199,11 @@ const ENTERS: &[(&str, &str)] = &[
     ("options 0108", "other"),
     ("options 021c00021c00", "other"),
     ("options 0302494d", "firm not authorized"),
-    ("options 020658", "pegging not allowed"),
+    ("options 020658", "invalid peg type"),
     // The first field that is wrong is the answer.
     ("side X quantity 0 price 0", "invalid side"),
     ("price 0 tif 6 cross O options 020650", "invalid price"),
-    ("cross O options 020650", "invalid cross order"),
+    ("cross R options 020650", "invalid cross order"),
 ];
 
 fn changed(message: &mut [u8], enter: bool, words: &[&str]) -> Vec<u8> {
@@ -302,7 +320,7 @@ fn a_rejection_with_a_number_used_before_is_not_told() {
             attributes: Attributes::default(),
         },
     };
-    assert_eq!(Session::new([b' '; 4]).answer(&event), None);
+    assert_eq!(answer(&event), None);
 }
 
 #[test]
@@ -318,7 +336,7 @@ fn the_real_order_of_the_captures_is_taken_by_its_firm_alone() {
     let (enter, _) = Enter::read_from_prefix(&wire).expect("an enter");
     assert_eq!(enter.user_ref_num.get(), 113);
     assert!(matches!(asked(&wire, false), Action::Enter(_)));
-    let mut other = Session::new(*b"MLRO");
+    let mut other = Session::new(SessionId(1), *b"MLRO");
     let Ok(Reaction::Pass(action)) = other.request(&wire, false) else { panic!("not passed") };
     assert_eq!(told(&action), "firm not authorized");
 }

@@ -149,6 +149,22 @@ impl Gate {
         }
     }
 
+    /// Shows all that decides, part by part, for a digest of the state. What the operator was told and was
+    /// not told yet decides nothing.
+    pub fn show_state(&self, show: &mut dyn FnMut(&dyn std::fmt::Debug)) {
+        let Self { owners, cells, sets, instruments, awaited, kills, all_killed, tripped, .. } =
+            self;
+        show(owners);
+        cells.iter().for_each(|cell| show(cell));
+        show(sets);
+        let is_set = |state: &&InstrumentState| **state != InstrumentState::default();
+        for (number, state) in (0_u32..).zip(instruments).filter(|(_, state)| is_set(state)) {
+            show(&(number, state));
+        }
+        show(awaited);
+        show(&(kills, all_killed, tripped));
+    }
+
     /// How many accounts the table holds.
     pub const fn accounts(&self) -> usize {
         self.accounts

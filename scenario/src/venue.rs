@@ -608,6 +608,7 @@ impl Venue {
             }
             // Answers, which are read where the request was made, and trades.
             Outcome::Checked { .. }
+            | Outcome::Modified { .. }
             | Outcome::Accepted { .. }
             | Outcome::Replaced { .. }
             | Outcome::Executed { .. } => None,

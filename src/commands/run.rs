@@ -11,8 +11,8 @@ use rtrb::Consumer;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
 use signal_hook::iterator::Signals;
 use spindle_engine::Engine;
-use spindle_gateway::GatewayNotice;
 use spindle_gateway::lockstep::Outcome as LockstepOutcome;
+use spindle_gateway::{Gateway, GatewayNotice};
 use spindle_replay::recording::OpenOptions;
 use spindle_types::{Agent, EventTime};
 
@@ -21,6 +21,7 @@ use crate::commands::time_of_day;
 use crate::config::Config;
 use crate::exit::Exit;
 use crate::lockstep::{self, Ready, Tape};
+use crate::publication::BookPublisher;
 use crate::report::{grouped, latency_table};
 use crate::risk::{ControlPort, Reply, RiskDesk};
 use crate::runner::{Idle, Layout, Place, Stop, run, spawn};
@@ -103,6 +104,13 @@ impl Run {
             return self.run_lockstep(&config, recording, &reports, &control, &events);
         }
         let venue = Venue::build(&config).map_err(Exit::usage)?;
+        if config.access.plain_passwords > 0 {
+            eprintln!(
+                "gateway: {} passwords stand in {} as they are; `spindle password` makes hashes of them",
+                config.access.plain_passwords,
+                self.config.display(),
+            );
+        }
         let layout = Layout::fit(&config.threads);
         eprintln!("{}", layout.describe());
         if let Some(line) = venue.engine.feed().describe() {
@@ -113,6 +121,12 @@ impl Run {
         if let (Some(fix), Some(address)) = (&config.fix, venue.fix_address) {
             let (sessions, mebibytes) = (fix.sessions.len(), fix.bytes() >> 20);
             eprintln!("fix: listening on {address}; {sessions} sessions, at most {mebibytes} MiB");
+        }
+        if let Some(publisher) = &venue.publisher {
+            let targets: Vec<_> = publisher.targets().iter().map(ToString::to_string).collect();
+            let requests = publisher.request_address();
+            let requests = requests.map_or(String::new(), |at| format!("; requests at {at}"));
+            eprintln!("publish: books to {}{requests}", targets.join(" and "));
         }
         let mut venue = venue;
         venue.risk.read_again_from(self.config.clone());
@@ -260,12 +274,24 @@ fn serve(
     control: &Sender<Control>,
     events: &Receiver<Control>,
 ) -> Result<(), Exit> {
-    let Venue { engine, gateway, mut notices, mut records, mut risk, shutdown, .. } = venue;
+    let Venue { engine, gateway, mut notices, mut records, mut risk, publisher, shutdown, .. } =
+        venue;
     let mut watch = engine.feed().watch();
     let started = Instant::now();
     let stop = Stop::default();
     let engine_thread = agent_thread(engine, layout.engine, stop.clone(), control.clone())?;
-    let gateway_thread = agent_thread(gateway, layout.gateway, Stop::default(), control.clone())?;
+    // Where there is no core for it, the publisher shares the gateway's.
+    let (alone, beside) = match layout.others {
+        Some(place) => (publisher.map(|publisher| (publisher, place)), None),
+        None => (None, publisher),
+    };
+    let stop_publisher = Stop::default();
+    let publisher_thread = alone.map(|(publisher, place)| {
+        agent_thread(publisher, place, stop_publisher.clone(), control.clone())
+    });
+    let publisher_thread = publisher_thread.transpose()?;
+    let front = Front { gateway, publisher: beside };
+    let gateway_thread = agent_thread(front, layout.gateway, Stop::default(), control.clone())?;
     // This thread is cold: it prints, and waits for the end.
     loop {
         match events.recv_timeout(Duration::from_millis(20)) {
@@ -290,9 +316,18 @@ fn serve(
     print(&mut notices);
     stop.stop();
     let engine = engine_thread.join();
-    let (Ok(gateway), Ok(engine)) = (gateway, engine) else {
+    stop_publisher.stop();
+    let publisher = publisher_thread.map(thread::JoinHandle::join).transpose();
+    let (Ok(front), Ok(engine), Ok(publisher)) = (gateway, engine, publisher) else {
         return Err(Exit::failed("a thread of the venue ended by a panic; see the lines above"));
     };
+    let Front { gateway, publisher: beside } = front;
+    if let Some(publisher) = publisher.or(beside) {
+        end_publication(publisher);
+    }
+    if engine.engine().is_publication_broken() {
+        eprintln!("publish: one input changed more than there is room for; the feed ended there");
+    }
     let outcome = Outcome { engine: &engine, gateway: gateway.stats() };
     println!("{}", summary(&outcome));
     println!("{}", latency_table(&outcome, None));
@@ -305,6 +340,54 @@ fn serve(
     }
     Ok(())
 }
+
+/// The gateway, and the publisher of the books where it shares the gateway's thread.
+struct Front {
+    gateway: Gateway,
+    publisher: Option<BookPublisher>,
+}
+
+impl Agent for Front {
+    fn name(&self) -> &str {
+        "gateway"
+    }
+
+    fn poll(&mut self) -> usize {
+        self.gateway.poll() + self.publisher.as_mut().map_or(0, Agent::poll)
+    }
+
+    fn is_done(&self) -> bool {
+        self.gateway.is_done()
+    }
+}
+
+/// Sends what is left of the feed and its end; the engine notes no more.
+fn end_publication(mut publisher: BookPublisher) {
+    let begun = Instant::now();
+    publisher.end();
+    while !publisher.is_done() && begun.elapsed() < END_MAX {
+        if publisher.poll() == 0 {
+            thread::sleep(Duration::from_millis(1));
+        }
+    }
+    let counters = publisher.counters();
+    let (messages, packets) = (grouped(counters.messages), grouped(counters.packets));
+    eprintln!(
+        "publish: {messages} messages in {packets} packets, {} requests answered",
+        counters.answered
+    );
+    if counters.first_kept > 1 {
+        let lost = grouped(counters.forgotten);
+        eprintln!(
+            "publish: messages below {} were no longer kept; {lost} requests for such had no answer. \
+             A higher [publish] store_mib keeps more",
+            grouped(counters.first_kept)
+        );
+    }
+}
+
+/// How long the end of the feed may take.
+const END_MAX: Duration = Duration::from_secs(2);
 
 /// Serves the operator of the risk gate, and prints what the gate has to say.
 fn operate(risk: &mut RiskDesk, mut port: Option<&mut ControlPort>) {

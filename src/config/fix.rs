@@ -4,6 +4,7 @@ use serde::Deserialize;
 use spindle_gateway::fix::{Application, CancelOn, FixConfig, FixUser, Version};
 use spindle_types::SessionId;
 
+use super::access::{SessionAccess, ThrottleTable, TlsTable};
 use super::{AccountConfig, Checker, ConfigError};
 
 #[derive(Debug, Deserialize)]
@@ -13,28 +14,58 @@ pub(super) struct FixTable {
     comp_id: String,
     store_mib: Option<usize>,
     orders_max: Option<usize>,
+    #[serde(default)]
+    allow: Vec<String>,
+    tls: Option<TlsTable>,
+    #[serde(default)]
+    plain_text: bool,
     #[serde(default, rename = "session")]
-    sessions: Vec<FixSessionTable>,
+    pub(super) sessions: Vec<FixSessionTable>,
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct FixSessionTable {
-    comp_id: String,
+pub(super) struct FixSessionTable {
+    pub(super) comp_id: String,
     version: FixVersion,
     #[serde(default)]
     username: String,
     #[serde(default)]
     password: String,
-    account: String,
+    account: Option<String>,
+    #[serde(default)]
+    accounts: Vec<String>,
+    #[serde(default)]
+    sessions: Vec<String>,
+    #[serde(default)]
+    firms: Vec<String>,
+    #[serde(default)]
+    allow: Vec<String>,
+    throttle: Option<ThrottleTable>,
+    #[serde(default)]
+    drop_copy: bool,
     #[serde(default)]
     reset_on_logon: bool,
     #[serde(default)]
-    cancel_on: FixCancelOn,
+    cancel_on: CancelOnName,
     #[serde(default)]
     grace_ms: u64,
     #[serde(default)]
     application: FixApplication,
+}
+
+impl FixSessionTable {
+    pub(super) fn access(&self) -> SessionAccess<'_> {
+        SessionAccess {
+            account: self.account.as_deref(),
+            accounts: &self.accounts,
+            sessions: &self.sessions,
+            firms: &self.firms,
+            allow: &self.allow,
+            throttle: self.throttle,
+            drop_copy: self.drop_copy,
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, Deserialize)]
@@ -47,7 +78,7 @@ enum FixVersion {
 
 #[derive(Clone, Copy, Debug, Default, Deserialize)]
 #[serde(rename_all = "lowercase")]
-enum FixCancelOn {
+pub(super) enum CancelOnName {
     #[default]
     Never,
     Loss,
@@ -70,9 +101,12 @@ impl Checker<'_> {
         table: &FixTable,
         first: usize,
         accounts: &[AccountConfig],
+        plain: &mut usize,
     ) -> Result<FixConfig, ConfigError> {
         let listen = self.address(&table.listen, "[fix] listen")?;
         let mut fix = FixConfig::new(listen, &self.comp_id(&table.comp_id, "[fix] comp_id")?);
+        let (allow, tls) = (&table.allow, table.tls.as_ref());
+        fix.door = self.door(listen, allow, tls, table.plain_text, "fix")?;
         if let Some(mebibytes) = table.store_mib {
             if !(1..=1_024).contains(&mebibytes) {
                 return Err(self.wrong("[fix] store_mib", "give a number from 1 to 1024"));
@@ -90,11 +124,13 @@ impl Checker<'_> {
             let place = |key: &str| format!("[[fix.session]] {}, {key}", session.comp_id);
             let number = u16::try_from(first + offset)
                 .map_err(|_| self.wrong(place("comp_id"), "there are more than 65536 sessions"))?;
-            let account = accounts.iter().find(|account| account.name == session.account);
-            let account = account.ok_or_else(|| {
-                let message = format!("no [[account]] is named '{}'", session.account);
-                self.wrong(place("account"), message)
-            })?;
+            let account = self.account_of(&session.access(), accounts, place("account"))?;
+            // Who shows a certificate of the authority needs no password beside it.
+            let known = session.password.is_empty()
+                && table.tls.as_ref().is_some_and(TlsTable::asks_for_certificates);
+            if !known {
+                self.password(&session.password, listen, plain, place("password"))?;
+            }
             let version = session.version.value();
             let twice = |user: &FixUser| user.comp_id == session.comp_id && user.version == version;
             if fix.sessions.iter().any(twice) {
@@ -113,7 +149,7 @@ impl Checker<'_> {
                 username: session.username.clone(),
                 password: session.password.clone(),
                 session: SessionId(number),
-                account: account.id,
+                account,
                 reset_on_logon: session.reset_on_logon,
                 cancel_on: session.cancel_on.value(),
                 grace_ns: session.grace_ms.saturating_mul(1_000_000),
@@ -142,8 +178,8 @@ impl FixVersion {
     }
 }
 
-impl FixCancelOn {
-    const fn value(self) -> CancelOn {
+impl CancelOnName {
+    pub(super) const fn value(self) -> CancelOn {
         match self {
             Self::Never => CancelOn::Never,
             Self::Loss => CancelOn::Loss,

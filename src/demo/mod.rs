@@ -12,8 +12,10 @@ use std::time::{Duration, Instant};
 use spindle_accounts::{AccountsConfig, FeeSchedule};
 use spindle_engine::{Capacity, EngineConfig};
 use spindle_feed::itch::Message;
+use spindle_gateway::OuchEdition;
 use spindle_gateway::client::Login;
 use spindle_gateway::delay::SessionModels;
+use spindle_gateway::fix::CancelOn;
 use spindle_replay::generate::{GenerateConfig, GenerateError, GeneratedDay, Generator};
 use spindle_replay::publish::{
     Outgoing, OutgoingConfig, PublishError, PublishStats, Publisher, Speed, Target,
@@ -25,8 +27,8 @@ use thiserror::Error;
 
 use crate::config::risk::RiskConfig;
 use crate::config::{
-    AccountConfig, Config, FeedConfig, FeedLine, JoinAt, LatencyConfig, ReceivePath, SessionConfig,
-    ThreadsTable,
+    Access, AccountConfig, Config, FeedConfig, FeedLine, JoinAt, LatencyConfig, ReceivePath,
+    SessionConfig, ThreadsTable,
 };
 use crate::runner::{Layout, Place, Stop, run as run_agents, spawn};
 use crate::venue::{Venue, VenueEngine, VenueError};
@@ -176,6 +178,7 @@ fn config(options: &DemoOptions) -> Config {
             id: AccountId(id),
             name: name.to_owned(),
             firm: None,
+            ouch_firm: String::new(),
             limits,
             fees: FeeSchedule::default(),
         })
@@ -185,6 +188,9 @@ fn config(options: &DemoOptions) -> Config {
         user: user.to_owned(),
         password: PASSWORD.to_owned(),
         account: AccountId(id),
+        protocol: OuchEdition::V50,
+        cancel_on: CancelOn::Never,
+        grace_ns: 0,
         latency: SessionModels::default(),
     });
     let capacity = Capacity {
@@ -202,7 +208,9 @@ fn config(options: &DemoOptions) -> Config {
         threads: ThreadsTable::default(),
         ouch_listen: loopback(0),
         connections_max: 16,
+        access: Access::default(),
         fix: None,
+        publish: None,
         feed: Some(FeedConfig {
             lines: vec![line],
             receive: options.receive,

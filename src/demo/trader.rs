@@ -59,7 +59,7 @@ impl Tally {
 
 /// The times of the answers of many strategies in one histogram.
 pub fn round_trips<'a>(tallies: impl Iterator<Item = &'a Tally>) -> Histogram<u64> {
-    let mut all = Latency::new().histogram().clone();
+    let mut all = Latency::new().histogram();
     for tally in tallies {
         // The bounds are the same, so that nothing can fall outside.
         let _ = all.add(tally.round_trip.histogram());

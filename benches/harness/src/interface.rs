@@ -122,33 +122,41 @@ const _: () = assert!(size_of::<Modify>() == 32);
 const _: () = assert!(size_of::<Report>() == 64);
 
 /// Where the reports go.
+#[derive(Clone, Copy)]
 enum Queue {
     /// The ring of this library.
-    Ring(*mut c_void),
+    Ring(Ring),
     /// The driver's queue.
-    Driver(Transport, *mut c_void),
+    Driver(Driver),
 }
 
-impl Reports for Queue {
+#[derive(Clone, Copy)]
+struct Ring(*mut c_void);
+
+impl Reports for Ring {
+    #[inline(always)]
+    fn put(&mut self, report: Report) {
+        // SAFETY: the handle came from `ring::create`, is alive until the driver destroys it after
+        // the last call here, and this thread is the only one that pushes.
+        #[allow(unsafe_code, reason = "a handle of a C interface")]
+        unsafe {
+            ring::put(self.0, report);
+        }
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Driver(Transport, *mut c_void);
+
+impl Reports for Driver {
     #[inline]
     fn put(&mut self, report: Report) {
-        match self {
-            Self::Ring(ring) => {
-                // SAFETY: the handle came from `ring::create`, is alive until the driver destroys
-                // it after the last call here, and this thread is the only one that pushes.
-                #[allow(unsafe_code, reason = "a handle of a C interface")]
-                unsafe {
-                    ring::put(*ring, report);
-                }
-            }
-            Self::Driver(transport, handle) => {
-                // SAFETY: the driver gave function and handle together, for this thread to push
-                // into until it shuts the engine down.
-                #[allow(unsafe_code, reason = "a function of a C interface")]
-                while unsafe { (transport.push)(*handle, &report) } == 0 {
-                    std::hint::spin_loop();
-                }
-            }
+        let Self(transport, handle) = self;
+        // SAFETY: the driver gave function and handle together, for this thread to push into until
+        // it shuts the engine down.
+        #[allow(unsafe_code, reason = "a function of a C interface")]
+        while unsafe { (transport.push)(*handle, &raw const report) } == 0 {
+            std::hint::spin_loop();
         }
     }
 }
@@ -193,9 +201,9 @@ pub unsafe extern "C" fn engine_init(_: u64, transport: *const Transport, sink: 
         return;
     };
     let queue = if std::ptr::fn_addr_eq(transport.push, ring::TRANSPORT.push) {
-        Queue::Ring(sink)
+        Queue::Ring(Ring(sink))
     } else {
-        Queue::Driver(*transport, sink)
+        Queue::Driver(Driver(*transport, sink))
     };
     let session = Box::into_raw(Box::new(Session { desk: Desk::new(), queue }));
     free(SESSION.swap(session, Ordering::Relaxed));
@@ -227,7 +235,10 @@ macro_rules! entry {
         pub unsafe extern "C" fn $name(record: *const $record) {
             // SAFETY: as the caller says.
             if let (Some(session), Some(record)) = (session(), unsafe { record.as_ref() }) {
-                session.desk.$action(record, &mut session.queue);
+                match &mut session.queue {
+                    Queue::Ring(ring) => session.desk.$action(record, ring),
+                    Queue::Driver(driver) => session.desk.$action(record, driver),
+                }
             }
         }
     };

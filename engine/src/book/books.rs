@@ -189,6 +189,11 @@ impl Books {
         self.books.len()
     }
 
+    /// Slots of orders that there are: the highest is one less.
+    pub fn slots(&self) -> usize {
+        self.orders.slots()
+    }
+
     /// Orders that live now.
     pub fn live_orders(&self) -> usize {
         self.orders.live()
@@ -380,22 +385,42 @@ impl Books {
     /// changed.
     #[inline(always)]
     pub fn remove(&mut self, slot: Slot) -> bool {
+        let order = self.orders.get(slot);
+        if RULES && (order.extra != 0 || order.is_own()) {
+            return self.remove_shared(slot);
+        }
+        self.take_out(slot, 0)
+    }
+
+    /// As [`Books::remove`], for an order of the market of which nothing is taken.
+    #[inline(always)]
+    pub fn remove_untaken(&mut self, slot: Slot) -> bool {
+        debug_assert!(self.orders.get(slot).is_untaken() && !self.orders.get(slot).is_own());
+        self.take_out(slot, 0)
+    }
+
+    /// Takes out a strategy's order, or one that strategies took of.
+    #[cold]
+    fn remove_shared(&mut self, slot: Slot) -> bool {
+        let order = *self.orders.get(slot);
+        let touched = self.touches_best(order.instrument(), order.side(), order.level);
+        self.forget_shares(&order);
+        self.take_out(slot, order.taken()) || touched
+    }
+
+    /// Unlinks an order and takes the shares that are not `taken` off its level.
+    #[inline(always)]
+    fn take_out(&mut self, slot: Slot, taken: u32) -> bool {
         let order = *self.orders.get(slot);
         debug_assert!(order.level != NO_LEVEL, "an order that stands");
-        let (instrument, side) = (order.instrument(), order.side());
-        let touched = self.touches_best(instrument, side, order.level);
-        let mut available = order.quantity;
-        if RULES && (order.extra != 0 || order.is_own()) {
-            available = order.available();
-            self.forget_shares(&order);
-        }
+        let touched = self.touches_best(order.instrument(), order.side(), order.level);
         self.orders.vacate(slot);
         self.orders.known_mut(order.previous).next = order.next;
         self.orders.known_mut(order.next).previous = order.previous;
         let level = self.levels.known_mut(order.level);
         level.head = if order.previous == NONE { order.next } else { level.head };
         level.tail = if order.next == NONE { order.previous } else { level.tail };
-        level.quantity = level.quantity.wrapping_sub(u64::from(available));
+        level.quantity = level.quantity.wrapping_sub(u64::from(order.quantity.wrapping_sub(taken)));
         level.count = level.count.wrapping_sub(1);
         if level.count == 0 {
             self.remove_level(order.level);

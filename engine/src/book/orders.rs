@@ -148,6 +148,12 @@ impl Order {
         if self.is_own() { 0 } else { self.extra }
     }
 
+    /// Whether strategies have taken nothing of an order that is known to be the market's.
+    #[inline]
+    pub const fn is_untaken(&self) -> bool {
+        self.extra == 0
+    }
+
     /// Shares that can still be traded against.
     #[inline]
     pub const fn available(&self) -> u32 {
@@ -189,6 +195,11 @@ impl OrderTable {
         }
     }
 
+    /// Records that there are, that of nobody included.
+    pub(super) fn slots(&self) -> usize {
+        self.orders.len()
+    }
+
     /// Forgets everything.
     pub(super) fn clear(&mut self) {
         self.index.fill(NONE);
@@ -207,9 +218,14 @@ impl OrderTable {
         (Self::entries(live_max) + 1) * size_of::<Slot>() + (live_max + 1) * size_of::<Order>()
     }
 
-    /// How many entries the index of a table for `live_max` orders has: at least twice as many.
+    /// How many entries the index of a table for `live_max` orders has: at least twice as many, and
+    /// eight times where twice as many are more than a core keeps close. A large index is waited
+    /// for ahead of time, and then what counts is how seldom a key finds its home taken.
     fn entries(live_max: usize) -> usize {
-        (live_max.max(16) * 4).next_power_of_two()
+        /// 512 KiB, half of what today's cores have to themselves.
+        const CLOSE: usize = (512 << 10) / size_of::<Slot>();
+        let twice = (live_max.max(16) * 2).next_power_of_two();
+        if twice <= CLOSE { twice } else { twice * 4 }
     }
 
     pub(super) fn live(&self) -> usize {

@@ -12,6 +12,7 @@ use crate::book::Slot;
 use crate::command::TradingPhase;
 use crate::engine::{Address, Engine};
 use crate::event::{Auction, Basis, Figures, Liquidity, Outcome};
+use crate::publication::Cause;
 
 /// How good an auction price is: most shares, least imbalance, nearest the reference. Among equals
 /// the first looked at, the lowest, stays.
@@ -171,6 +172,7 @@ impl Engine {
         let figures = self.auction_figures(instrument, with_close, reference);
         let price = figures.price?;
         self.emit(Address::NOBODY, Outcome::Auction { symbol: known.symbol, kind, figures });
+        self.see_auction(instrument, kind, price, figures.quantity);
         let mut left = figures.quantity;
         let mut cursors = [Side::Buy, Side::Sell]
             .map(|side| Cursor { slot: self.books.first(instrument, side), met: 0 });
@@ -233,11 +235,13 @@ impl Engine {
                         self.fill_in_auction(index, execution);
                     }
                     Participant::Market(slot) => {
-                        self.take_from_tape(instrument, slot, quantity);
+                        let cause = Cause::Executed { match_number, price, printable: true };
+                        self.take_from_tape(instrument, slot, quantity, cause);
                     }
                 }
             }
         }
+        self.see_auction_over();
         Some(price)
     }
 
@@ -311,6 +315,7 @@ impl Engine {
         let shown = display.min(open);
         self.own.get_mut(index).executed.0 += quantity.0;
         self.resize(index, shown, open - shown);
+        self.see_order(own.slot, execution.cause());
         let to =
             Address { session: own.session, account: own.account, token: own.token, received: 0 };
         self.tell_executed(to, own.holder(), execution, Quantity(open));

@@ -52,6 +52,7 @@ impl Engine {
         }
         self.tell_band(instrument);
         if quantity > 0 {
+            self.see_tape_cross(instrument, quantity, price, kind);
             self.print_of_tape(instrument, price, quantity);
             // While orders are collected, the last print is what a price shall be near.
             self.touch(instrument);
@@ -79,6 +80,7 @@ impl Engine {
         if kind == Cross::Halt && collar.is_some_and(|collar| !collar.allows(price)) {
             return;
         }
+        self.see_crossing(true);
         for side in [Side::Buy, Side::Sell] {
             let told = self.counters.executed_shares;
             let mut left = quantity;
@@ -107,6 +109,7 @@ impl Engine {
                 self.publish(instrument);
             }
         }
+        self.see_crossing(false);
     }
 
     /// The strategies' order of a side that is next in a cross at this price: orders without a limit,

@@ -6,6 +6,7 @@ use super::forest::{Key, NONE};
 use super::pools::rank_of;
 use super::{HIGHEST, Kind, Place};
 use crate::engine::Engine;
+use crate::publication::Cause;
 
 impl Engine {
     /// Re-prices pegs, in order of entry, until all stand right.
@@ -37,7 +38,7 @@ impl Engine {
         if right == now {
             return;
         }
-        let mut incoming = self.lift(index);
+        let mut incoming = self.lift(index, Cause::Replaced);
         incoming.special.time = self.extras.tick();
         let Some(price) = right else {
             return self.park_peg(incoming);
@@ -65,7 +66,7 @@ impl Engine {
         {
             from = self.extras.followers.key(index);
             if self.extras.specials[index as usize].place != Place::Waiting {
-                let incoming = self.lift(index);
+                let incoming = self.lift(index, Cause::Canceled);
                 self.park_peg(incoming);
             }
         }

@@ -116,6 +116,7 @@ impl Engine {
             self.extras.pools[instrument.index()].told = Figures::NONE;
         }
         self.refresh(instrument);
+        self.see_status(instrument);
         if phase == TradingPhase::Closed {
             self.end_of_day(Some(instrument));
         }

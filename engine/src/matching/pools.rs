@@ -9,6 +9,7 @@ use crate::command::AccountSettings;
 use crate::engine::{Address, Engine};
 use crate::event::{CancelReason, Figures, Outcome};
 use crate::own::{OwnOrder, Stay};
+use crate::publication::Cause;
 
 /// What an instrument has beyond plain orders: bits of [`Instrument`](crate::Instrument).
 pub(crate) mod features {
@@ -362,26 +363,28 @@ impl Engine {
             self.link(index);
             self.link_expiry(index);
         }
+        self.see_order(slot, Cause::Canceled);
     }
 
     /// Takes an order out, for it to come again.
-    pub(crate) fn lift(&mut self, index: u32) -> Incoming {
+    pub(crate) fn lift(&mut self, index: u32, cause: Cause) -> Incoming {
         let order = *self.own.get(index);
         let special = match order.special {
             true => self.extras.specials[index as usize],
             false => Special { time: order.entry, ..Special::PLAIN },
         };
         let open = self.open_of(index);
-        self.discard(index);
+        self.discard(index, cause);
         Incoming { order, special, open, received: 0 }
     }
 
     /// Takes an order out for good. Returns whether the best of its side may have changed.
     #[inline]
-    pub(crate) fn discard(&mut self, index: u32) -> bool {
+    pub(crate) fn discard(&mut self, index: u32, cause: Cause) -> bool {
         let order = self.own.get(index);
-        let slot = order.slot;
-        if order.special {
+        let (slot, special) = (order.slot, order.special);
+        self.see_leaving(slot, cause);
+        if special {
             return self.discard_special(index);
         }
         self.own.remove(index);
@@ -537,12 +540,16 @@ impl Engine {
             return false;
         }
         if !order.special {
-            return self.books.reduce(slot, Quantity(by));
+            let changed = self.books.reduce(slot, Quantity(by));
+            self.see_order(slot, Cause::Canceled);
+            return changed;
         }
         let shown = self.books.order(slot).quantity();
         let reserve = self.extras.specials[index as usize].reserve;
         let from_reserve = by.min(reserve);
-        self.resize(index, shown - (by - from_reserve), reserve - from_reserve)
+        let changed = self.resize(index, shown - (by - from_reserve), reserve - from_reserve);
+        self.see_order(slot, Cause::Canceled);
+        changed
     }
 
     /// Cancels an open order and tells its session.
@@ -553,7 +560,7 @@ impl Engine {
         let to = Address { session: own.session, account: own.account, token: own.token, received };
         let quantity = Quantity(self.open_of(index));
         self.gate.release(&holder, quantity, true);
-        if self.discard(index) {
+        if self.discard(index, Cause::Canceled) {
             self.publish(instrument);
         }
         self.touch(instrument);

@@ -8,6 +8,7 @@ use super::{HIGHEST, Kind, Place, features};
 use crate::RULES;
 use crate::engine::Engine;
 use crate::event::{CancelReason, Outcome, RejectReason};
+use crate::publication::Cause;
 
 impl Engine {
     /// Something was traded at a price: stops are elected, then trailing ones move.
@@ -123,7 +124,7 @@ impl Engine {
 
     /// The first of the elected stops has its turn.
     pub(crate) fn trigger(&mut self, index: u32) {
-        let mut incoming = self.lift(index);
+        let mut incoming = self.lift(index, Cause::Canceled);
         incoming.special.kind = Kind::Plain;
         incoming.special.time = self.extras.tick();
         self.emit(incoming.address(), Outcome::Triggered);

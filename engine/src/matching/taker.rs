@@ -12,6 +12,7 @@ use crate::engine::{Address, Engine};
 use crate::event::{Basis, CancelReason, Liquidity, Outcome};
 use crate::ledger::Booking;
 use crate::own::{OwnOrder, Stay};
+use crate::publication::Cause;
 
 /// One side of a trade.
 #[derive(Clone, Copy, Debug)]
@@ -29,6 +30,12 @@ impl Execution {
     /// The other side, which came and took, of an execution of an order that stood.
     const fn of_taker(self) -> Self {
         Self { liquidity: Liquidity::Removed, ..self }
+    }
+
+    /// Why the shares are not displayed any more.
+    pub(crate) const fn cause(&self) -> Cause {
+        let Self { match_number, price, .. } = *self;
+        Cause::Executed { match_number, price, printable: true }
     }
 }
 
@@ -69,13 +76,13 @@ impl Engine {
                         break;
                     }
                     let match_number = self.next_match();
-                    self.take_from_tape(instrument, slot, quantity);
                     open.0 -= quantity.0;
                     order.executed.0 += quantity.0;
                     let (liquidity, tape) = (Liquidity::Removed, resting.key().reference());
                     let basis = Basis::Queue;
                     let execution =
                         Execution { quantity, price, match_number, liquidity, tape, basis };
+                    self.take_from_tape(instrument, slot, quantity, execution.cause());
                     self.tell_executed(to, order.holder(), execution, open);
                     last = Some(price);
                 }
@@ -105,8 +112,15 @@ impl Engine {
 
     /// A strategy takes shares of a market order.
     #[inline]
-    pub(crate) fn take_from_tape(&mut self, instrument: InstrumentId, slot: Slot, by: Quantity) {
+    pub(crate) fn take_from_tape(
+        &mut self,
+        instrument: InstrumentId,
+        slot: Slot,
+        by: Quantity,
+        cause: Cause,
+    ) {
         self.take_shares(instrument, slot, by);
+        self.see_order(slot, cause);
         self.book(instrument, Booking::Taken, by.0);
         self.balance(instrument, Booking::Taken);
     }
@@ -153,13 +167,15 @@ impl Engine {
             Address { session: own.session, account: own.account, token: own.token, received: 0 };
         let left = self.books.order(slot).quantity() - quantity.0;
         let (open, refilled) = if special {
-            self.fill_special(index, left)
+            self.fill_special(index, left, execution)
         } else if left == 0 {
+            self.see_leaving(slot, execution.cause());
             self.own.remove(index);
             self.books.remove(slot);
             (0, false)
         } else {
             self.books.reduce(slot, quantity);
+            self.see_order(slot, execution.cause());
             (left, false)
         };
         self.tell_executed(to, holder, execution, Quantity(open));
@@ -169,25 +185,33 @@ impl Engine {
     /// What is left of an order that is not plain, of which `left` shares can still be traded
     /// against: its open shares, and whether it shows new ones.
     #[cold]
-    fn fill_special(&mut self, index: u32, left: u32) -> (u32, bool) {
+    fn fill_special(&mut self, index: u32, left: u32, execution: Execution) -> (u32, bool) {
         let (reserve, display) = {
             let special = &self.extras.specials[index as usize];
             (special.reserve, special.display)
         };
+        let own = self.own.get(index);
+        let (slot, instrument) = (own.slot, own.instrument);
+        if self.books.is_parked(slot) {
+            let Execution { quantity, price, match_number, .. } = execution;
+            self.see_hidden_execution(instrument, quantity, price, match_number);
+        }
         if left > 0 {
             self.resize(index, left, reserve);
+            self.see_order(slot, execution.cause());
             return (left + reserve, false);
         }
         if reserve == 0 {
-            self.discard(index);
+            self.discard(index, execution.cause());
             return (0, false);
         }
+        self.see_leaving(slot, execution.cause());
         let slice = display.min(reserve);
         self.extras.specials[index as usize].time = self.extras.tick();
-        let own = self.own.get(index);
-        let (slot, instrument, side) = (own.slot, own.instrument, own.side.book_side());
+        let side = self.own.get(index).side.book_side();
         self.books.requeue(slot, Quantity(slice));
         self.reweigh(index, instrument, side, slice, reserve - slice);
+        self.see_order(slot, Cause::Canceled);
         (reserve, true)
     }
 
@@ -344,7 +368,7 @@ impl Engine {
                     self.fill_own(index, execution);
                 }
                 None => {
-                    self.take_from_tape(instrument, slot, quantity);
+                    self.take_from_tape(instrument, slot, quantity, execution.cause());
                 }
             }
             let (holder, open) = (incoming.order.holder(), Quantity(incoming.open));

@@ -340,6 +340,9 @@ pub(crate) fn text(event: &Event) -> String {
             let did = if liquidity == Liquidity::Added { "made" } else { "took" };
             format!("{token} {did} {quantity} at {}, {open} left", price.0)
         }
+        Outcome::Modified { side, quantity, open } => {
+            format!("{token} modified to {side:?}, {quantity} off, {open} left")
+        }
         Outcome::Checked { refused, .. } => {
             format!("{token} checked {}", refused.map_or("passes", |reason| reason.name()))
         }

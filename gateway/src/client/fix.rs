@@ -7,7 +7,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
 use spindle_engine::command::{OrderSide, TimeInForce};
-use spindle_types::{Price, Quantity, Symbol};
+use spindle_types::{EventTime, Price, Quantity, Symbol};
 use thiserror::Error;
 
 use crate::clock::{Clock, SystemClock};
@@ -515,13 +515,13 @@ fn terms(body: &mut Writer<'_>, version: Version, order: &FixOrder, utc: u64) {
             TimeInForce::AtOpen => b'2',
             TimeInForce::ImmediateOrCancel => b'3',
             TimeInForce::FillOrKill => b'4',
-            TimeInForce::GoodTillDate(_) => b'6',
+            TimeInForce::GoodTillDate(_) | TimeInForce::GoodFor(_) => b'6',
             TimeInForce::AtClose => b'7',
         },
     );
     body.time(tag::TRANSACT_TIME, utc, Precision::Milliseconds);
-    if let TimeInForce::GoodTillDate(time) = order.time_in_force {
-        let midnight = utc / value::DAY * value::DAY;
+    let midnight = utc / value::DAY * value::DAY;
+    if let TimeInForce::GoodTillDate(time) = order.time_in_force.from(EventTime(utc - midnight)) {
         body.time(tag::EXPIRE_TIME, midnight + time.0, Precision::Milliseconds);
     }
 }

@@ -27,6 +27,7 @@ mod machine;
 mod order;
 mod tape_book;
 mod tcp;
+mod trading;
 
 pub use fix::{FixClient, FixEvent, FixLogin, FixOrder};
 pub use lockstep::{LockstepClient, Step, StepError};
@@ -36,3 +37,4 @@ pub use machine::{
 pub use order::{NewOrder, Replacement};
 pub use tape_book::TapeBook;
 pub use tcp::{ClientError, OuchClient, SendError};
+pub use trading::{Events, OpenOrder, Order, OrderEvent, OrderId, TradingClient, TradingError};

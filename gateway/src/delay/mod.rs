@@ -75,7 +75,8 @@ impl SessionDelays {
 
 impl Delays for SessionDelays {
     fn of_command(&mut self, command: &Command) -> u64 {
-        let is_cancel = matches!(command.action, Action::Cancel(_) | Action::MassCancel(_));
+        let is_cancel =
+            matches!(command.action, Action::Cancel(_) | Action::Modify(_) | Action::MassCancel(_));
         self.session(command.session).map_or(0, |session| {
             if is_cancel { session.cancel.draw() } else { session.entry.draw() }
         })

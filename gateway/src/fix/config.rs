@@ -6,6 +6,7 @@ use spindle_types::{AccountId, SessionId};
 
 use super::dictionary::Version;
 use super::session::{SessionConfig, SessionLimits};
+use crate::options::Door;
 
 /// The FIX side of a gateway.
 #[derive(Clone, Debug)]
@@ -18,6 +19,8 @@ pub struct FixConfig {
     pub sessions: Vec<FixUser>,
     /// Capacities and times of each session.
     pub limits: SessionLimits,
+    /// Who may come to the port, and how.
+    pub door: Door,
     /// ClOrdIDs of new orders and replacements that a session can use in a day.
     pub ids_max: usize,
 }
@@ -30,6 +33,7 @@ impl FixConfig {
             comp_id: comp_id.to_owned(),
             sessions: Vec::new(),
             limits: SessionLimits::default(),
+            door: Door::default(),
             ids_max: 1 << 16,
         }
     }
@@ -55,7 +59,8 @@ pub struct FixUser {
     pub comp_id: String,
     /// What Username (553) must be. Empty asks for none; 4.2 has no such field.
     pub username: String,
-    /// What Password (554), in 4.2 RawData (96), must be. Empty asks for none.
+    /// What Password (554), in 4.2 RawData (96), must be: as it is, or the hash that `spindle password`
+    /// makes of it. Empty asks for none.
     pub password: String,
     /// The number of its session towards the engine, different from every other's.
     pub session: SessionId,

@@ -1,33 +1,44 @@
 //! The FIX sessions of a gateway with their applications. Connections come and go; what is here
 //! lasts the day.
 
+use std::net::IpAddr;
+
 use spindle_engine::command::{Action, MassCancel};
-use spindle_engine::event::Event;
+use spindle_engine::event::{Event, RejectReason};
+use spindle_risk::Check;
 use spindle_types::{AccountId, EventTime, OrderToken, SessionId};
 
 use super::config::{Application, CancelOn, FixConfig, FixUser};
 use super::dictionary::Version;
 use super::echo::Echo;
-use super::entry::{Entry, Reaction};
+use super::entry::{Accounts, Entry, Reaction, Text};
 use super::frame::{Frame, frame};
 use super::message::{Message, Scratch};
-use super::session::{Close, Received, Session};
+use super::session::{Close, Now, Received, Session};
 use super::tag;
+use crate::config::GatewayConfig;
+use crate::copy::{self, Told};
 use crate::notice::{GatewayNotice, UserName};
+use crate::options::{AllowList, Beyond, Bucket, SessionOptions};
 use crate::port::Port;
 use crate::protocol::{Sessions, Taken};
+use crate::vault::{Knock, Secret, is_same};
 
 /// What answers a session.
 enum App {
     Venue(Box<Entry>),
     Echo(Echo),
+    /// It reads along and enters nothing.
+    Copy,
 }
 
 struct User {
     session: Session,
     app: App,
     username: Box<[u8]>,
-    password: Box<[u8]>,
+    secret: Secret,
+    allow: AllowList,
+    bucket: Option<Bucket>,
     session_id: SessionId,
     account: AccountId,
     cancel_on: CancelOn,
@@ -40,10 +51,16 @@ struct User {
 }
 
 impl User {
-    fn new(user: &FixUser, config: &FixConfig) -> Self {
+    fn new(user: &FixUser, config: &FixConfig, options: &SessionOptions, port: &mut Port) -> Self {
         let app = match user.application {
+            _ if options.copy.is_some() => App::Copy,
             Application::Venue => {
-                App::Venue(Box::new(Entry::new(user.version, user.account, config.ids_max)))
+                let named = options.accounts.iter();
+                let named = named.filter_map(|account| {
+                    Some((Text::new(account.name.as_bytes())?, account.account))
+                });
+                let accounts = Accounts::new(user.account, named.collect());
+                App::Venue(Box::new(Entry::new(user.version, accounts, config.ids_max)))
             }
             Application::Echo => App::Echo(Echo::new(config.ids_max)),
         };
@@ -51,7 +68,9 @@ impl User {
             session: Session::new(&user.session_config(&config.comp_id, config.limits)),
             app,
             username: user.username.as_bytes().into(),
-            password: user.password.as_bytes().into(),
+            secret: port.vault.take_in(user.password.as_bytes()),
+            allow: options.allow.clone(),
+            bucket: options.throttle.map(Bucket::new),
             session_id: user.session,
             account: user.account,
             cancel_on: user.cancel_on,
@@ -62,30 +81,17 @@ impl User {
         }
     }
 
-    /// Whether a Logon brings what is asked for. The time it takes does not tell how much of it is
-    /// right.
-    fn admits(&self, message: &Message<'_>) -> bool {
-        let (username, password) = match self.session.version() {
-            // RawData is where 4.2 has room for a password, and it has none for a name.
-            Version::Fix42 => (&b""[..], message.get(tag::RAW_DATA).unwrap_or_default()),
-            Version::Fix44 => (
-                message.get(tag::USERNAME).unwrap_or_default(),
-                message.get(tag::PASSWORD).unwrap_or_default(),
-            ),
-        };
-        let asks_name = !self.username.is_empty() && self.session.version() == Version::Fix44;
-        let wrong_name = asks_name && !is_same(&self.username, username);
-        let wrong_password = !self.password.is_empty() && !is_same(&self.password, password);
-        !(wrong_name | wrong_password)
+    /// Whether the Logon's name is the one that is asked for.
+    fn is_named(&self, username: &[u8]) -> bool {
+        let asks = !self.username.is_empty() && self.session.version() == Version::Fix44;
+        !asks || is_same(&self.username, username)
     }
 }
 
-/// Compares without ending at the first difference.
-fn is_same(right: &[u8], given: &[u8]) -> bool {
-    let differ = right.iter().enumerate().fold(right.len() ^ given.len(), |all, (at, byte)| {
-        all | usize::from(byte ^ given.get(at).copied().unwrap_or(0))
-    });
-    std::hint::black_box(differ) == 0
+/// The password of a Logon. RawData is where 4.2 has room for one.
+fn password<'a>(version: Option<Version>, message: &Message<'a>) -> &'a [u8] {
+    let tag = if version == Some(Version::Fix42) { tag::RAW_DATA } else { tag::PASSWORD };
+    message.get(tag).unwrap_or_default()
 }
 
 /// The sessions of FIX. A session is known by its place in the configuration, from 0.
@@ -99,16 +105,31 @@ pub(crate) struct FixDesk {
 }
 
 impl FixDesk {
-    pub(crate) fn new(config: Option<&FixConfig>) -> Self {
+    pub(crate) fn new(config: &GatewayConfig, port: &mut Port) -> Self {
+        let none = SessionOptions::default();
+        let options = |user: &FixUser| config.options.get(&user.session).unwrap_or(&none);
+        let config = config.fix.as_ref();
         let message_max = config.map_or(0, |config| config.limits.message_max);
-        let users = config
-            .map(|config| config.sessions.iter().map(|user| User::new(user, config)).collect());
+        let users = config.map(|config| {
+            let sessions = config.sessions.iter();
+            sessions.map(|user| User::new(user, config, options(user), port)).collect()
+        });
         Self {
             users: users.unwrap_or_default(),
             scratch: Scratch::new(),
             queued: vec![0; message_max].into_boxed_slice(),
             message_max,
             ended: false,
+        }
+    }
+
+    /// Touches the memory of all sessions once.
+    pub(crate) fn warm_up(&mut self) {
+        for user in &mut self.users {
+            user.session.warm_up();
+            if let App::Venue(entry) = &mut user.app {
+                entry.warm_up();
+            }
         }
     }
 
@@ -160,6 +181,8 @@ impl FixDesk {
     pub(crate) fn take_logon(
         &mut self,
         bytes: &[u8],
+        address: Option<IpAddr>,
+        knock: &mut Knock,
         port: &mut Port,
     ) -> Result<(Taken, Option<usize>), Close> {
         let (start, end) = match frame(bytes, self.message_max, self.block_max()) {
@@ -181,10 +204,21 @@ impl FixDesk {
         let found = version.and_then(|version| {
             users.iter().position(|user| user.session.is_of(version, sender, target))
         });
-        let index = found.filter(|&index| users[index].admits(&message) && !*ended);
-        let Some(index) = index else {
+        let secret = found.map(|index| &users[index].secret);
+        let given = password(version, &message);
+        let Some(right) = knock.ask(&mut port.vault, secret, given) else {
+            return Ok((Taken::Wait, None));
+        };
+        let named = found.is_some_and(|index| users[index].is_named(field(tag::USERNAME)));
+        let index = found.filter(|_| right & named && !*ended);
+        let at_home =
+            |index: &usize| address.is_none_or(|address| users[*index].allow.admits(address));
+        let Some(index) = index.filter(at_home) else {
+            if knock.holds_back(port.refusal_ns, port.now.monotonic) {
+                return Ok((Taken::Wait, None));
+            }
             port.stats.refused_logins += 1;
-            return Err(Close::Unknown);
+            return Err(if index.is_some() { Close::Address } else { Close::Unknown });
         };
         let user = &mut users[index];
         if user.session.is_taken() {
@@ -262,7 +296,7 @@ impl User {
     fn has_room(&self) -> bool {
         match &self.app {
             App::Venue(entry) => entry.has_room(),
-            App::Echo(_) => true,
+            App::Echo(_) | App::Copy => true,
         }
     }
 
@@ -281,8 +315,11 @@ impl User {
                         bytes: self.session.stored_bytes(),
                     });
                 }
-                entry.request(message, full, now)
+                let refused = full.then_some(RejectReason::Capacity);
+                let refused = throttled(&mut self.bucket, &mut self.session, port).or(refused);
+                entry.request(message, refused, now)
             }
+            App::Copy => return self.refuse_on_copy(message, now),
             App::Echo(echo) => {
                 if echo.request(message, &mut self.session, now) {
                     Reaction::Ignore
@@ -292,7 +329,9 @@ impl User {
             }
         };
         match reaction {
-            Reaction::Pass(action) => port.pass(self.session_id, self.account, action, received),
+            Reaction::Pass(account, action) => {
+                port.pass(self.session_id, account, action, received);
+            }
             Reaction::Reject(violation) => self.session.reject(message, violation, now),
             Reaction::Unsupported => {
                 let sequence = message.sequence().unwrap_or(0);
@@ -301,6 +340,18 @@ impl User {
             }
             Reaction::Ignore => port.stats.ignored += 1,
         }
+    }
+
+    /// A drop copy asks for something: it may not.
+    #[cold]
+    fn refuse_on_copy(&mut self, message: &Message<'_>, now: Now) {
+        let sequence = message.sequence().unwrap_or(0);
+        // 4.2 has no number for what is not authorized.
+        let reason = if self.session.version() == Version::Fix42 { 0 } else { 6 };
+        let text = b"a drop copy only reads";
+        let id = message.get(tag::CL_ORD_ID);
+        let msg_type = message.msg_type();
+        self.session.reject_business(sequence, msg_type, reason, id, text, now);
     }
 
     /// Cancels the orders of a session that is gone for too long.
@@ -320,6 +371,39 @@ impl User {
     }
 }
 
+/// Takes a token for a request: why it is to be refused without one.
+#[inline]
+fn throttled(
+    bucket: &mut Option<Bucket>,
+    session: &mut Session,
+    port: &mut Port,
+) -> Option<RejectReason> {
+    let bucket = bucket.as_mut()?;
+    if bucket.take(port.now.monotonic) {
+        return None;
+    }
+    port.stats.throttled += 1;
+    if bucket.beyond() == Beyond::Disconnect {
+        session.throttle(port.now);
+    }
+    Some(RejectReason::Risk(Check::MessageRate))
+}
+
+impl FixDesk {
+    /// Sends a drop copy what an event means.
+    pub(crate) fn copy(&mut self, index: usize, event: &Event, told: &Told<'_>, port: &mut Port) {
+        let Some(user) = self.users.get_mut(index) else { return };
+        copy::report::send(&mut user.session, event, told, port.now);
+        port.stats.messages += 1;
+        if user.session.evicted() > 0 && !user.full_told {
+            user.full_told = true;
+            let (name, bytes) = (user.session.their_comp_id(), user.session.stored_bytes());
+            let user = UserName::new(name);
+            port.notice(GatewayNotice::CopyFull { user, bytes, ends: false });
+        }
+    }
+}
+
 impl Sessions for FixDesk {
     #[inline]
     fn answer(&mut self, session: usize, event: &Event, port: &mut Port) {
@@ -334,7 +418,7 @@ impl Sessions for FixDesk {
     fn is_settled(&self) -> bool {
         self.users.iter().all(|user| match &user.app {
             App::Venue(entry) => entry.under_way() == 0,
-            App::Echo(_) => true,
+            App::Echo(_) | App::Copy => true,
         })
     }
 

@@ -10,7 +10,7 @@ pub(crate) mod desk;
 pub mod dictionary;
 mod echo;
 pub mod encode;
-mod entry;
+pub(crate) mod entry;
 pub mod frame;
 pub mod message;
 pub mod output;

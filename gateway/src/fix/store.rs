@@ -16,6 +16,8 @@ pub struct Sent {
     pub msg_type: u8,
     /// Whether it carries PossResend.
     pub poss_resend: bool,
+    /// How many bytes at the front of its body are OnBehalfOfCompID, which is no part of the body.
+    pub behalf: u8,
     start: usize,
     length: usize,
 }
@@ -45,6 +47,23 @@ impl Store {
         }
     }
 
+    /// Touches its memory once. Nothing is kept yet.
+    pub fn warm_up(&mut self) {
+        // Another value than the one that is there: a write of the same could be left out.
+        self.bytes.fill(b' ');
+        let nothing = Sent {
+            sequence: 0,
+            time: 0,
+            msg_type: 0,
+            poss_resend: false,
+            behalf: 0,
+            start: 0,
+            length: 0,
+        };
+        self.sent.resize(self.messages_max, nothing);
+        self.sent.clear();
+    }
+
     /// Forgets everything: numbers begin anew.
     pub fn clear(&mut self) {
         self.sent.clear();
@@ -72,6 +91,20 @@ impl Store {
     /// kept.
     #[inline]
     pub fn push(&mut self, sequence: u64, time: u64, msg_type: u8, poss_resend: bool, body: &[u8]) {
+        self.push_for(sequence, time, msg_type, poss_resend, 0, body);
+    }
+
+    /// The same, where the first `behalf` bytes of `body` are OnBehalfOfCompID.
+    #[inline]
+    pub fn push_for(
+        &mut self,
+        sequence: u64,
+        time: u64,
+        msg_type: u8,
+        poss_resend: bool,
+        behalf: u8,
+        body: &[u8],
+    ) {
         let length = body.len();
         if length >= self.bytes.len() || self.messages_max == 0 {
             return;
@@ -83,7 +116,8 @@ impl Store {
         self.bytes[start..start + length].copy_from_slice(body);
         self.tail = start + length;
         self.used += length;
-        self.sent.push_back(Sent { sequence, time, msg_type, poss_resend, start, length });
+        let sent = Sent { sequence, time, msg_type, poss_resend, behalf, start, length };
+        self.sent.push_back(sent);
     }
 
     /// A place for `length` bytes in one piece, which is less than all room.

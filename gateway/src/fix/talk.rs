@@ -1,5 +1,7 @@
 //! A connection that speaks FIX.
 
+use std::net::IpAddr;
+
 use super::session::Close;
 use crate::close::CloseCause;
 use crate::desk::Desk;
@@ -7,12 +9,16 @@ use crate::line::LoginOutcome;
 use crate::notice::UserName;
 use crate::protocol::{Taken, Talk};
 use crate::soup::server::Timing;
+use crate::vault::Knock;
 
 /// FIX's part of one connection. Its session is at the desk.
 #[derive(Debug)]
 pub(crate) struct FixTalk {
     timing: Timing,
     user: Option<usize>,
+    /// Where it comes from, where that is known.
+    pub(crate) address: Option<IpAddr>,
+    knock: Knock,
     opened: u64,
     /// When the client last took bytes, or last had none to take.
     progressed: u64,
@@ -21,8 +27,16 @@ pub(crate) struct FixTalk {
 
 impl FixTalk {
     /// A connection that has just been opened.
-    pub(crate) const fn new(timing: Timing, now: u64) -> Self {
-        Self { timing, user: None, opened: now, progressed: now, outcome: None }
+    pub(crate) fn new(timing: Timing, now: u64) -> Self {
+        Self {
+            timing,
+            user: None,
+            address: None,
+            knock: Knock::default(),
+            opened: now,
+            progressed: now,
+            outcome: None,
+        }
     }
 }
 
@@ -39,7 +53,7 @@ impl Talk for FixTalk {
         if let Some(user) = self.user {
             return Ok(fix.take(user, bytes, received, port));
         }
-        let (taken, user) = fix.take_logon(bytes, port)?;
+        let (taken, user) = fix.take_logon(bytes, self.address, &mut self.knock, port)?;
         if let Some(user) = user {
             self.user = Some(user);
             self.progressed = now;
@@ -113,6 +127,7 @@ impl Talk for FixTalk {
     }
 
     fn leave(&mut self, desk: &mut Desk) {
+        self.knock.leave(&mut desk.port.vault);
         if let Some(user) = self.user.take() {
             desk.fix.disconnected(user, &desk.port);
         }

@@ -2,7 +2,7 @@
 
 /// A text of up to `N` bytes, `N` at most 255.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) struct Text<const N: usize> {
+pub(crate) struct Text<const N: usize> {
     bytes: [u8; N],
     length: u8,
 }

@@ -16,10 +16,12 @@ use crate::clock::{Clock, SystemClock};
 use crate::desk::Desk;
 use crate::gateway::GatewayError;
 use crate::line::Line;
+use crate::notice::Away;
 use crate::notice::GatewayNotice;
 use crate::soup::server::{CloseCause, Timing};
 use crate::stats::GatewayStats;
 use crate::transport::Connection;
+use crate::wire::Carrier;
 
 /// Requests between a session and the engine at once.
 const COMMANDS_MAX: usize = 4_096;
@@ -118,7 +120,7 @@ impl Sessions {
         let mut complete = None;
         loop {
             let now = self.clock.now_ns();
-            let work = self.accept(now) + self.tape.gather(&self.desk);
+            let work = self.accept(now) + self.tape.gather(&mut self.desk);
             let work = work + self.serve(now, &mut first);
             if (0..self.count()).all(|user| self.desk.is_waiting(user)) {
                 break;
@@ -153,12 +155,13 @@ impl Sessions {
         };
         let connections_max = self.desk.limits().connections_max;
         if self.connections.len() >= connections_max {
-            self.desk.notice(GatewayNotice::TurnedAway { peer, connections_max });
+            let why = Away::Full { connections_max };
+            self.desk.notice(GatewayNotice::TurnedAway { peer, why });
             return 1;
         }
         let line = Line::new(self.timing, &self.desk, now);
-        if let Ok(connection) = Connection::new(socket, peer, line) {
-            self.connections.push(connection);
+        if socket.set_nonblocking(true).and_then(|()| socket.set_nodelay(true)).is_ok() {
+            self.connections.push(Connection::new(Carrier::Plain(socket), peer, line));
             self.desk.notice(GatewayNotice::Connected { peer });
         }
         1

@@ -48,7 +48,7 @@ impl TapePort {
     }
 
     /// Takes in who comes and answers logins, without waiting. Gives how much was done.
-    pub(super) fn gather(&mut self, desk: &Desk) -> usize {
+    pub(super) fn gather(&mut self, desk: &mut Desk) -> usize {
         let mut work = 0;
         if let Some(listener) = &self.listener
             && self.clients.len() < desk.limits().connections_max
@@ -66,7 +66,7 @@ impl TapePort {
         work
     }
 
-    fn serve(&mut self, at: usize, desk: &Desk) -> usize {
+    fn serve(&mut self, at: usize, desk: &mut Desk) -> usize {
         let taken: Vec<usize> = self.clients.iter().filter_map(|client| client.user).collect();
         let client = &mut self.clients[at];
         let work = client.read();

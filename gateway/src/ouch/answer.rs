@@ -6,20 +6,35 @@ use spindle_types::{EventTime, Price, Quantity};
 use zerocopy::{IntoBytes, U16, U32, U64};
 
 use super::MARKET_PRICE;
+use super::appendage::AppendageWriter;
 use super::codes::{cancel_letter, liquidity_flag, reject_code};
 use super::outbound::{
-    Accepted, AccountQueryResponse, Canceled, Executed, Rejected, Replaced, SystemEvent,
+    Accepted, AccountQueryResponse, Canceled, DisableEntryResponse, EnableEntryResponse, Executed,
+    MassCancelResponse, Modified, Rejected, Replaced, SystemEvent,
 };
+use super::tag::Tag;
+use super::terms::Terms;
+
+/// Bytes of the longest answer, with all options that it may repeat.
+pub const ANSWER_MAX: usize = 256;
 
 /// A message to a client, by value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Answer {
     /// The day begins or ends.
     SystemEvent(SystemEvent),
-    /// An order is accepted.
-    Accepted(Accepted),
-    /// An order stands in the place of another.
-    Replaced(Replaced),
+    /// An order is accepted, with the options that are repeated.
+    Accepted(Accepted, Terms),
+    /// An order stands in the place of another, with the options that are repeated.
+    Replaced(Replaced, Terms),
+    /// Side or size of an order were changed in its place.
+    Modified(Modified),
+    /// A mass cancel is carried out; the side that it was for, if it was for one.
+    MassCancelResponse(MassCancelResponse, Option<u8>),
+    /// No more orders are taken.
+    DisableEntryResponse(DisableEntryResponse),
+    /// Orders are taken again.
+    EnableEntryResponse(EnableEntryResponse),
     /// Shares were taken off.
     Canceled(Canceled),
     /// Shares were executed.
@@ -31,13 +46,35 @@ pub enum Answer {
 }
 
 impl Answer {
-    /// The message on the wire.
+    /// The message on the wire. Where it has options it is put together in `space`.
     #[inline]
-    pub fn as_bytes(&self) -> &[u8] {
+    pub fn bytes<'a>(&'a self, space: &'a mut [u8; ANSWER_MAX]) -> &'a [u8] {
         match self {
             Self::SystemEvent(message) => message.as_bytes(),
-            Self::Accepted(message) => message.as_bytes(),
-            Self::Replaced(message) => message.as_bytes(),
+            Self::Accepted(message, terms) if terms.is_plain() => message.as_bytes(),
+            Self::Accepted(message, terms) => {
+                let chain = terms.of_accepted();
+                let message = Accepted { appendage_length: chain.length().into(), ..*message };
+                with_chain(message.as_bytes(), &chain, space)
+            }
+            Self::Replaced(message, terms) if terms.is_plain() => message.as_bytes(),
+            Self::Replaced(message, terms) => {
+                let chain = terms.of_replaced();
+                let message = Replaced { appendage_length: chain.length().into(), ..*message };
+                with_chain(message.as_bytes(), &chain, space)
+            }
+            Self::Modified(message) => message.as_bytes(),
+            Self::MassCancelResponse(message, None) => message.as_bytes(),
+            Self::MassCancelResponse(message, Some(side)) => {
+                let mut chain = AppendageWriter::new();
+                let written = chain.push(Tag::Side, &[*side]);
+                debug_assert!(written.is_ok(), "it was read from such an option");
+                let appendage_length = chain.length().into();
+                let message = MassCancelResponse { appendage_length, ..*message };
+                with_chain(message.as_bytes(), &chain, space)
+            }
+            Self::DisableEntryResponse(message) => message.as_bytes(),
+            Self::EnableEntryResponse(message) => message.as_bytes(),
             Self::Canceled(message) => message.as_bytes(),
             Self::Executed(message) => message.as_bytes(),
             Self::Rejected(message) => message.as_bytes(),
@@ -55,6 +92,11 @@ impl Answer {
         Self::system_event(time, b'E')
     }
 
+    /// A drop copy is full: nothing follows.
+    pub const fn copy_full(time: EventTime) -> Self {
+        Self::system_event(time, b'F')
+    }
+
     const fn system_event(time: EventTime, event_code: u8) -> Self {
         let message_type = SystemEvent::TYPE;
         Self::SystemEvent(SystemEvent { message_type, timestamp: U64::new(time.0), event_code })
@@ -69,15 +111,67 @@ impl Answer {
         })
     }
 
-    /// The message that tells an event; `None` for events that OUCH does not tell: a cancel or a
-    /// replace of an order that is not open, and a number used before.
+    /// The answer to a mass cancel.
+    pub fn mass_cancel(
+        time: EventTime,
+        number: u32,
+        firm: [u8; 4],
+        symbol: [u8; 8],
+        side: Option<u8>,
+    ) -> Self {
+        let response = MassCancelResponse {
+            message_type: MassCancelResponse::TYPE,
+            timestamp: U64::new(time.0),
+            user_ref_num: U32::new(number),
+            firm,
+            symbol,
+            appendage_length: U16::new(0),
+        };
+        Self::MassCancelResponse(response, side)
+    }
+
+    /// No more orders are taken.
+    pub fn disabled(time: EventTime, number: u32, firm: [u8; 4]) -> Self {
+        Self::DisableEntryResponse(DisableEntryResponse {
+            message_type: DisableEntryResponse::TYPE,
+            timestamp: U64::new(time.0),
+            user_ref_num: U32::new(number),
+            firm,
+            appendage_length: U16::new(0),
+        })
+    }
+
+    /// Orders are taken again.
+    pub fn enabled(time: EventTime, number: u32, firm: [u8; 4]) -> Self {
+        Self::EnableEntryResponse(EnableEntryResponse {
+            message_type: EnableEntryResponse::TYPE,
+            timestamp: U64::new(time.0),
+            user_ref_num: U32::new(number),
+            firm,
+            appendage_length: U16::new(0),
+        })
+    }
+
+    /// The message that tells an event of an order with these terms; `None` for events that OUCH does not
+    /// tell: a cancel or a replace of an order that is not open, and a number used before.
     #[inline]
-    pub fn of(event: &Event) -> Option<Self> {
+    pub fn of(event: &Event, terms: Terms) -> Option<Self> {
         let timestamp = U64::new(event.time.0);
         let user_ref_num = U32::new(event.token.0);
         match event.outcome {
-            Outcome::Accepted { .. } => accepted(event).map(Self::Accepted),
-            Outcome::Replaced { .. } => replaced(event).map(Self::Replaced),
+            Outcome::Accepted { .. } => {
+                accepted(event).map(|message| Self::Accepted(message, terms))
+            }
+            Outcome::Replaced { .. } => {
+                replaced(event).map(|message| Self::Replaced(message, terms))
+            }
+            Outcome::Modified { side, open, .. } => Some(Self::Modified(Modified {
+                message_type: Modified::TYPE,
+                timestamp,
+                user_ref_num,
+                side: side_letter(side),
+                quantity: shares(open),
+            })),
             Outcome::Canceled { quantity, reason, .. } => Some(Self::Canceled(Canceled {
                 message_type: Canceled::TYPE,
                 timestamp,
@@ -118,6 +212,19 @@ impl Answer {
             | Outcome::State { .. } => None,
         }
     }
+}
+
+/// A message with its options behind it.
+fn with_chain<'a>(
+    message: &[u8],
+    chain: &AppendageWriter,
+    space: &'a mut [u8; ANSWER_MAX],
+) -> &'a [u8] {
+    let options = chain.appendage().as_bytes();
+    let length = message.len() + options.len();
+    space[..message.len()].copy_from_slice(message);
+    space[message.len()..length].copy_from_slice(options);
+    &space[..length]
 }
 
 fn accepted(event: &Event) -> Option<Accepted> {
@@ -211,16 +318,17 @@ pub const fn side_letter(side: OrderSide) -> u8 {
     }
 }
 
-/// The letter of a time in force. OUCH has none for good-till-cancelled, and for the auctions it has
-/// the cross instead: such orders do not come over it, and are told as day orders if they do.
+/// The letter of a time in force. OUCH has none for good-till-cancelled: such orders do not come over it, and
+/// are told as day orders if they do. For the auctions it has the cross; such an order does not outlive its
+/// auction.
 pub const fn time_in_force_letter(time_in_force: TimeInForce) -> u8 {
     match time_in_force {
-        TimeInForce::Day
-        | TimeInForce::GoodTillCancel
+        TimeInForce::Day | TimeInForce::GoodTillCancel => b'0',
+        TimeInForce::ImmediateOrCancel
+        | TimeInForce::FillOrKill
         | TimeInForce::AtOpen
-        | TimeInForce::AtClose => b'0',
-        TimeInForce::ImmediateOrCancel | TimeInForce::FillOrKill => b'3',
-        TimeInForce::GoodTillDate(_) => b'6',
+        | TimeInForce::AtClose => b'3',
+        TimeInForce::GoodTillDate(_) | TimeInForce::GoodFor(_) => b'6',
     }
 }
 
@@ -252,7 +360,8 @@ mod tests {
             queued: 4,
             outcome,
         };
-        Answer::of(&event).map(|answer| answer.as_bytes().to_vec())
+        let answer = Answer::of(&event, Terms::PLAIN)?;
+        Some(answer.bytes(&mut [0; ANSWER_MAX]).to_vec())
     }
 
     /// The real acceptance of the captures, without its options, with a day order and the flag I.
@@ -321,10 +430,12 @@ mod tests {
         };
         let golden = "4a 0000289b4d64af87 00753a8d 001d 37363832373031 20202020202020";
         assert_eq!(told(7_682_701, rejected), Some(bytes(golden)));
+        let mut space = [0; ANSWER_MAX];
         let next = Answer::next_number(EventTime(0x0000_289b_4d64_af87), 7_682_702);
-        assert_eq!(next.as_bytes(), bytes("51 0000289b4d64af87 00753a8e"));
+        let next = next.bytes(&mut space).to_vec();
+        assert_eq!(next, bytes("51 0000289b4d64af87 00753a8e"));
         let end = Answer::end_of_day(EventTime(1));
-        assert_eq!(end.as_bytes(), bytes("53 0000000000000001 45"));
+        assert_eq!(end.bytes(&mut space), bytes("53 0000000000000001 45"));
         assert_eq!(told(1, Outcome::CancelRejected), None);
         let original = OrderToken(1);
         assert_eq!(told(2, Outcome::ReplaceRejected { original }), None);

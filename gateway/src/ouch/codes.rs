@@ -14,8 +14,8 @@ pub mod option {
     pub const CAPACITY: u64 = 0x100;
     /// The ISO flag.
     pub const ISO: u64 = 0x101;
-    /// A whole message; its type byte is added.
-    pub const MESSAGE: u64 = 0x200;
+    /// Order entry, which the client has disabled.
+    pub const DISABLED: u64 = 0x102;
 }
 
 /// The reason of a Rejected message for the engine's reason and what it saw. `None` where OUCH
@@ -41,7 +41,8 @@ pub const fn reject_code(reason: RejectReason, observed: u64) -> Option<u16> {
         RejectReason::QuantityOffLot => 0x13,
         RejectReason::PriceOffTick => 0x1d,
         RejectReason::MinimumQuantity => 0x0d,
-        RejectReason::InvalidCombination(Field::Display | Field::Hidden) => 0x03,
+        RejectReason::InvalidCombination(Field::Display) => 0x04,
+        RejectReason::InvalidCombination(Field::Hidden) => 0x03,
         RejectReason::InvalidCombination(Field::Minimum) => 0x0d,
         RejectReason::InvalidCombination(Field::Limit | Field::Stop) => 0x1d,
         RejectReason::InvalidCombination(Field::TimeInForce | Field::PostOnly)
@@ -87,6 +88,9 @@ const fn option_code(observed: u64) -> u16 {
     if observed == option::ISO {
         return 0x08;
     }
+    if observed == option::DISABLED {
+        return 0x0c;
+    }
     if observed > 0xff {
         return OTHER;
     }
@@ -96,7 +100,8 @@ const fn option_code(observed: u64) -> u16 {
         Some(Tag::MinQuantity) => 0x0d,
         Some(Tag::CustomerType) => 0x1a,
         Some(Tag::MaxFloor) => 0x04,
-        Some(Tag::PriceType | Tag::PegOffset) => 0x11,
+        Some(Tag::PriceType) => 0x05,
+        Some(Tag::PegOffset) => 0x11,
         Some(Tag::Route) => 0x16,
         _ => OTHER,
     }
@@ -244,7 +249,7 @@ mod tests {
             (RejectReason::InvalidCombination(Field::Limit), Some("invalid price")),
             (RejectReason::InvalidCombination(Field::Stop), Some("invalid price")),
             (RejectReason::InvalidCombination(Field::TimeInForce), Some("other")),
-            (RejectReason::InvalidCombination(Field::Display), Some("invalid display")),
+            (RejectReason::InvalidCombination(Field::Display), Some("invalid max floor")),
             (RejectReason::InvalidCombination(Field::Hidden), Some("invalid display")),
             (RejectReason::InvalidCombination(Field::PostOnly), Some("other")),
             (RejectReason::InvalidCombination(Field::Minimum), Some("invalid min quantity")),
@@ -269,7 +274,9 @@ mod tests {
             |observed| reject_code(RejectReason::InvalidOption, observed).and_then(reject_meaning);
         assert_eq!(meaning(option::ISO), Some("ISO not allowed"));
         assert_eq!(meaning(option::CAPACITY), Some("other"));
-        assert_eq!(meaning(option::MESSAGE + u64::from(b'C')), Some("other"));
+        assert_eq!(meaning(option::DISABLED), Some("firm not authorized"));
+        assert_eq!(meaning(Tag::MaxFloor as u64), Some("invalid max floor"));
+        assert_eq!(meaning(Tag::PriceType as u64), Some("invalid peg type"));
         assert_eq!(meaning(Tag::MinQuantity as u64), Some("invalid min quantity"));
         assert_eq!(meaning(Tag::PegOffset as u64), Some("pegging not allowed"));
         assert_eq!(meaning(Tag::PostOnly as u64), Some("other"));

@@ -25,6 +25,16 @@ pub enum DecodeError {
         /// Bytes that were there.
         got: usize,
     },
+    /// Longer than its type can be.
+    #[error("message type {} has {got} bytes; it has {needed} at most", printable(*.message_type))]
+    Long {
+        /// The type.
+        message_type: u8,
+        /// Bytes that the type has at most.
+        needed: usize,
+        /// Bytes that were there.
+        got: usize,
+    },
     /// The appendage length is not that of the bytes after it.
     #[error("message type {} announces {announced} bytes of options; {got} follow",
         printable(*.message_type))]
@@ -181,11 +191,11 @@ macro_rules! messages {
 pub(super) use messages;
 
 /// The types of fields.
-pub(super) mod fields {
+pub(crate) mod fields {
     use zerocopy::{BigEndian, U16, U32, U64};
 
-    pub(in crate::ouch) type Alpha<const N: usize> = [u8; N];
-    pub(in crate::ouch) type U16be = U16<BigEndian>;
-    pub(in crate::ouch) type U32be = U32<BigEndian>;
-    pub(in crate::ouch) type U64be = U64<BigEndian>;
+    pub(crate) type Alpha<const N: usize> = [u8; N];
+    pub(crate) type U16be = U16<BigEndian>;
+    pub(crate) type U32be = U32<BigEndian>;
+    pub(crate) type U64be = U64<BigEndian>;
 }

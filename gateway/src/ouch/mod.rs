@@ -18,10 +18,13 @@ pub(crate) mod talk;
 pub mod answer;
 mod messages;
 mod numbers;
+pub mod remark;
+pub mod terms;
 mod validate;
 
 pub use appendage::{Appendage, AppendageWriter};
 pub use messages::DecodeError;
+pub(crate) use messages::fields;
 
 /// The price field of a market order: 214,748.3647.
 pub const MARKET_PRICE: u64 = 0x7fff_ffff;

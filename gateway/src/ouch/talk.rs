@@ -1,5 +1,7 @@
 //! A connection that speaks OUCH over SoupBinTCP.
 
+use std::net::IpAddr;
+
 use crate::close::CloseCause;
 use crate::desk::Desk;
 use crate::line::LoginOutcome;
@@ -8,19 +10,32 @@ use crate::protocol::{Taken, Talk};
 use crate::soup::codec::{LoginRequest, split};
 use crate::soup::server::{Inbound, Link, Timing};
 use crate::soup::stream::Stream;
+use crate::vault::Knock;
 
 /// OUCH's part of one connection.
 #[derive(Debug)]
 pub(crate) struct OuchTalk {
     link: Link,
     pub(crate) user: Option<usize>,
+    /// Where it comes from, where that is known.
+    pub(crate) address: Option<IpAddr>,
+    knock: Knock,
     pub(crate) outcome: Option<LoginOutcome>,
+    /// Whether the client has logged out.
+    logged_out: bool,
 }
 
 impl OuchTalk {
     /// A connection that has just been opened.
     pub(crate) fn new(timing: Timing, now: u64) -> Self {
-        Self { link: Link::new(timing, now), user: None, outcome: None }
+        Self {
+            link: Link::new(timing, now),
+            user: None,
+            address: None,
+            knock: Knock::default(),
+            outcome: None,
+            logged_out: false,
+        }
     }
 
     /// Sends a debug packet; false, and nothing is sent, while other bytes wait.
@@ -31,7 +46,8 @@ impl OuchTalk {
     /// Whether the login is decided; otherwise it waits.
     #[cold]
     fn login(&mut self, desk: &mut Desk, request: &LoginRequest, now: u64) -> bool {
-        let Some(decision) = desk.ouch.login(request, &mut desk.port) else {
+        let Self { address, knock, .. } = self;
+        let Some(decision) = desk.ouch.login(request, *address, knock, &mut desk.port) else {
             return false;
         };
         self.outcome = Some(match decision {
@@ -70,7 +86,9 @@ impl Talk for OuchTalk {
         let Some((packet, length)) = packet.map_err(CloseCause::Frame)? else {
             return Ok(Taken::More(0));
         };
-        match self.link.receive(packet, now)? {
+        let inbound = self.link.receive(packet, now);
+        self.logged_out = inbound == Err(CloseCause::Logout);
+        match inbound? {
             Inbound::Message(message) => {
                 if let Some(user) = self.user
                     && !desk.ouch.request(user, message, received, &mut desk.port)?
@@ -127,8 +145,9 @@ impl Talk for OuchTalk {
     }
 
     fn leave(&mut self, desk: &mut Desk) {
+        self.knock.leave(&mut desk.port.vault);
         if let Some(user) = self.user.take() {
-            desk.ouch.disconnected(user);
+            desk.ouch.disconnected(user, self.logged_out, &desk.port);
         }
     }
 

@@ -1,15 +1,14 @@
 //! Which requests the venue takes: from the fields of a message to the engine's values.
 
-use spindle_engine::command::{
-    Attributes, Enter, Modifiers, OrderKind, OrderSide, Priority, Replace, TimeInForce,
-};
+use spindle_engine::command::{Attributes, Enter, OrderSide, Priority, Replace, TimeInForce};
 use spindle_engine::event::RejectReason;
 use spindle_types::{OrderToken, Price, Quantity, Symbol};
 
-use super::appendage::{Appendage, TagValue};
+use super::appendage::Appendage;
 use super::codes::option;
 use super::inbound;
-use super::tag::{Tag, TagSet, allowed};
+use super::tag::{Tag, allowed};
+use super::terms::Terms;
 use super::{LIMIT_PRICE_MAX, MARKET_PRICE, MARKET_PRICE_ROUND, QUANTITY_MAX};
 
 /// Why a request is refused, and what it asked for.
@@ -19,68 +18,125 @@ pub(super) struct Invalid {
     pub(super) observed: u64,
 }
 
+impl Invalid {
+    /// An option that is not offered.
+    pub(super) const fn option(tag: Tag) -> Self {
+        Self { reason: RejectReason::InvalidOption, observed: tag as u64 }
+    }
+
+    /// What is wrong, by name.
+    #[allow(clippy::cast_possible_truncation, reason = "it is below 256")]
+    pub(super) const fn name(self) -> &'static str {
+        match (self.reason, self.observed) {
+            (RejectReason::InvalidOption, option::CAPACITY) => "capacity",
+            (RejectReason::InvalidOption, option::ISO) => "ISO eligibility",
+            (RejectReason::InvalidOption, option::DISABLED) => {
+                "order entry (disabled by the client)"
+            }
+            (RejectReason::InvalidOption, number @ 0..=0xff) => {
+                match Tag::from_number(number as u8) {
+                    Some(tag) => tag.name(),
+                    None => "unknown option",
+                }
+            }
+            (reason, _) => reason.name(),
+        }
+    }
+}
+
 const fn invalid(reason: RejectReason, observed: u64) -> Invalid {
     Invalid { reason, observed }
 }
 
-/// The order that an Enter asks for. Fields are judged in the order of the message, options last;
-/// the first that is wrong is the answer.
+/// The order that an Enter asks for, and its terms. Fields are judged in the order of the message, options
+/// last; the first that is wrong is the answer.
 pub(super) fn enter(
     message: &inbound::Enter,
     options: Appendage<'_>,
-    firm: [u8; 4],
-) -> Result<Enter, Invalid> {
+    firms: &[[u8; 4]],
+) -> Result<(Enter, Terms), Invalid> {
     let side = side(message.side)?;
     let quantity = quantity(message.quantity.get())?;
     let limit = limit(message.price.get())?;
-    let time_in_force = time_in_force(message.time_in_force)?;
-    display(message.display)?;
+    let in_force = message.time_in_force;
+    if !matches!(in_force, b'0' | b'3' | b'5' | b'6') {
+        return Err(invalid(RejectReason::InvalidTimeInForce, in_force.into()));
+    }
+    let hidden = hidden(message.display)?;
     if !matches!(message.capacity, b'A' | b'P' | b'R' | b'O') {
         return Err(invalid(RejectReason::InvalidOption, option::CAPACITY));
     }
     iso(message.iso)?;
-    if message.cross != b'N' {
+    if !matches!(message.cross, b'N' | b'O' | b'C') {
         return Err(invalid(RejectReason::InvalidCross, message.cross.into()));
     }
-    offered(options, allowed::ENTER, firm)?;
-    Ok(Enter {
-        token: OrderToken(message.user_ref_num.get()),
-        symbol: Symbol(message.symbol),
-        side,
-        quantity,
-        limit,
-        kind: OrderKind::Plain,
-        modifiers: Modifiers::NONE,
-        time_in_force,
-        attributes: enter_attributes(message),
-    })
+    let mut terms = Terms::read(options, allowed::ENTER, firms)?.named(options);
+    (terms.hidden, terms.cross) = (hidden, message.cross);
+    let kind = terms.kind(side)?;
+    if terms.is_midpoint() {
+        terms.hidden = false;
+    }
+    let mut attributes = enter_attributes(message);
+    if terms.is_midpoint() {
+        attributes.display = b'N';
+    }
+    Ok((
+        Enter {
+            token: OrderToken(message.user_ref_num.get()),
+            symbol: Symbol(message.symbol),
+            side,
+            quantity,
+            limit,
+            kind,
+            modifiers: terms.modifiers(),
+            time_in_force: time_in_force(in_force, &terms, options)?,
+            attributes,
+        },
+        terms,
+    ))
 }
 
-/// The replacement that a Replace asks for.
+/// The replacement that a Replace of an order with these terms asks for, and its own.
 pub(super) fn replace(
     message: &inbound::Replace,
     options: Appendage<'_>,
-    firm: [u8; 4],
-) -> Result<Replace, Invalid> {
+    original: &Terms,
+    firms: &[[u8; 4]],
+) -> Result<(Replace, Terms), Invalid> {
     let quantity = quantity(message.quantity.get())?;
     let limit = limit(message.price.get())?;
-    let time_in_force = match message.time_in_force {
-        // After hours exists on Enter alone, and is not offered there either.
-        b'E' => return Err(invalid(RejectReason::InvalidTimeInForce, b'E'.into())),
-        letter => time_in_force(letter)?,
-    };
-    display(message.display)?;
+    let in_force = message.time_in_force;
+    // After hours exists on Enter alone, and is not offered there either.
+    if !matches!(in_force, b'0' | b'3' | b'5' | b'6') {
+        return Err(invalid(RejectReason::InvalidTimeInForce, in_force.into()));
+    }
+    let shows = hidden(message.display)? == original.hidden;
+    if !shows && !original.is_midpoint() {
+        return Err(invalid(RejectReason::InvalidDisplay, message.display.into()));
+    }
     iso(message.iso)?;
-    offered(options, allowed::REPLACE, firm)?;
-    Ok(Replace {
+    let terms = original.replaced(options, allowed::REPLACE, firms)?;
+    let mut attributes = replace_attributes(message);
+    if terms.is_midpoint() {
+        attributes.display = b'N';
+    }
+    let replace = Replace {
         original: OrderToken(message.original.get()),
         token: OrderToken(message.user_ref_num.get()),
         quantity,
         limit,
-        time_in_force: Some(time_in_force),
+        time_in_force: match terms.cross {
+            b'N' => Some(time_in_force(in_force, &terms, options)?),
+            // It is for its auction still.
+            _ if in_force == b'6' => {
+                return Err(invalid(RejectReason::InvalidTimeInForce, b'6'.into()));
+            }
+            _ => None,
+        },
         priority: Priority::New,
-        attributes: replace_attributes(message),
-    })
+        attributes,
+    };
+    Ok((replace, terms))
 }
 
 /// What the client wrote on an Enter, right or wrong.
@@ -111,7 +167,7 @@ fn client_order_id(field: &[u8; 14]) -> [u8; 20] {
     padded
 }
 
-fn side(letter: u8) -> Result<OrderSide, Invalid> {
+pub(super) fn side(letter: u8) -> Result<OrderSide, Invalid> {
     match letter {
         b'B' => Ok(OrderSide::Buy),
         b'S' => Ok(OrderSide::Sell),
@@ -140,18 +196,32 @@ fn limit(price: u64) -> Result<Option<Price>, Invalid> {
 }
 
 /// Extended hours (5) is a day order here: the venue has one kind of hours, and the answer may
-/// carry a shorter time in force than was asked for.
-fn time_in_force(letter: u8) -> Result<TimeInForce, Invalid> {
-    match letter {
-        b'0' | b'5' => Ok(TimeInForce::Day),
-        b'3' => Ok(TimeInForce::ImmediateOrCancel),
+/// carry a shorter time in force than was asked for. An order for an auction is for that alone.
+fn time_in_force(
+    letter: u8,
+    terms: &Terms,
+    options: Appendage<'_>,
+) -> Result<TimeInForce, Invalid> {
+    let expires = Tag::ExpireTime as u64;
+    if letter != b'6' && options.get(Tag::ExpireTime).is_some() {
+        return Err(invalid(RejectReason::InvalidOption, expires));
+    }
+    match (letter, terms.cross) {
+        (b'6', b'N') if terms.seconds > 0 => Ok(TimeInForce::GoodFor(terms.seconds)),
+        (b'6', b'N') => Err(invalid(RejectReason::InvalidOption, expires)),
+        (b'0' | b'3' | b'5', b'O') => Ok(TimeInForce::AtOpen),
+        (b'0' | b'3' | b'5', b'C') => Ok(TimeInForce::AtClose),
+        (b'0' | b'5', _) => Ok(TimeInForce::Day),
+        (b'3', _) => Ok(TimeInForce::ImmediateOrCancel),
         _ => Err(invalid(RejectReason::InvalidTimeInForce, letter.into())),
     }
 }
 
-fn display(letter: u8) -> Result<(), Invalid> {
+/// Whether the order is not shown at all.
+fn hidden(letter: u8) -> Result<bool, Invalid> {
     match letter {
-        b'Y' | b'A' => Ok(()),
+        b'Y' | b'A' => Ok(false),
+        b'N' => Ok(true),
         _ => Err(invalid(RejectReason::InvalidDisplay, letter.into())),
     }
 }
@@ -160,55 +230,5 @@ fn iso(letter: u8) -> Result<(), Invalid> {
     match letter {
         b'N' => Ok(()),
         _ => Err(invalid(RejectReason::InvalidOption, option::ISO)),
-    }
-}
-
-/// Checks the options: strictly, and that none asks for something that the venue does not offer.
-pub(super) fn offered(
-    options: Appendage<'_>,
-    allowed: TagSet,
-    firm: [u8; 4],
-) -> Result<(), Invalid> {
-    let refused = |number: u8| invalid(RejectReason::InvalidOption, number.into());
-    options.check(allowed).map_err(|error| refused(error.number()))?;
-    match options.iter().find(|option| !asks_for_nothing(option, firm)) {
-        Some(option) => Err(refused(option.number)),
-        None => Ok(()),
-    }
-}
-
-/// Whether the value is the one that a message without this option has too, or is information that
-/// changes nothing here.
-fn asks_for_nothing(option: &TagValue<'_>, firm: [u8; 4]) -> bool {
-    let value = option.value;
-    match option.tag() {
-        Some(Tag::Firm) => value == b"    " || value == firm,
-        Some(
-            Tag::MinQuantity
-            | Tag::MaxFloor
-            | Tag::PegOffset
-            | Tag::DiscretionPrice
-            | Tag::DiscretionPegOffset
-            | Tag::RandomReserves
-            | Tag::GroupId
-            | Tag::UserRefIdx,
-        ) => option.as_number() == 0,
-        Some(Tag::CustomerType | Tag::TradeNow) => matches!(value, b"N" | b" "),
-        Some(Tag::PriceType | Tag::DiscretionPriceType) => value == b"L",
-        Some(Tag::PostOnly) => value == b"N",
-        Some(Tag::Route) => value == b"    ",
-        Some(Tag::HandleInstruction) => value == b" ",
-        Some(Tag::AiqStrategy) => matches!(value, b"*" | b"N"),
-        Some(Tag::AiqGroup) => value == b"**",
-        Some(Tag::SharesLocated | Tag::LocateBroker) => true,
-        Some(
-            Tag::SecondaryOrderReference
-            | Tag::ExpireTime
-            | Tag::BboWeight
-            | Tag::DisplayQuantity
-            | Tag::DisplayPrice
-            | Tag::Side,
-        )
-        | None => false,
     }
 }

@@ -1,5 +1,7 @@
 //! What was read from a socket and not yet taken apart, and what waits to be written to one.
 
+use zeroize::Zeroize;
+
 use super::codec::Packet;
 
 /// A receive buffer of fixed size. Bytes are read into its free end and packets are taken from its
@@ -56,9 +58,25 @@ impl ReceiveBuffer {
         self.start += count;
     }
 
+    /// The same, and nothing of them is left in memory.
+    ///
+    /// # Panics
+    /// See [`ReceiveBuffer::consume`].
+    pub fn wipe(&mut self, count: usize) {
+        self.bytes[..self.start + count].zeroize();
+        self.consume(count);
+    }
+
     /// Forgets everything, for a new connection.
     pub fn clear(&mut self) {
         (self.start, self.end) = (0, 0);
+    }
+}
+
+impl Drop for ReceiveBuffer {
+    /// A password may be among what was received.
+    fn drop(&mut self) {
+        self.bytes.zeroize();
     }
 }
 

@@ -23,6 +23,8 @@ pub struct Timing {
     pub login_ns: u64,
     /// The connection is closed when bytes wait and the client has taken none for this long.
     pub stall_ns: u64,
+    /// A login with wrong credentials is answered after this long, so that guessing takes time.
+    pub refusal_ns: u64,
     /// How long the last bytes (a rejection, the end of the session) may take to leave.
     pub linger_ns: u64,
 }
@@ -32,13 +34,14 @@ impl Timing {
 }
 
 impl Default for Timing {
-    /// The usual times: 1 s, 15 s, 30 s; 5 s for a stall and 1 s to linger.
+    /// The usual times: 1 s, 15 s, 30 s; 5 s for a stall and 1 s to linger; refusals at once.
     fn default() -> Self {
         Self {
             heartbeat_ns: Self::SECOND,
             silence_ns: 15 * Self::SECOND,
             login_ns: 30 * Self::SECOND,
             stall_ns: 5 * Self::SECOND,
+            refusal_ns: 0,
             linger_ns: Self::SECOND,
         }
     }

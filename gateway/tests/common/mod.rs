@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use rtrb::{Consumer, Producer, RingBuffer};
-use spindle_engine::command::{Action, Command, Enter, Replace};
+use spindle_engine::command::{Action, Command, Enter, MassCancel, Replace};
 use spindle_engine::event::{Basis, CancelReason, Event, Liquidity, Outcome};
 use spindle_engine::{Capacity, Engine, EngineConfig};
 use spindle_gateway::client::{ClientEvent, ClientTiming, Login, OuchClient, Resume};
@@ -104,7 +104,7 @@ impl StandIn {
     /// Takes commands while there is room for all that they can cause.
     pub fn poll(&mut self) -> usize {
         let mut taken = 0;
-        while !self.paused && self.events.slots() >= 2 {
+        while !self.paused && self.events.slots() >= self.open.len() + 2 {
             let Ok(command) = self.commands.pop() else {
                 break;
             };
@@ -130,10 +130,34 @@ impl StandIn {
                     let outcome = Outcome::Rejected { reason, limit: 0, observed, attributes };
                     self.tell(&command, refuse.token, outcome);
                 }
-                Action::MassCancel(_) => panic!("OUCH as it is offered has no mass cancel"),
+                Action::Modify(modify) => {
+                    self.tell(&command, modify.token, Outcome::CancelRejected);
+                }
+                Action::MassCancel(mass) => self.mass_cancel(&command, mass),
             }
         }
         taken
+    }
+
+    /// Cancels what a session has open, of all instruments or one.
+    fn mass_cancel(&mut self, command: &Command, mass: MassCancel) {
+        let means = |session, enter: &Enter| {
+            mass.session.is_none_or(|meant| meant == session)
+                && mass.symbol.is_none_or(|meant| meant == enter.symbol)
+                && mass.side.is_none_or(|meant| meant == enter.side.book_side())
+        };
+        let open = self.open.iter().filter(|((session, _), (enter, _))| means(*session, enter));
+        let mut meant: Vec<_> = open.map(|(key, (_, reference))| (reference.0, *key)).collect();
+        meant.sort_unstable_by_key(|(reference, _)| *reference);
+        for (_, (session, token)) in &meant {
+            let (enter, _) = self.open.remove(&(*session, *token)).expect("it is open");
+            let to = Command { session: *session, received: 0, ..*command };
+            let (quantity, open) = (enter.quantity, Quantity::ZERO);
+            let reason = CancelReason::MassCancel;
+            self.tell(&to, *token, Outcome::Canceled { quantity, open, reason });
+        }
+        let orders = u32::try_from(meant.len()).expect("few");
+        self.tell(command, mass.token, Outcome::MassCanceled { orders });
     }
 
     fn enter(&mut self, command: &Command, enter: Enter) {
@@ -251,6 +275,12 @@ pub fn message_text(message: &Message<'_>) -> String {
         Message::Executed(m, _) => format!("executed {} {}", m.user_ref_num, m.quantity),
         Message::Rejected(m, _) => format!("rejected {} {:02x}", m.user_ref_num, m.reason.get()),
         Message::AccountQueryResponse(m, _) => format!("next {}", m.next_user_ref_num),
+        Message::MassCancelResponse(m, _) => format!("mass-canceled {}", m.user_ref_num),
+        Message::DisableEntryResponse(m, _) => format!("disabled {}", m.user_ref_num),
+        Message::EnableEntryResponse(m, _) => format!("enabled {}", m.user_ref_num),
+        Message::Modified(m, _) => {
+            format!("modified {} {} {}", m.user_ref_num, char::from(m.side), m.quantity)
+        }
         other => other.name().to_owned(),
     }
 }
@@ -266,13 +296,7 @@ pub struct World {
 
 /// A user `name` with the password PASS.
 pub fn user(name: &str, session: u16) -> User {
-    User {
-        username: name.to_owned(),
-        password: "PASS".to_owned(),
-        session: SessionId(session),
-        account: AccountId(session),
-        firm: String::new(),
-    }
+    User::new(name, "PASS", SessionId(session), AccountId(session))
 }
 
 /// A gateway on a free port of loopback for the users ALICE (session 1) and BOB (session 2).

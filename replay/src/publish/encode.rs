@@ -8,22 +8,29 @@ use spindle_feed::itch::{
     SystemEvent, Trade,
 };
 use spindle_feed::state::{MarketCenter, ShortSale, StateChange};
-use spindle_types::{Side, Symbol};
+use spindle_types::{InstrumentId, Side, Symbol};
 use zerocopy::IntoBytes;
 
 /// Encodes events. It remembers symbols, which events do not all name.
-pub(crate) struct Encoder {
+pub struct Encoder {
     symbols: Vec<Symbol>,
     message: Vec<u8>,
 }
 
+impl Default for Encoder {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Encoder {
-    pub(crate) fn new() -> Self {
+    /// An encoder that knows no symbols yet.
+    pub fn new() -> Self {
         Self { symbols: Vec::new(), message: Vec::with_capacity(64) }
     }
 
     /// The message that does what the event does, or `None` for an event without effect.
-    pub(crate) fn encode(&mut self, event: &MarketEvent) -> Option<&[u8]> {
+    pub fn encode(&mut self, event: &MarketEvent) -> Option<&[u8]> {
         let locate = event.instrument.0;
         self.learn(locate, &event.action);
         let stock = self.symbols.get(usize::from(locate)).copied().unwrap_or_default().0;
@@ -119,6 +126,11 @@ impl Encoder {
             ),
         }
         (!self.message.is_empty()).then_some(&self.message)
+    }
+
+    /// The symbol of an instrument, where it is known.
+    pub fn symbol(&self, instrument: InstrumentId) -> Option<Symbol> {
+        self.symbols.get(instrument.index()).copied()
     }
 
     /// The message that was encoded last.

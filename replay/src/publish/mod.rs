@@ -10,6 +10,7 @@ mod encode;
 mod impair;
 mod limit;
 mod line;
+mod live;
 mod outgoing;
 mod pace;
 mod publisher;
@@ -19,12 +20,13 @@ mod stats;
 mod store;
 mod tape;
 
-pub(crate) use encode::Encoder;
 pub(crate) use tape::time_of;
 
 pub use control::{Control, ControlError};
+pub use encode::Encoder;
 pub use impair::{Impairments, Share, ShareError};
 pub use line::{LineConfig, LineCounters};
+pub use live::Live;
 pub use outgoing::{LINES_MAX, Outgoing, OutgoingConfig, PublishError};
 pub use pace::{Pacer, Speed, SpeedError};
 pub use publisher::Publisher;

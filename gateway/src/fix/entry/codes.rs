@@ -89,7 +89,7 @@ const fn unit(check: Check) -> Unit {
 }
 
 /// OrdRejReason.
-pub(super) const fn ord_rej_reason(version: Version, reason: RejectReason) -> u64 {
+pub(crate) const fn ord_rej_reason(version: Version, reason: RejectReason) -> u64 {
     let (fix42, fix44, _) = facts(reason);
     match version {
         Version::Fix42 => fix42,
@@ -116,7 +116,7 @@ pub(super) const fn mass_cancel_reject_reason(reason: RejectReason) -> u64 {
 }
 
 /// The text of a refusal: what was checked, what would be allowed, what was asked.
-pub(super) fn write_refusal(
+pub(crate) fn write_refusal(
     text: &mut Writer<'_>,
     reason: RejectReason,
     limit: u64,
@@ -151,7 +151,7 @@ fn amount(text: &mut Writer<'_>, reason: RejectReason, value: u64) {
 }
 
 /// Whether a cancel is told as an order that has expired.
-pub(super) const fn is_expiry(reason: CancelReason) -> bool {
+pub(crate) const fn is_expiry(reason: CancelReason) -> bool {
     match reason {
         CancelReason::EndOfDay | CancelReason::Expired => true,
         CancelReason::UserRequest
@@ -171,7 +171,7 @@ pub(super) const fn is_expiry(reason: CancelReason) -> bool {
 }
 
 /// LastLiquidityInd.
-pub(super) const fn liquidity(liquidity: Liquidity) -> u64 {
+pub(crate) const fn liquidity(liquidity: Liquidity) -> u64 {
     match liquidity {
         Liquidity::Added => 1,
         Liquidity::Removed => 2,

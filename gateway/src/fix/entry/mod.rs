@@ -6,15 +6,15 @@
 //! one that is invalid as [`Action::Refuse`], and one that only asks (a status, a cancel of an order
 //! that nobody knows) as a cancel of number 0, which no order has.
 
-mod codes;
+pub(crate) mod codes;
 mod orders;
-mod report;
+pub(crate) mod report;
 mod request;
 
 use std::collections::VecDeque;
 
 use spindle_engine::command::Action;
-use spindle_engine::event::Event;
+use spindle_engine::event::{Event, RejectReason};
 use spindle_types::{AccountId, OrderToken};
 
 use super::dictionary::Version;
@@ -35,8 +35,8 @@ type ClOrdId = Text<20>;
 /// What is to be done about a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Reaction {
-    /// Pass it to the engine.
-    Pass(Action),
+    /// Pass it to the engine, for this account.
+    Pass(AccountId, Action),
     /// Reject it at the session layer: a text is longer than the venue keeps.
     Reject(Violation),
     /// Tell that the venue does not take messages of this type.
@@ -79,20 +79,71 @@ enum Asked {
     CancelOnDisconnect,
 }
 
+/// The accounts of a session.
+#[derive(Debug)]
+pub(crate) struct Accounts {
+    /// That of orders that name none.
+    own: AccountId,
+    /// What orders may write in Account. Empty: whatever they write there is not used.
+    named: Box<[(Text<32>, AccountId)]>,
+}
+
+impl Accounts {
+    pub(crate) fn new(own: AccountId, named: Box<[(Text<32>, AccountId)]>) -> Self {
+        Self { own, named }
+    }
+
+    /// The account that a request means; `None` for one that the session does not have.
+    fn of(&self, name: Option<&[u8]>) -> Option<AccountId> {
+        match name {
+            Some(name) if !self.named.is_empty() => {
+                let found = self.named.iter().find(|(known, _)| known.as_bytes() == name);
+                found.map(|(_, account)| *account)
+            }
+            Some(_) | None => Some(self.own),
+        }
+    }
+
+    /// Whether there is a choice.
+    fn are_several(&self) -> bool {
+        self.named.len() > 1
+    }
+
+    /// What reports write in Account; `None` where there is nothing to choose.
+    fn name_of(&self, account: AccountId) -> Option<&[u8]> {
+        let mut several = self.named.iter().filter(|_| self.are_several());
+        several.find(|(_, known)| *known == account).map(|(name, _)| name.as_bytes())
+    }
+}
+
 /// The order entry of one session.
 #[derive(Debug)]
 pub(crate) struct Entry {
     version: Version,
-    account: AccountId,
+    accounts: Accounts,
     orders: Orders,
     pending: VecDeque<Pending>,
 }
 
 impl Entry {
     /// A session whose day begins, with room for so many ClOrdIDs of orders and replacements.
-    pub(crate) fn new(version: Version, account: AccountId, ids_max: usize) -> Self {
+    pub(crate) fn new(version: Version, accounts: Accounts, ids_max: usize) -> Self {
         let pending = VecDeque::with_capacity(PENDING_MAX);
-        Self { version, account, orders: Orders::new(ids_max), pending }
+        Self { version, accounts, orders: Orders::new(ids_max), pending }
+    }
+
+    /// Touches its memory once. Nothing has been asked yet.
+    pub(crate) fn warm_up(&mut self) {
+        self.orders.warm_up();
+        let nothing = Pending {
+            what: Asked::NoRoom,
+            id: ClOrdId::EMPTY,
+            original: ClOrdId::EMPTY,
+            sequence: 0,
+            msg_type: 0,
+        };
+        self.pending.resize(PENDING_MAX, nothing);
+        self.pending.clear();
     }
 
     /// Whether another request can be passed on.
@@ -117,12 +168,17 @@ impl Entry {
         });
     }
 
-    /// Decides on a request. With `full`, new orders and replacements are refused because the room for
-    /// reports is nearly used up; cancels still go through.
+    /// Decides on a request. With `refused`, new orders and replacements are refused for that: the
+    /// room for reports is nearly used up, or the session is too fast. Cancels still go through.
     ///
     /// A [`Reaction::Pass`] must reach the engine.
     #[inline]
-    pub(crate) fn request(&mut self, message: &Message<'_>, full: bool, now: Now) -> Reaction {
+    pub(crate) fn request(
+        &mut self,
+        message: &Message<'_>,
+        refused: Option<RejectReason>,
+        now: Now,
+    ) -> Reaction {
         let &[msg_type] = message.msg_type() else { return Reaction::Unsupported };
         let known = match self.version {
             Version::Fix42 => b"DFGH".contains(&msg_type),
@@ -140,8 +196,8 @@ impl Entry {
         };
         let sequence = message.sequence().unwrap_or(0);
         let asked = match msg_type {
-            b'D' => self.new_order(message, id, full, now),
-            b'G' => self.replace(message, id, original, full, now),
+            b'D' => self.new_order(message, id, refused, now),
+            b'G' => self.replace(message, id, original, refused, now),
             b'F' => Ok(self.cancel(original)),
             b'H' => Ok(self.status(id)),
             _ => Ok(self.mass_cancel(message)),
@@ -149,7 +205,8 @@ impl Entry {
         match asked {
             Ok((what, action)) => {
                 self.pending.push_back(Pending { what, id, original, sequence, msg_type });
-                Reaction::Pass(action)
+                let named = self.accounts.of(message.get(tag::ACCOUNT));
+                Reaction::Pass(named.unwrap_or(self.accounts.own), action)
             }
             Err(reaction) => reaction,
         }
@@ -168,8 +225,13 @@ impl Entry {
         } else {
             None
         };
-        let mut reports =
-            report::Reports { version: self.version, orders: &mut self.orders, session, now };
+        let mut reports = report::Reports {
+            version: self.version,
+            accounts: &self.accounts,
+            orders: &mut self.orders,
+            session,
+            now,
+        };
         reports.answer(event, pending.as_ref());
     }
 }

@@ -3,13 +3,14 @@
 
 use std::collections::HashMap;
 
-use spindle_types::{OrderToken, Price};
+use spindle_types::{AccountId, OrderToken, Price};
 
 use super::{ClOrdId, Text};
 
 /// One order with all its replacements.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Order {
+    pub(super) account: AccountId,
     pub(super) symbol: Text<24>,
     pub(super) side: u8,
     pub(super) ord_type: u8,
@@ -75,6 +76,41 @@ impl Orders {
         }
     }
 
+    /// Touches its memory once. There are no orders yet.
+    pub(super) fn warm_up(&mut self) {
+        debug_assert!(self.names.is_empty(), "a session whose day has not begun");
+        let id = ClOrdId::EMPTY;
+        let order = Order {
+            account: AccountId(0),
+            symbol: Text::EMPTY,
+            side: 0,
+            ord_type: 0,
+            time_in_force: 0,
+            limit: None,
+            stop: None,
+            quantity: 0,
+            executed: 0,
+            open: 0,
+            value: 0,
+            reference: None,
+            token: OrderToken(0),
+            replaced: false,
+            life: Life::Pending,
+        };
+        self.orders.resize(self.names_max, order);
+        self.names.resize(self.names_max, Name { id, order: 0, ord_type: 0, time_in_force: 0 });
+        let mut number = [0; 20];
+        for token in 0..u32::try_from(self.names_max).unwrap_or(u32::MAX) {
+            number[..4].copy_from_slice(&token.to_le_bytes());
+            if let Some(id) = ClOrdId::new(&number) {
+                self.by_id.insert(id, token);
+            }
+        }
+        self.orders.clear();
+        self.names.clear();
+        self.by_id.clear();
+    }
+
     /// The token of a name that was used before.
     #[inline]
     pub(super) fn find(&self, id: &ClOrdId) -> Option<OrderToken> {
@@ -127,6 +163,7 @@ mod tests {
 
     fn order(symbol: &[u8]) -> Order {
         Order {
+            account: AccountId(1),
             symbol: Text::new(symbol).expect("short"),
             side: b'1',
             ord_type: b'2',

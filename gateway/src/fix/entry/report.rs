@@ -4,7 +4,7 @@ use spindle_engine::event::{CancelReason, Event, Liquidity, Outcome, RejectReaso
 use spindle_types::{OrderToken, Price, Quantity};
 
 use super::orders::{Life, Name, Order, Orders};
-use super::{Asked, ClOrdId, Pending, codes};
+use super::{Accounts, Asked, ClOrdId, Pending, codes};
 use crate::fix::dictionary::Version;
 use crate::fix::encode::Writer;
 use crate::fix::session::{Now, Session};
@@ -14,6 +14,7 @@ use crate::fix::value::{DAY, Precision};
 /// Writes what events mean to one session.
 pub(super) struct Reports<'a> {
     pub(super) version: Version,
+    pub(super) accounts: &'a Accounts,
     pub(super) orders: &'a mut Orders,
     pub(super) session: &'a mut Session,
     pub(super) now: Now,
@@ -78,6 +79,7 @@ impl Reports<'_> {
             Outcome::CancelRejected => self.not_found(event, pending),
             Outcome::ReplaceRejected { .. } => self.not_found(event, pending),
             Outcome::Checked { .. }
+            | Outcome::Modified { .. }
             | Outcome::Indicative { .. }
             | Outcome::Auction { .. }
             | Outcome::TapeImbalance { .. }
@@ -317,23 +319,30 @@ impl Reports<'_> {
         let (order, version, time) = (*order, self.version, self.transact_time(event));
         // A status names the order as it was asked for; all else by its present name.
         let id = report.id.unwrap_or(&name.id);
+        let account = self.accounts.name_of(order.account);
         self.session.send(b'8', false, self.now, |body| {
+            body.maybe(tag::ACCOUNT, account);
             write(body, version, event, &order, id, time, report);
         });
     }
 
-    /// The engine's time of day on the day that is today; around midnight, on the nearer one.
     #[inline]
     fn transact_time(&self, event: &Event) -> u64 {
-        let (midnight, of_day) = (self.now.utc / DAY * DAY, self.now.utc % DAY);
-        let time = event.time.0;
-        if time > of_day + DAY / 2 && midnight >= DAY {
-            midnight - DAY + time
-        } else if of_day > time + DAY / 2 && time > 0 {
-            midnight + DAY + time
-        } else {
-            midnight + time
-        }
+        transact_time(event, self.now)
+    }
+}
+
+/// The engine's time of day on the day that is today; around midnight, on the nearer one.
+#[inline]
+pub(crate) fn transact_time(event: &Event, now: Now) -> u64 {
+    let (midnight, of_day) = (now.utc / DAY * DAY, now.utc % DAY);
+    let time = event.time.0;
+    if time > of_day + DAY / 2 && midnight >= DAY {
+        midnight - DAY + time
+    } else if of_day > time + DAY / 2 && time > 0 {
+        midnight + DAY + time
+    } else {
+        midnight + time
     }
 }
 

@@ -5,6 +5,7 @@ use spindle_engine::command::{
     Refuse, Replace, TimeInForce,
 };
 use spindle_engine::event::{Field, RejectReason};
+use spindle_risk::Check;
 use spindle_types::{EventTime, OrderToken, Price, Quantity, Symbol};
 
 use super::orders::{Life, Name, Order};
@@ -44,7 +45,7 @@ impl Entry {
         &mut self,
         message: &Message<'_>,
         id: ClOrdId,
-        full: bool,
+        refused_for: Option<RejectReason>,
         now: Now,
     ) -> Passed {
         let known = self.orders.find(&id).is_some();
@@ -62,7 +63,9 @@ impl Entry {
         let stop = message.get(tag::STOP_PX).and_then(|price| value::price(price).ok());
         let quantity =
             message.get(tag::ORDER_QTY).and_then(|quantity| value::quantity(quantity).ok());
+        let account = self.accounts.of(message.get(tag::ACCOUNT));
         let order = Order {
+            account: account.unwrap_or(self.accounts.own),
             symbol,
             side: message.char(tag::SIDE).unwrap_or(b'1'),
             ord_type: message.char(tag::ORD_TYPE).unwrap_or(b'2'),
@@ -79,15 +82,18 @@ impl Entry {
             life: Life::Pending,
         };
         let Some(token) = self.orders.enter(id, order) else {
-            return Ok((Asked::NoRoom, refuse(NOBODY, RejectReason::Capacity, 0)));
+            return Ok((Asked::NoRoom, refuse(NOBODY, &id, RejectReason::Capacity, 0)));
         };
         let asked = Asked::New(token);
-        let refused = |reason, observed| Ok((asked, refuse(token, reason, observed)));
+        let refused = |reason, observed| Ok((asked, refuse(token, &id, reason, observed)));
+        if account.is_none() {
+            return refused(RejectReason::Risk(Check::Account), 0);
+        }
         if known {
             return refused(RejectReason::DuplicateToken, 0);
         }
-        if full {
-            return refused(RejectReason::Capacity, 0);
+        if let Some(reason) = refused_for {
+            return refused(reason, 0);
         }
         match terms {
             Ok(terms) => Ok((asked, Action::Enter(terms.enter(token, &id, capacity(message))))),
@@ -101,7 +107,7 @@ impl Entry {
         message: &Message<'_>,
         id: ClOrdId,
         original: ClOrdId,
-        full: bool,
+        refused_for: Option<RejectReason>,
         now: Now,
     ) -> Passed {
         let known = self.orders.find(&id).is_some();
@@ -112,7 +118,7 @@ impl Entry {
             return Ok((Asked::Replace(None), ask_nothing()));
         };
         let asked = Asked::Replace(Some(of));
-        let refused = |reason, observed| Ok((asked, refuse(NOBODY, reason, observed)));
+        let refused = |reason, observed| Ok((asked, refuse(NOBODY, &id, reason, observed)));
         if known {
             return refused(RejectReason::DuplicateToken, 0);
         }
@@ -121,8 +127,8 @@ impl Entry {
             Err(Fault::Missing(tag)) => return Ok(incomplete(tag)),
             Err(Fault::Refused(reason, observed)) => return refused(reason, observed),
         };
-        if full {
-            return refused(RejectReason::Capacity, 0);
+        if let Some(reason) = refused_for {
+            return refused(reason, 0);
         }
         let added = self.orders.name(of).copied().and_then(|name| {
             let time_in_force = message.char(tag::TIME_IN_FORCE).unwrap_or(name.time_in_force);
@@ -150,6 +156,11 @@ impl Entry {
         let Some(order) = self.orders.order(of) else {
             return refused(RejectReason::Capacity);
         };
+        if self.accounts.of(message.get(tag::ACCOUNT).or(self.accounts.name_of(order.account)))
+            != Some(order.account)
+        {
+            return not_offered(tag::ACCOUNT);
+        }
         if message.get(tag::SYMBOL) != Some(order.symbol.as_bytes()) {
             return not_offered(tag::SYMBOL);
         }
@@ -192,7 +203,15 @@ impl Entry {
         let request = message.char(tag::MASS_CANCEL_REQUEST_TYPE).unwrap_or(b'7');
         let asked = Asked::MassCancel(request);
         let side = message.char(tag::SIDE).map(side);
-        let refused = |reason, observed| (asked, refuse(NOBODY, reason, observed));
+        let id = ClOrdId::EMPTY;
+        let refused = |reason, observed| (asked, refuse(NOBODY, &id, reason, observed));
+        let named = message.get(tag::ACCOUNT);
+        if named.is_none() && self.accounts.are_several() {
+            return incomplete(tag::ACCOUNT);
+        }
+        let Some(account) = self.accounts.of(named) else {
+            return refused(RejectReason::Risk(Check::Account), 0);
+        };
         let side = match side {
             None => None,
             Some(Ok(side)) => Some(side.book_side()),
@@ -210,7 +229,7 @@ impl Entry {
                 return refused(RejectReason::InvalidOption, observed);
             }
         };
-        let account = Some(self.account);
+        let account = Some(account);
         let mass = MassCancel { token: NOBODY, account, session: None, symbol, side };
         (asked, Action::MassCancel(mass))
     }
@@ -315,12 +334,13 @@ const fn ask_nothing() -> Action {
     Action::Cancel(Cancel { token: NOBODY, quantity: Quantity::ZERO })
 }
 
-fn refuse(token: OrderToken, reason: RejectReason, observed: u64) -> Action {
-    Action::Refuse(Refuse { token, reason, observed, attributes: Attributes::default() })
+fn refuse(token: OrderToken, id: &ClOrdId, reason: RejectReason, observed: u64) -> Action {
+    Action::Refuse(Refuse { token, reason, observed, attributes: attributes(id, 0) })
 }
 
 fn incomplete(tag: u16) -> (Asked, Action) {
-    (Asked::Incomplete(tag), refuse(NOBODY, RejectReason::InvalidOption, tag.into()))
+    let nobody = ClOrdId::EMPTY;
+    (Asked::Incomplete(tag), refuse(NOBODY, &nobody, RejectReason::InvalidOption, tag.into()))
 }
 
 fn parse_symbol(symbol: &[u8]) -> Result<Symbol, Fault> {

@@ -112,6 +112,9 @@ pub enum Close {
     /// The first message is a Logon of nobody, or with wrong credentials.
     #[error("Logon with unknown CompIDs or wrong credentials")]
     Unknown,
+    /// The session may not come from where it comes.
+    #[error("the session may not log on from this address")]
+    Address,
     /// The session is logged on already.
     #[error("the session is logged on already on another connection")]
     AlreadyLoggedOn,
@@ -149,6 +152,9 @@ pub enum Why {
     /// More messages beyond a gap than may wait.
     #[error("Too many messages beyond a gap")]
     QueueFull,
+    /// More requests than the session may send.
+    #[error("Too many requests")]
+    Throttled,
     /// A Logon on a session that is logged on.
     #[error("Already logged on")]
     LogonTwice,
@@ -259,6 +265,11 @@ impl Session {
             output: Output::new(limits.output_bytes.max(least_output(&limits))),
             body: vec![0; limits.message_max].into_boxed_slice(),
         }
+    }
+
+    /// Touches its memory once. Nothing has been sent yet.
+    pub fn warm_up(&mut self) {
+        self.store.warm_up();
     }
 
     /// The version.
@@ -458,6 +469,13 @@ impl Session {
     /// The client's side: logs out; what comes until the answer is still dealt with.
     pub const fn close(&mut self) {
         self.ending = true;
+    }
+
+    /// It asks for too much: it is logged out and closed at once.
+    pub(crate) fn throttle(&mut self, now: Now) {
+        if self.is_up() {
+            self.logout(Why::Throttled, false, now);
+        }
     }
 
     fn reset(&mut self) {

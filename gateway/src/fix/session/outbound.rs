@@ -16,6 +16,9 @@ const HEAD_MAX: usize = 768;
 /// Bytes of a text that is repeated to its sender at most.
 const ECHO_MAX: usize = 64;
 
+/// The longest OnBehalfOfCompID.
+const BEHALF_MAX: usize = 32;
+
 /// How a header is filled in.
 #[derive(Clone, Copy, Default)]
 struct Head<'a> {
@@ -25,6 +28,8 @@ struct Head<'a> {
     first_sent: Option<u64>,
     poss_resend: bool,
     route: Route<'a>,
+    /// How many bytes at the front of the body are OnBehalfOfCompID.
+    behalf: usize,
 }
 
 /// The routing fields of an answer: those of the question, turned round.
@@ -65,16 +70,35 @@ impl Session {
         now: Now,
         write: impl FnOnce(&mut Writer<'_>),
     ) {
+        self.send_for(b"", msg_type, poss_resend, now, write);
+    }
+
+    /// The same on behalf of another CompID, of at most 32 bytes; empty for nobody.
+    #[inline]
+    pub fn send_for(
+        &mut self,
+        behalf: &[u8],
+        msg_type: u8,
+        poss_resend: bool,
+        now: Now,
+        write: impl FnOnce(&mut Writer<'_>),
+    ) {
+        let behalf = &behalf[..behalf.len().min(BEHALF_MAX)];
+        let behalf_length = behalf.len();
         let mut writer = Writer::new(&mut self.body);
+        writer.raw(behalf);
         write(&mut writer);
         debug_assert!(writer.is_whole(), "the longest message of the venue fits");
         let length = writer.len();
         let sequence = self.next_out;
         self.next_out += 1;
-        self.store.push(sequence, now.utc, msg_type, poss_resend, &self.body[..length]);
+        let count = u8::try_from(behalf_length).unwrap_or(0);
+        let body = &self.body[..length];
+        self.store.push_for(sequence, now.utc, msg_type, poss_resend, count, body);
         let through = self.replay.is_none() && self.held.is_none() && !self.ending;
         if self.is_up() {
-            let head = Head { msg_type, sequence, poss_resend, ..Head::default() };
+            let head =
+                Head { msg_type, sequence, poss_resend, behalf: behalf_length, ..Head::default() };
             if !through || !self.put(&head, length, now) {
                 self.held.get_or_insert(sequence);
             }
@@ -86,9 +110,9 @@ impl Session {
     fn put(&mut self, head: &Head<'_>, length: usize, now: Now) -> bool {
         let mut space = [0; HEAD_MAX];
         let mut writer = Writer::new(&mut space);
-        write_head(&mut writer, head, &self.ours, &self.theirs, now);
+        let (behalf, body) = self.body[..length].split_at(head.behalf);
+        write_head(&mut writer, head, behalf, &self.ours, &self.theirs, now);
         let begin = self.version.begin_string();
-        let body = &self.body[..length];
         match envelope(self.output.space(), begin, writer.written(), body) {
             Some(count) => {
                 self.output.commit(count);
@@ -184,6 +208,7 @@ impl Session {
             Why::BeginString => drop(writer.raw(b"Incorrect BeginString")),
             Why::NoSequence => drop(writer.raw(b"MsgSeqNum missing")),
             Why::QueueFull => drop(writer.raw(b"Too many messages beyond a gap")),
+            Why::Throttled => drop(writer.raw(b"Too many requests")),
             Why::LogonTwice => drop(writer.raw(b"Already logged on")),
             Why::EndOfDay => drop(writer.raw(b"The day is over")),
             // A Reject with a text has gone before, or nothing is said to a stranger.
@@ -313,6 +338,7 @@ impl Session {
             first_sent: again.then_some(sent.time),
             poss_resend: sent.poss_resend,
             route: Route::default(),
+            behalf: sent.behalf.into(),
         };
         self.put(&head, length, now);
     }
@@ -329,7 +355,14 @@ impl Session {
 }
 
 #[inline]
-fn write_head(writer: &mut Writer<'_>, head: &Head<'_>, ours: &[u8], theirs: &[u8], now: Now) {
+fn write_head(
+    writer: &mut Writer<'_>,
+    head: &Head<'_>,
+    behalf: &[u8],
+    ours: &[u8],
+    theirs: &[u8],
+    now: Now,
+) {
     let milliseconds = Precision::Milliseconds;
     writer.char(tag::MSG_TYPE, head.msg_type).uint(tag::MSG_SEQ_NUM, head.sequence);
     if head.first_sent.is_some() {
@@ -341,6 +374,7 @@ fn write_head(writer: &mut Writer<'_>, head: &Head<'_>, ours: &[u8], theirs: &[u
         writer.char(tag::POSS_RESEND, b'Y');
     }
     let [comp, sub, location] = head.route.on_behalf_of;
+    let comp = comp.or((!behalf.is_empty()).then_some(behalf));
     let [to_comp, to_sub, to_location] = head.route.deliver_to;
     writer.maybe(tag::ON_BEHALF_OF_COMP_ID, comp).maybe(tag::ON_BEHALF_OF_SUB_ID, sub);
     if let Some(first) = head.first_sent {

@@ -1,5 +1,9 @@
 //! `spindle bench`: the latency laboratory.
 
+mod arrivals;
+mod compare;
+mod wire;
+
 use std::io::{IsTerminal, stderr};
 
 use clap::{Args, Subcommand, ValueEnum};
@@ -18,12 +22,16 @@ pub(crate) struct Bench {
 #[derive(Subcommand)]
 enum What {
     Feed(Feed),
+    Wire(Box<wire::Wire>),
+    Compare(compare::Compare),
 }
 
 impl Bench {
     pub(crate) fn run(self) -> Result<(), Exit> {
         match self.what {
             What::Feed(feed) => feed.run(),
+            What::Wire(wire) => wire.run(),
+            What::Compare(compare) => compare.run(),
         }
     }
 }

@@ -1,0 +1,242 @@
+//! Reads a journal from its first segment to its end, and says what is wrong with it.
+
+use std::ops::ControlFlow;
+use std::path::PathBuf;
+
+use crate::disk::Disk;
+use crate::error::{Fault, JournalError, Refusal};
+use crate::format::{
+    Identity, SEGMENT_HEADER, SegmentHeader, VERSION, Venue, decode_segment, file_name, number_of,
+    seed,
+};
+use crate::lock::LOCK_NAME;
+use crate::scan::{Chain, End, Record, Segment};
+
+/// The end of a name of a file that is being made.
+pub const NEW: &str = ".new";
+
+/// Where a record is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// The number of its segment.
+    pub segment: u64,
+    /// Its first byte in there.
+    pub offset: u64,
+}
+
+/// What was being written when the machine stopped, and is cut.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Torn {
+    /// The file.
+    pub file: PathBuf,
+    /// Where the last whole record ends.
+    pub offset: u64,
+    /// The number of the first record that is cut.
+    pub sequence: u64,
+    /// What is wrong with it.
+    pub what: &'static str,
+    /// Bytes to the last one that is not 0.
+    pub bytes: u64,
+    /// Whole records among them, which nobody was told of.
+    pub records: u64,
+}
+
+impl std::fmt::Display for Torn {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { file, offset, sequence, what, bytes, records } = self;
+        write!(
+            f,
+            "{}, offset {offset}: torn tail cut: record {sequence} was never safe ({what}); {bytes} bytes, \
+             {records} whole records among them",
+            file.display()
+        )
+    }
+}
+
+/// A journal as it was read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Scanned {
+    /// Whose it is; `None` where there is no segment yet.
+    pub identity: Option<Identity>,
+    /// Its segments: the numbers of the first and the last. 0 and 0 where there is none.
+    pub segments: (u64, u64),
+    /// Records that were read.
+    pub records: u64,
+    /// The number of the first.
+    pub first: u64,
+    /// Where the last segment's next record goes.
+    pub offset: u64,
+    /// What comes next.
+    pub chain: Chain,
+    /// What is to be cut.
+    pub torn: Option<Torn>,
+    /// Files that were being made when the machine stopped.
+    pub unfinished: Vec<String>,
+    /// Bytes that the last segment was made for.
+    pub segment_bytes: u64,
+}
+
+impl Scanned {
+    const EMPTY: Self = Self {
+        identity: None,
+        segments: (0, 0),
+        records: 0,
+        first: 1,
+        offset: 0,
+        chain: Chain { next: 1, previous: 0 },
+        torn: None,
+        unfinished: Vec::new(),
+        segment_bytes: 0,
+    };
+}
+
+/// An error of the system with what was tried.
+pub(crate) fn io(
+    disk: &dyn Disk,
+    what: &'static str,
+    name: &str,
+) -> impl FnOnce(std::io::Error) -> JournalError + use<> {
+    let file = disk.place().join(name);
+    move |source| JournalError::Io { what, file, source }
+}
+
+struct Reading<'a> {
+    disk: &'a mut dyn Disk,
+    bytes: Vec<u8>,
+}
+
+impl Reading<'_> {
+    fn refuse<T>(&self, name: &str, offset: u64, fault: Fault) -> Result<T, JournalError> {
+        Err(Refusal { file: self.disk.place().join(name), offset, fault }.into())
+    }
+
+    /// The numbers of the segments, and files that were being made.
+    fn list(&mut self) -> Result<(Vec<u64>, Vec<String>), JournalError> {
+        let mut names = self.disk.names().map_err(io(self.disk, "read", ""))?;
+        names.sort_unstable();
+        let (mut numbers, mut unfinished) = (Vec::new(), Vec::new());
+        for name in names {
+            if let Some(number) = number_of(&name) {
+                numbers.push(number);
+            } else if name.strip_suffix(NEW).is_some_and(|name| number_of(name).is_some()) {
+                unfinished.push(name);
+            } else if name != LOCK_NAME && !KEPT.contains(&name.as_str()) {
+                return self.refuse(&name, 0, Fault::Stranger);
+            }
+        }
+        numbers.sort_unstable();
+        Ok((numbers, unfinished))
+    }
+
+    /// Reads a whole segment, and its header.
+    fn load(&mut self, number: u64) -> Result<SegmentHeader, JournalError> {
+        let name = file_name(number);
+        let wrong = |disk: &dyn Disk| io(disk, "read", &name);
+        let file = self.disk.open(&name).map_err(wrong(self.disk))?;
+        let length = self.disk.length(file).map_err(wrong(self.disk))?;
+        self.bytes.resize(usize::try_from(length).unwrap_or(usize::MAX), 0);
+        let read = self.disk.read(file, 0, &mut self.bytes);
+        self.disk.close(file);
+        read.map_err(wrong(self.disk))?;
+        let Some(header) = decode_segment(&self.bytes) else {
+            return self.refuse(&name, 0, Fault::Header);
+        };
+        if header.version.get() != VERSION {
+            return self.refuse(&name, 0, Fault::Future { found: header.version.get() });
+        }
+        if header.number.get() != number {
+            let (found, first) = (header.number.get(), header.first.get());
+            return self.refuse(&name, 0, Fault::Misplaced { found, first });
+        }
+        Ok(header)
+    }
+}
+
+/// Names that may lie beside the segments: where old segments go.
+const KEPT: [&str; 1] = ["archive"];
+
+/// Reads all records in their order. `visit` may end the reading early; what lies behind is then not looked
+/// at. At most one segment is in memory at once.
+///
+/// # Errors
+/// Whatever is not a clean end or a torn tail, by file, offset and sequence. With a `venue`, the journal of another.
+pub fn read(
+    disk: &mut dyn Disk,
+    venue: Option<Venue>,
+    visit: &mut dyn FnMut(Place, &Record<'_>) -> ControlFlow<()>,
+) -> Result<Scanned, JournalError> {
+    let mut reading = Reading { disk, bytes: Vec::new() };
+    let (numbers, unfinished) = reading.list()?;
+    let mut scanned = Scanned { unfinished, ..Scanned::EMPTY };
+    let (Some(&first), Some(&last)) = (numbers.first(), numbers.last()) else {
+        return Ok(scanned);
+    };
+    scanned.segments = (first, last);
+    for (at, &number) in (first..).zip(&numbers) {
+        if at != number {
+            return reading.refuse(&file_name(number), 0, Fault::Missing { expected: at });
+        }
+        let header = reading.load(number)?;
+        let name = file_name(number);
+        let identity = Identity { venue: Venue(header.venue), journal: header.journal.get() };
+        if let Some(expected) = venue.filter(|&venue| venue != identity.venue) {
+            let fault = Fault::Foreign { found: identity.venue, expected };
+            return reading.refuse(&name, 0, fault);
+        }
+        let begin = Chain { next: header.first.get(), previous: header.previous.get() };
+        match scanned.identity {
+            None => {
+                let new = Chain { next: 1, previous: seed(&identity) };
+                if number == 1 && begin != new {
+                    let fault = Fault::Misplaced { found: number, first: begin.next };
+                    return reading.refuse(&name, 0, fault);
+                }
+                (scanned.identity, scanned.first, scanned.chain) =
+                    (Some(identity), begin.next, begin);
+            }
+            Some(before) if before.venue != identity.venue => {
+                let fault = Fault::Foreign { found: identity.venue, expected: before.venue };
+                return reading.refuse(&name, 0, fault);
+            }
+            Some(before) if before != identity => return reading.refuse(&name, 0, Fault::Mixed),
+            Some(_) if begin.next > scanned.chain.next => {
+                let fault = Fault::Hole { sequence: scanned.chain.next, next: begin.next };
+                return reading.refuse(&file_name(number - 1), scanned.offset, fault);
+            }
+            Some(_) if begin != scanned.chain => {
+                let fault = Fault::Misplaced { found: number, first: begin.next };
+                return reading.refuse(&name, 0, fault);
+            }
+            Some(_) => {}
+        }
+        scanned.segment_bytes = header.bytes.get();
+        let mut segment = Segment::new(&reading.bytes, scanned.chain);
+        let mut offset = segment.offset() as u64;
+        while let Some(record) = segment.next_record() {
+            scanned.records += 1;
+            let flow = visit(Place { segment: number, offset }, &record);
+            offset = segment.offset() as u64;
+            if flow.is_break() {
+                (scanned.chain, scanned.offset) = (segment.chain(), offset);
+                return Ok(scanned);
+            }
+        }
+        (scanned.chain, scanned.offset) = (segment.chain(), offset);
+        match segment.end() {
+            End::Clean => {}
+            End::Fault(fault) => return reading.refuse(&name, offset, fault),
+            End::Torn { what, bytes, records } if number == last => {
+                let file = reading.disk.place().join(&name);
+                let sequence = scanned.chain.next;
+                scanned.torn = Some(Torn { file, offset, sequence, what, bytes, records });
+            }
+            // All of it was safe when the next segment was made.
+            End::Torn { what, .. } => {
+                let (sequence, later) = (scanned.chain.next, scanned.chain.next + 1);
+                return reading.refuse(&name, offset, Fault::Damaged { sequence, what, later });
+            }
+        }
+    }
+    debug_assert!(scanned.offset >= SEGMENT_HEADER as u64);
+    Ok(scanned)
+}

@@ -1,0 +1,240 @@
+//! `spindle bench wire`: open-loop load over sockets, beside its floor.
+
+use std::fs::File;
+use std::io::BufWriter;
+use std::net::{SocketAddr, ToSocketAddrs};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+use spindle_lab::load::Bounds;
+use spindle_lab::schedule::Arrivals;
+use spindle_lab::wire::Weights;
+use spindle_lab::{hlog, page, text};
+use spindle_types::{Price, Symbol};
+
+use super::{arrivals, progress};
+use crate::exit::Exit;
+use crate::lab::{self, LabError, Measured, Protocol, Remote, Sweep, WireOptions};
+
+/// Orders over sockets on a schedule, each timed from when it was due, beside a bare echo over the same
+/// sockets and threads.
+#[derive(Args)]
+pub(super) struct Wire {
+    /// Requests a second
+    #[arg(long, value_name = "N", default_value_t = 50_000,
+        value_parser = clap::value_parser!(u64).range(1..=10_000_000))]
+    rate: u64,
+    /// Measured seconds over all rounds, of the venue and as long again of the floor
+    #[arg(long, value_name = "S", default_value_t = 10.0)]
+    seconds: f64,
+    /// Rounds, of which each figure is the median
+    #[arg(long, value_name = "N", default_value_t = 10,
+        value_parser = clap::value_parser!(u64).range(1..=1_000))]
+    rounds: u64,
+    /// Warm-up before each round, in no figure
+    #[arg(long, value_name = "MS", default_value_t = 100,
+        value_parser = clap::value_parser!(u64).range(0..=10_000))]
+    warm_up: u64,
+    /// How requests are spread: constant, poisson, bursts or bursts:SIZE, or a recording whose arrival
+    /// times are taken
+    #[arg(long, value_name = "KIND|FILE", default_value = "constant")]
+    arrivals: String,
+    /// Sessions, each with an account of its own
+    #[arg(long, value_name = "N", default_value_t = 2,
+        value_parser = clap::value_parser!(u16).range(1..=32))]
+    sessions: u16,
+    /// What they speak
+    #[arg(long, value_enum, default_value = "ouch")]
+    protocol: ProtocolName,
+    /// What they send: weights of new orders, cancels, replaces and orders that trade
+    #[arg(long, value_name = "WEIGHTS", default_value_t = Weights::default())]
+    mix: Weights,
+    /// Measure at these rates as well, or without any until the knee is found
+    #[arg(long, value_name = "RATES", num_args = 0.., value_delimiter = ',')]
+    sweep: Option<Vec<u64>>,
+    /// A venue that runs already; without it one is started
+    #[arg(long, value_name = "HOST:PORT", requires = "login", requires = "symbol")]
+    to: Option<String>,
+    /// USER:PASSWORD at that venue, once for each session; over FIX SENDERCOMPID:TARGETCOMPID
+    #[arg(long, value_name = "USER:PASSWORD", requires = "to")]
+    login: Vec<String>,
+    /// What is traded there
+    #[arg(long, value_name = "SYMBOL", requires = "to")]
+    symbol: Vec<String>,
+    /// The middle of the prices there, in dollars
+    #[arg(long, value_name = "PRICE", default_value = "100", requires = "to")]
+    price: rust_decimal::Decimal,
+    /// What random numbers are made from
+    #[arg(long, value_name = "S", default_value_t = 1)]
+    seed: u64,
+    /// The engine's core
+    #[arg(long, value_name = "CORE")]
+    engine_core: Option<usize>,
+    /// The gateway's core; on two cores the load's as well
+    #[arg(long, value_name = "CORE")]
+    gateway_core: Option<usize>,
+    /// A request sent later than this after it was due was late; more than one in a hundred void the run
+    #[arg(long, value_name = "US", default_value_t = 1_000,
+        value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
+    late: u64,
+    /// Write the record to this file, as JSON
+    #[arg(long, value_name = "FILE")]
+    record: Option<PathBuf>,
+    /// Write a page with pictures to this file, as HTML
+    #[arg(long, value_name = "FILE")]
+    report: Option<PathBuf>,
+    /// Write the distributions to this file, as an HdrHistogram log
+    #[arg(long, value_name = "FILE")]
+    hdr: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum ProtocolName {
+    Ouch,
+    Fix,
+}
+
+impl Wire {
+    pub(super) fn run(self) -> Result<(), Exit> {
+        let options = self.options()?;
+        for path in [&self.record, &self.report, &self.hdr].into_iter().flatten() {
+            writable(path)?;
+        }
+        let bar = progress();
+        let told = bar.clone();
+        let measured = lab::run(&options, &mut |step| {
+            told.set_message(step.to_owned());
+            told.tick();
+        });
+        bar.finish_and_clear();
+        let Measured { record, histograms } = measured.map_err(refused)?;
+        print!("{}", text::table(&record));
+        if let Some(path) = &self.record {
+            write(path, &record.text().map_err(Exit::failed)?)?;
+        }
+        if let Some(path) = &self.report {
+            write(path, &page::page(&record))?;
+        }
+        if let Some(path) = &self.hdr {
+            let failed = |error| Exit::failed(format!("{}: {error}", path.display()));
+            let mut file = BufWriter::new(File::create(path).map_err(failed)?);
+            let length = Duration::from_millis(options.milliseconds);
+            hlog::write(&mut file, record.begun, length, &histograms).map_err(failed)?;
+        }
+        match record.wire.void_reasons.first() {
+            None => Ok(()),
+            Some(reason) => Err(Exit::failed(format!("the run is void: {reason}"))),
+        }
+    }
+
+    fn options(&self) -> Result<WireOptions, Exit> {
+        if !(0.001..=86_400.0).contains(&self.seconds) {
+            return Err(Exit::usage(format!("--seconds {}: give 0.001 to 86400", self.seconds)));
+        }
+        let arrivals: Arrivals = arrivals::parse(&self.arrivals)?;
+        let protocol = match self.protocol {
+            ProtocolName::Ouch => Protocol::Ouch,
+            ProtocolName::Fix => Protocol::Fix,
+        };
+        let to = self.remote()?;
+        let sessions = match &to {
+            None => self.sessions,
+            Some(remote) => u16::try_from(remote.logins.len()).unwrap_or(u16::MAX),
+        };
+        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "in range")]
+        let milliseconds = (self.seconds * 1_000.0).round() as u64;
+        let sweep = self.sweep.as_ref().map(|rates| match rates.as_slice() {
+            [] => Sweep::UntilTheKnee,
+            rates => Sweep::Rates(rates.to_vec()),
+        });
+        Ok(WireOptions {
+            rate: self.rate,
+            milliseconds,
+            rounds: self.rounds,
+            warm_up_ms: self.warm_up,
+            arrivals,
+            sessions,
+            protocol,
+            mix: self.mix,
+            seed: self.seed,
+            to,
+            sweep,
+            engine_core: self.engine_core,
+            gateway_core: self.gateway_core,
+            bounds: Bounds { late_ns: self.late * 1_000, ..Bounds::default() },
+            stamps: true,
+            command: command_line(),
+        })
+    }
+
+    fn remote(&self) -> Result<Option<Remote>, Exit> {
+        let Some(text) = &self.to else { return Ok(None) };
+        let address = resolve(text)?;
+        let pair = |login: &String| {
+            let wrong = || Exit::usage(format!("--login {login}: give USER:PASSWORD"));
+            login.split_once(':').map(|(a, b)| (a.to_owned(), b.to_owned())).ok_or_else(wrong)
+        };
+        let symbol = |text: &String| {
+            text.parse::<Symbol>().map_err(|error| Exit::usage(format!("--symbol {text}: {error}")))
+        };
+        let middle = price(self.price).ok_or_else(|| {
+            Exit::usage(format!("--price {}: give one from 2 to 100000", self.price))
+        })?;
+        Ok(Some(Remote {
+            address,
+            logins: self.login.iter().map(pair).collect::<Result<_, _>>()?,
+            symbols: self.symbol.iter().map(symbol).collect::<Result<_, _>>()?,
+            middle,
+        }))
+    }
+}
+
+/// A price far enough from both ends for the mix around it.
+fn price(price: rust_decimal::Decimal) -> Option<Price> {
+    use rust_decimal::prelude::ToPrimitive;
+    let units = price.checked_mul(10_000.into())?.to_u32()?;
+    (20_000..=1_000_000_000).contains(&units).then_some(Price(units / 100 * 100))
+}
+
+fn resolve(text: &str) -> Result<SocketAddr, Exit> {
+    let wrong = |why: String| {
+        Exit::usage(format!("--to {text}: {why}; give HOST:PORT such as 127.0.0.1:8401"))
+    };
+    let mut addresses = text.to_socket_addrs().map_err(|error| wrong(error.to_string()))?;
+    addresses.next().ok_or_else(|| wrong("it has no address".to_owned()))
+}
+
+/// What cannot be measured here is wrong usage; everything else a failure.
+fn refused(error: LabError) -> Exit {
+    match error {
+        LabError::Echo(_) | LabError::Thread(_) => Exit::failed(error),
+        _ => Exit::usage(error),
+    }
+}
+
+/// Says before anything is measured that a file cannot be written.
+fn writable(path: &Path) -> Result<(), Exit> {
+    let file = File::options().append(true).create(true).open(path);
+    file.map(drop).map_err(|error| Exit::usage(format!("{}: {error}", path.display())))
+}
+
+pub(super) fn write(path: &Path, text: &str) -> Result<(), Exit> {
+    std::fs::write(path, text).map_err(|error| Exit::failed(format!("{}: {error}", path.display())))
+}
+
+/// The command line, without where the program lies and without passwords.
+fn command_line() -> String {
+    let mut words = vec!["spindle".to_owned()];
+    let mut is_login = false;
+    for word in std::env::args().skip(1) {
+        let shown = match word.split_once("--login=") {
+            _ if is_login => "USER:PASSWORD".to_owned(),
+            Some(("", _)) => "--login=USER:PASSWORD".to_owned(),
+            _ => word.clone(),
+        };
+        is_login = word == "--login";
+        words.push(shown);
+    }
+    words.join(" ")
+}

@@ -1,0 +1,7 @@
+//! The venue's own feed: its books as ITCH 5.0 over MoldUDP64, with a request server.
+
+mod publisher;
+mod tape;
+
+pub use publisher::{BookPublisher, PublicationCounters, PublicationError};
+pub use tape::BookTape;

@@ -1,0 +1,191 @@
+//! Every piece of docs/connect.md, as it stands there, against a venue of the example's configuration:
+//! what it prints is what the page says. `quickfix` needs a Python that has it; where there is none, that piece
+//! is skipped with a line that says so (gateway/tests/does_quickfix_trade.rs installs it under
+//! SPINDLE_INSTALL_PEERS).
+
+#[path = "../examples/first_order_fix.rs"]
+mod first_order_fix;
+#[path = "../examples/first_order_ouch.rs"]
+mod first_order_ouch;
+
+use std::io::{BufRead, BufReader, Read};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStderr, Command, Stdio};
+
+const PAGE: &str = include_str!("../docs/connect.md");
+
+/// The pieces of the page with this first line, each with the output that follows it, if one does.
+fn pieces(kind: &str) -> Vec<(String, Option<String>)> {
+    let mut blocks = Vec::new();
+    let mut lines = PAGE.lines();
+    while let Some(line) = lines.next() {
+        if let Some(kind) = line.strip_prefix("```") {
+            let body: Vec<_> = lines.by_ref().take_while(|line| *line != "```").collect();
+            blocks.push((kind.to_owned(), body.join("\n") + "\n"));
+        }
+    }
+    let output_of = |at: usize| {
+        blocks.get(at + 1).filter(|(kind, _)| kind == "output").map(|(_, text)| text.clone())
+    };
+    let wanted = blocks.iter().enumerate().filter(|(_, (of, _))| of == kind);
+    wanted.map(|(at, (_, text))| (text.clone(), output_of(at))).collect()
+}
+
+struct Venue {
+    process: Child,
+    ouch: SocketAddr,
+    fix: SocketAddr,
+    log: BufReader<ChildStderr>,
+    folder: tempfile::TempDir,
+}
+
+impl Venue {
+    fn start() -> Self {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let text = std::fs::read_to_string(root.join("examples/venue.toml")).expect("the example");
+        let text = text.replace("127.0.0.1:8401", "127.0.0.1:0");
+        let text = text.replace("127.0.0.1:8402", "127.0.0.1:0");
+        let folder = tempfile::tempdir().expect("a folder");
+        let config = folder.path().join("venue.toml");
+        std::fs::write(&config, text).expect("a file");
+        let mut process = Command::new(env!("CARGO_BIN_EXE_spindle"))
+            .args(["run", "--config"])
+            .arg(&config)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the program runs");
+        let mut log = BufReader::new(process.stderr.take().expect("a pipe"));
+        let mut listening = |what: &str| loop {
+            let mut line = String::new();
+            assert!(log.read_line(&mut line).expect("a line") > 0, "the venue ended");
+            if let Some(rest) = line.trim().strip_prefix(what) {
+                let address = rest.split(';').next().unwrap_or_default();
+                break address.parse().expect("an address");
+            }
+        };
+        let ouch = listening("ouch: listening on ");
+        let fix = listening("fix: listening on ");
+        Self { process, ouch, fix, log, folder }
+    }
+
+    /// A piece with the venue's addresses in the place of the page's.
+    fn here(&self, piece: &str) -> String {
+        let (ouch, fix) = (self.ouch.port().to_string(), self.fix.port().to_string());
+        piece.replace("8401", &ouch).replace("8402", &fix)
+    }
+
+    /// Runs a program and gives what it printed.
+    fn run(&self, command: &mut Command) -> String {
+        let output = command.current_dir(self.folder.path()).output().expect("it runs");
+        let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.success(), "{errors}");
+        String::from_utf8(output.stdout).expect("text")
+    }
+
+    /// Ends the venue and gives its summary.
+    fn end(mut self) -> String {
+        let killed = Command::new("kill").arg(self.process.id().to_string()).status();
+        assert!(killed.expect("kill runs").success());
+        let (mut out, mut log) = (String::new(), String::new());
+        self.process.stdout.take().expect("a pipe").read_to_string(&mut out).expect("text");
+        self.log.read_to_string(&mut log).expect("text");
+        assert_eq!(self.process.wait().expect("an end").code(), Some(0), "{log}");
+        out
+    }
+
+    /// Ends the venue, which has accepted one order.
+    fn end_after_one_order(self) {
+        let summary = self.end();
+        let accepted = summary.lines().find(|line| line.starts_with("orders accepted"));
+        assert_eq!(
+            accepted.and_then(|line| line.split_whitespace().last()),
+            Some("1"),
+            "{summary}"
+        );
+    }
+}
+
+impl Drop for Venue {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+    }
+}
+
+#[test]
+fn the_pieces_for_the_client_work() {
+    let pieces = pieces("console");
+    assert_eq!(pieces.len(), 2);
+    let program = Path::new(env!("CARGO_BIN_EXE_spindle"));
+    let folder = program.parent().expect("a folder").to_owned();
+    for (piece, output) in pieces {
+        let venue = Venue::start();
+        let path = std::env::var("PATH").unwrap_or_default();
+        let path = format!("{}:{path}", folder.display());
+        let said =
+            venue.run(Command::new("sh").args(["-c", &venue.here(&piece)]).env("PATH", path));
+        assert_eq!(Some(said), output);
+        venue.end_after_one_order();
+    }
+}
+
+#[test]
+fn the_pieces_in_rust_work() {
+    let pieces = pieces("rust");
+    let programs = [
+        include_str!("../examples/first_order_ouch.rs"),
+        include_str!("../examples/first_order_fix.rs"),
+    ];
+    assert_eq!(pieces.len(), programs.len());
+    for ((piece, _), program) in pieces.iter().zip(programs) {
+        assert!(program.contains(piece), "the page and the example differ:\n{piece}");
+        assert!(piece.lines().count() <= 10, "ten lines for a first order");
+    }
+    let venue = Venue::start();
+    first_order_ouch::first_order(venue.ouch).expect("an order over OUCH");
+    venue.end_after_one_order();
+    let venue = Venue::start();
+    first_order_fix::first_order(venue.fix).expect("an order over FIX");
+    venue.end_after_one_order();
+}
+
+#[test]
+fn the_piece_in_python_works() {
+    let pieces = pieces("python");
+    let [(piece, output)] = &pieces[..] else { panic!("one piece") };
+    if Command::new("python3").arg("-c").arg("").status().is_err() {
+        println!("skipped: no python3");
+        return;
+    }
+    let venue = Venue::start();
+    let said = venue.run(Command::new("python3").args(["-c", &venue.here(piece)]));
+    assert_eq!(Some(&said), output.as_ref());
+    venue.end_after_one_order();
+}
+
+/// A Python with the package `quickfix`.
+fn quickfix() -> Option<PathBuf> {
+    let own = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/peers/bin/python");
+    let named = std::env::var_os("SPINDLE_PYTHON").map(PathBuf::from);
+    let mut candidates = named.into_iter().chain([PathBuf::from("python3"), own]);
+    candidates.find(|python| {
+        let mut import = Command::new(python);
+        import.args(["-c", "import quickfix"]).stdout(Stdio::null()).stderr(Stdio::null());
+        import.status().is_ok_and(|status| status.success())
+    })
+}
+
+#[test]
+fn the_piece_with_quickfix_works() {
+    let pieces = pieces("python quickfix");
+    let [(piece, output)] = &pieces[..] else { panic!("one piece") };
+    let Some(python) = quickfix() else {
+        println!("skipped: no Python with the package quickfix");
+        return;
+    };
+    let venue = Venue::start();
+    let said = venue.run(Command::new(python).args(["-c", &venue.here(piece)]));
+    assert_eq!(Some(&said), output.as_ref());
+    venue.end_after_one_order();
+}

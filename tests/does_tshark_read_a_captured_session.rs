@@ -1,0 +1,446 @@
+//! tshark, which many look at their sessions with, reads a session of this venue: SoupBinTCP with OUCH over TCP, FIX
+//! over TCP, MoldUDP64 over UDP with requests and their answers. The bytes are those of real sockets, taken by a
+//! tap between client and venue and written as a capture.
+//!
+//! tshark knows SoupBinTCP, MoldUDP64 and FIX, of OUCH only the versions 4.x and of ITCH not 5.0: those messages
+//! it shows as data of the layer below, so here it is asked for exactly these bytes. It needs tshark on the
+//! path; the test installs it where SPINDLE_INSTALL_PEERS is set (`apt-get`, as root). Where there is none the
+//! test is skipped, with a line that says so.
+
+use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use etherparse::PacketBuilder;
+use spindle_feed::itch::Message as ItchMessage;
+use spindle_feed::moldudp64::{Kind, Packet, header};
+use spindle_gateway::SystemClock;
+use spindle_gateway::client::{FixClient, FixLogin, Login, NewOrder, OuchClient, Replacement};
+use spindle_gateway::fix::Version;
+use zerocopy::IntoBytes;
+
+/// What passed a tap: from the client or to it.
+struct Segment {
+    from_client: bool,
+    bytes: Vec<u8>,
+}
+
+/// A cable that remembers.
+struct Tap {
+    listener: TcpListener,
+    venue: SocketAddr,
+    pair: Option<(TcpStream, TcpStream)>,
+    segments: Vec<Segment>,
+}
+
+impl Tap {
+    fn new(venue: SocketAddr) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        listener.set_nonblocking(true).expect("a socket");
+        Self { listener, venue, pair: None, segments: Vec::new() }
+    }
+
+    fn address(&self) -> SocketAddr {
+        self.listener.local_addr().expect("an address")
+    }
+
+    fn poll(&mut self) {
+        if let Ok((client, _)) = self.listener.accept() {
+            let venue = TcpStream::connect(self.venue).expect("the venue listens");
+            for socket in [&client, &venue] {
+                socket.set_nonblocking(true).expect("a socket");
+            }
+            self.pair = Some((client, venue));
+        }
+        let Some((client, venue)) = &self.pair else { return };
+        let mut bytes = [0; 4_096];
+        for (mut from, mut to, from_client) in [(client, venue, true), (venue, client, false)] {
+            match from.read(&mut bytes) {
+                Ok(count) if count > 0 => {
+                    to.write_all(&bytes[..count]).expect("a few bytes have room");
+                    self.segments.push(Segment { from_client, bytes: bytes[..count].to_vec() });
+                }
+                Ok(_) => {}
+                Err(error) => assert_eq!(error.kind(), ErrorKind::WouldBlock),
+            }
+        }
+    }
+}
+
+/// A capture as tcpdump writes it: frames of Ethernet.
+struct Capture(Vec<u8>);
+
+const MAC: [u8; 6] = [2, 0, 0, 0, 0, 1];
+
+impl Capture {
+    fn new() -> Self {
+        let mut bytes = Vec::new();
+        // Magic, version 2.4, zone, accuracy, most bytes of a frame, Ethernet.
+        for word in [0xa1b2_c3d4_u32, 0x0004_0002, 0, 0, 65_535, 1] {
+            bytes.extend_from_slice(&word.to_le_bytes());
+        }
+        Self(bytes)
+    }
+
+    fn frame(&mut self, frame: &[u8]) {
+        let length = u32::try_from(frame.len()).expect("short");
+        for word in [1_700_000_000, 0, length, length] {
+            self.0.extend_from_slice(&word.to_le_bytes());
+        }
+        self.0.extend_from_slice(frame);
+    }
+
+    /// A whole TCP connection: the handshake, then each segment.
+    fn tcp(&mut self, client: u16, server: u16, segments: &[Segment]) {
+        let ends = |from_client| if from_client { (client, server) } else { (server, client) };
+        let mut next = [1_000_u32, 9_000_u32];
+        let mut put = |from_client: bool, syn: bool, ack: bool, bytes: &[u8]| {
+            let (from, to) = ends(from_client);
+            let (own, other) = (usize::from(!from_client), usize::from(from_client));
+            let local = Ipv4Addr::LOCALHOST.octets();
+            let mut builder = PacketBuilder::ethernet2(MAC, MAC)
+                .ipv4(local, local, 64)
+                .tcp(from, to, next[own], 65_535);
+            if syn {
+                builder = builder.syn();
+            }
+            if ack {
+                builder = builder.ack(next[other]);
+            }
+            if !bytes.is_empty() {
+                builder = builder.psh();
+            }
+            let mut frame = Vec::new();
+            builder.write(&mut frame, bytes).expect("a frame");
+            self.frame(&frame);
+            next[own] += u32::from(syn) + u32::try_from(bytes.len()).expect("short");
+        };
+        put(true, true, false, &[]);
+        put(false, true, true, &[]);
+        put(true, false, true, &[]);
+        for segment in segments {
+            put(segment.from_client, false, true, &segment.bytes);
+        }
+    }
+
+    fn udp(&mut self, from: u16, to: u16, bytes: &[u8]) {
+        let local = Ipv4Addr::LOCALHOST.octets();
+        let builder = PacketBuilder::ethernet2(MAC, MAC).ipv4(local, local, 64).udp(from, to);
+        let mut frame = Vec::new();
+        builder.write(&mut frame, bytes).expect("a frame");
+        self.frame(&frame);
+    }
+}
+
+/// The program, if it is there or can be installed.
+fn tshark() -> Result<PathBuf, String> {
+    let is_there = || {
+        let mut version = Command::new("tshark");
+        version.arg("--version").stdout(Stdio::null()).stderr(Stdio::null());
+        version.status().is_ok_and(|status| status.success())
+    };
+    if is_there() {
+        return Ok("tshark".into());
+    }
+    if std::env::var_os("SPINDLE_INSTALL_PEERS").is_none() {
+        return Err("no tshark".to_owned());
+    }
+    for arguments in [&["update"][..], &["install", "--yes", "--no-install-recommends", "tshark"]] {
+        let output = Command::new("apt-get")
+            .args(arguments)
+            .env("DEBIAN_FRONTEND", "noninteractive")
+            .output()
+            .map_err(|error| format!("apt-get: {error}"))?;
+        if !output.status.success() {
+            return Err(String::from_utf8_lossy(&output.stderr).into_owned());
+        }
+    }
+    if is_there() {
+        Ok("tshark".into())
+    } else {
+        Err("tshark was installed and does not run".into())
+    }
+}
+
+/// Runs tshark on a capture and gives its lines.
+fn lines(tshark: &Path, capture: &Path, decode: &[String], more: &[&str]) -> Vec<String> {
+    let mut command = Command::new(tshark);
+    command.arg("-n").arg("-r").arg(capture);
+    for rule in decode {
+        command.args(["-d", rule]);
+    }
+    let output = command.args(more).output().expect("tshark runs");
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{errors}");
+    String::from_utf8(output.stdout).expect("text").lines().map(str::to_owned).collect()
+}
+
+struct Venue {
+    process: Child,
+    addresses: [SocketAddr; 3],
+    log: BufReader<std::process::ChildStderr>,
+    _folder: tempfile::TempDir,
+}
+
+impl Venue {
+    /// The example's venue, which publishes its books to this address.
+    fn start(feed: SocketAddr) -> Self {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let text = std::fs::read_to_string(root.join("examples/venue.toml")).expect("the example");
+        let text = text.replace("127.0.0.1:8401", "127.0.0.1:0");
+        let text = text.replace("127.0.0.1:8402", "127.0.0.1:0");
+        let publish = format!("[publish]\nto = [\"{feed}\"]\nrequests = \"127.0.0.1:0\"\n");
+        let folder = tempfile::tempdir().expect("a folder");
+        let config = folder.path().join("venue.toml");
+        std::fs::write(&config, text + &publish).expect("a file");
+        let mut process = Command::new(env!("CARGO_BIN_EXE_spindle"))
+            .args(["run", "--config"])
+            .arg(&config)
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the program runs");
+        let mut log = BufReader::new(process.stderr.take().expect("a pipe"));
+        let mut after = |what: &str| loop {
+            let mut line = String::new();
+            assert!(log.read_line(&mut line).expect("a line") > 0, "the venue ended");
+            if let Some((_, rest)) = line.trim().split_once(what) {
+                let address = rest.split(';').next().unwrap_or_default();
+                break address.parse().expect("an address");
+            }
+        };
+        let addresses =
+            [after("ouch: listening on "), after("fix: listening on "), after("; requests at ")];
+        Self { process, addresses, log, _folder: folder }
+    }
+
+    /// Ends the venue as an operator would.
+    fn end(mut self, mut meanwhile: impl FnMut()) {
+        let killed = Command::new("kill").arg(self.process.id().to_string()).status();
+        assert!(killed.expect("kill runs").success());
+        while self.process.try_wait().expect("an end").is_none() {
+            meanwhile();
+        }
+        meanwhile();
+        let mut log = String::new();
+        self.log.read_to_string(&mut log).expect("text");
+        assert!(log.contains("publish: "), "{log}");
+    }
+}
+
+impl Drop for Venue {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+    }
+}
+
+/// All that is needed of one session.
+struct Recorded {
+    soup: Vec<Segment>,
+    fix: Vec<Segment>,
+    /// Datagrams of the feed, and a request with its answer at the end.
+    feed: Vec<Vec<u8>>,
+    request: Vec<u8>,
+    answer: Vec<u8>,
+}
+
+/// Trades over both protocols and takes what passes.
+fn record() -> Recorded {
+    use spindle_engine::command::OrderSide;
+    use spindle_types::{Price, Quantity};
+    let receiver = UdpSocket::bind("127.0.0.1:0").expect("a port");
+    receiver.set_nonblocking(true).expect("a socket");
+    let venue = Venue::start(receiver.local_addr().expect("an address"));
+    let [ouch_address, fix_address, requests] = venue.addresses;
+    let (mut soup, mut fix) = (Tap::new(ouch_address), Tap::new(fix_address));
+    let login = Login::new("maker1", "quote").expect("a login");
+    let mut ouch = OuchClient::connect_later(soup.address(), login, SystemClock::new());
+    let fix_address = fix.address();
+    let logging = std::thread::spawn(move || {
+        let login = FixLogin::new(Version::Fix42, "TAKER", "SPINDLE");
+        FixClient::connect(fix_address, login).expect("a Logon")
+    });
+    let end = Instant::now() + Duration::from_secs(20);
+    let mut feed: Vec<Vec<u8>> = Vec::new();
+    let mut datagram = [0; 2_048];
+    let mut receive = |feed: &mut Vec<Vec<u8>>| {
+        while let Ok((count, _)) = receiver.recv_from(&mut datagram) {
+            feed.push(datagram[..count].to_vec());
+        }
+    };
+    let mut messages = 0;
+    let symbol = "AAPL".parse().expect("a symbol");
+    while !ouch.is_live() || !logging.is_finished() {
+        assert!(Instant::now() < end, "no login");
+        soup.poll();
+        fix.poll();
+        ouch.poll(&mut |_| messages += 1);
+    }
+    let mut client = logging.join().expect("a client");
+    let sell = NewOrder::limit(OrderSide::Sell, Quantity(300), symbol, Price(1_500_000));
+    let number = ouch.enter(&sell).expect("sent");
+    let other = ouch.enter(&NewOrder { symbol: "NOSUCH".parse().expect("ok"), ..sell });
+    let _ = other.expect("sent");
+    let replaced = Replacement::limit(Quantity(200), Price(1_501_000));
+    let number = ouch.replace(number, &replaced).expect("sent");
+    let mut reports = 0;
+    let mut until = |wanted: usize, client: &mut FixClient, ouch: &mut OuchClient| {
+        while messages < wanted || reports < usize::from(wanted > 5) {
+            assert!(Instant::now() < end, "{messages} messages");
+            soup.poll();
+            fix.poll();
+            ouch.poll(&mut |_| messages += 1);
+            client.poll(&mut |_| reports += 1);
+            receive(&mut feed);
+        }
+    };
+    // Login, the day's begin, accepted, rejected, replaced.
+    until(5, &mut client, &mut ouch);
+    let buy = spindle_gateway::client::FixOrder::limit(
+        OrderSide::Buy,
+        Quantity(150),
+        symbol,
+        Price(1_501_000),
+    );
+    client.enter(&buy).expect("sent");
+    // Executed.
+    until(6, &mut client, &mut ouch);
+    ouch.cancel(number).expect("sent");
+    // Canceled.
+    until(7, &mut client, &mut ouch);
+    let (request, answer) = ask(requests, &feed);
+    let mut late = Vec::new();
+    venue.end(|| {
+        soup.poll();
+        fix.poll();
+        ouch.poll(&mut |_| {});
+        client.poll(&mut |_| {});
+        receive(&mut late);
+    });
+    feed.append(&mut late);
+    Recorded { soup: soup.segments, fix: fix.segments, feed, request, answer }
+}
+
+/// Asks for the first messages of the feed.
+fn ask(server: SocketAddr, feed: &[Vec<u8>]) -> (Vec<u8>, Vec<u8>) {
+    let socket = UdpSocket::bind("127.0.0.1:0").expect("a port");
+    socket.set_read_timeout(Some(Duration::from_secs(10))).expect("a socket");
+    let first = Packet::parse(&feed[0]).expect("a packet");
+    let request = header(*first.session(), 1, 3);
+    socket.send_to(request.as_bytes(), server).expect("sent");
+    let mut answer = [0; 2_048];
+    let (count, _) = socket.recv_from(&mut answer).expect("an answer");
+    (request.as_bytes().to_vec(), answer[..count].to_vec())
+}
+
+/// The packets of one direction: type and message.
+fn soup_packets(segments: &[Segment], from_client: bool) -> Vec<(u8, Vec<u8>)> {
+    let bytes: Vec<u8> = segments
+        .iter()
+        .filter(|segment| segment.from_client == from_client)
+        .flat_map(|segment| segment.bytes.clone())
+        .collect();
+    let mut rest = &bytes[..];
+    let mut packets = Vec::new();
+    while let Some((length, after)) = rest.split_first_chunk::<2>() {
+        let (packet, after) = after.split_at(usize::from(u16::from_be_bytes(*length)));
+        packets.push((packet[0], packet[1..].to_vec()));
+        rest = after;
+    }
+    packets
+}
+
+const SOUP: u16 = 8401;
+const FIX: u16 = 8402;
+const FEED: u16 = 26_400;
+const REQUESTS: u16 = 26_500;
+
+#[test]
+fn tshark_reads_every_packet_and_complains_of_none() {
+    let tshark = match tshark() {
+        Ok(tshark) => tshark,
+        Err(why) => {
+            println!("skipped: {why}");
+            return;
+        }
+    };
+    let recorded = record();
+    let mut capture = Capture::new();
+    capture.tcp(40_001, SOUP, &recorded.soup);
+    capture.tcp(40_002, FIX, &recorded.fix);
+    for datagram in &recorded.feed {
+        capture.udp(40_003, FEED, datagram);
+    }
+    capture.udp(40_004, REQUESTS, &recorded.request);
+    capture.udp(REQUESTS, 40_004, &recorded.answer);
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("session.pcap");
+    std::fs::write(&path, &capture.0).expect("a file");
+    let decode = [
+        format!("tcp.port=={SOUP},soupbintcp"),
+        format!("tcp.port=={FIX},fix"),
+        format!("udp.port=={FEED},moldudp64"),
+        format!("udp.port=={REQUESTS},moldudp64"),
+    ];
+    let show = |more: &[&str]| lines(&tshark, &path, &decode, more);
+    // Nothing is malformed, no checksum or length is wrong, nothing is an error.
+    let complaints = show(&["-Y", "_ws.malformed || _ws.expert.severity >= 6291456"]);
+    assert!(complaints.is_empty(), "{complaints:#?}");
+
+    // Every packet of SoupBinTCP, by type, from both sides.
+    for (from_client, port) in [(true, "tcp.dstport"), (false, "tcp.srcport")] {
+        let expected: Vec<_> = soup_packets(&recorded.soup, from_client)
+            .iter()
+            .map(|(kind, _)| char::from(*kind).to_string())
+            .collect();
+        let filter = format!("soupbintcp && {port} == {SOUP}");
+        let shown = show(&["-Y", &filter, "-T", "fields", "-e", "soupbintcp.packet_type"]);
+        let shown: Vec<_> = shown.iter().flat_map(|line| line.split(',')).collect();
+        assert_eq!(shown, expected, "from the client: {from_client}");
+        assert!(expected.len() >= 4, "{expected:?}");
+    }
+
+    // FIX messages by type; a wrong checksum would have been an error above.
+    let shown = show(&["-Y", "fix", "-T", "fields", "-e", "fix.MsgType"]);
+    let shown: Vec<_> = shown.iter().flat_map(|line| line.split(',')).collect();
+    for kind in ["A", "D", "8"] {
+        assert!(shown.contains(&kind), "{shown:?}");
+    }
+
+    // Every packet of the feed: its number and count, and each message byte for byte, which is ITCH 5.0.
+    let fields = ["moldudp64.sequence", "moldudp64.count", "moldudp64.msglen", "moldudp64.msgdata"];
+    let mut arguments = vec!["-Y", "moldudp64", "-T", "fields"];
+    fields.iter().for_each(|field| arguments.extend(["-e", *field]));
+    let shown = show(&arguments);
+    let datagrams: Vec<_> =
+        recorded.feed.iter().chain([&recorded.request, &recorded.answer]).collect();
+    assert_eq!(shown.len(), datagrams.len());
+    let mut types = String::new();
+    for (at, (line, datagram)) in shown.iter().zip(&datagrams).enumerate() {
+        if at == recorded.feed.len() {
+            continue; // The request: a header alone.
+        }
+        let packet = Packet::parse(datagram).expect("a packet");
+        let mut shown = line.split('\t');
+        assert_eq!(shown.next(), Some(packet.sequence().to_string().as_str()));
+        if packet.kind() != Kind::Data {
+            continue;
+        }
+        assert_eq!(shown.next(), Some(packet.message_count().to_string().as_str()));
+        let lengths: Vec<_> = packet.messages().map(|message| message.len().to_string()).collect();
+        assert_eq!(shown.next(), Some(lengths.join(",").as_str()));
+        let hex = |bytes: &[u8]| bytes.iter().map(|b| format!("{b:02x}")).collect::<String>();
+        let data: Vec<_> = packet.messages().map(hex).collect();
+        assert_eq!(shown.next(), Some(data.join(",").as_str()));
+        for message in packet.messages() {
+            let decoded = ItchMessage::decode(message).expect("a message of ITCH 5.0");
+            assert_eq!(decoded.as_bytes(), message);
+            types.push(char::from(message[0]));
+        }
+    }
+    for kind in "ORHSQAUED".chars() {
+        assert!(types.contains(kind), "{kind} in {types}");
+    }
+}
