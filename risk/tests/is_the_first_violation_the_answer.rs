@@ -382,3 +382,26 @@ fn an_arm_begins_the_counts_anew() {
     fill(&mut gate);
     assert!(gate.is_stopped(target));
 }
+
+/// Stopped, an account may still sell what it holds, to the last share and no further.
+#[test]
+fn who_is_stopped_may_close_to_the_last_share() {
+    let mut gate = Gate::new(1);
+    gate.fit_instruments(8);
+    let target = Target::Account(ACCOUNT);
+    gate.set_limits(target, Limits::NONE.with(Key::Reducing, 1)).expect("limits");
+    let order = request(Side::Buy);
+    let admission = gate.check(&order, &market()).expect("a pass");
+    gate.reserve(&order, &admission);
+    let Request { account, session, instrument, side, sale, .. } = order;
+    let holder = Holder { account, session, instrument, side, sale, price: admission.price };
+    gate.fill(&holder, Quantity(100), Price(100_000), true, NOW);
+    gate.kill(target, Cause::Operator);
+    let mut sell = |quantity: u32| {
+        let sale = Sale::Long;
+        let order = Request { sale, quantity: Quantity(quantity), ..request(Side::Sell) };
+        gate.check(&order, &market()).err().map(|reject| reject.check)
+    };
+    assert_eq!(sell(100), None);
+    assert_eq!(sell(101), Some(Check::Killed));
+}
