@@ -324,3 +324,84 @@ fn the_ends_of_the_types_hold() {
         }
     }
 }
+
+/// An order alike is refused until the nanosecond at which the window of the one before is over, and
+/// only as often as the limit says.
+#[test]
+fn duplicates_are_counted_to_the_end_of_their_window() {
+    let mut gate = Gate::new(1);
+    gate.fit_instruments(8);
+    let limits = Limits::NONE.with(Key::DuplicateMax, 2).with(Key::DuplicateWindowMs, 1);
+    gate.set_limits(Target::Account(ACCOUNT), limits).expect("limits");
+    let mut enter = |time: u64, quantity: u32| {
+        let (time, quantity) = (EventTime(time), Quantity(quantity));
+        let order = Request { time, quantity, ..request(Side::Buy) };
+        match gate.check(&order, &market()) {
+            Ok(admission) => {
+                gate.reserve(&order, &admission);
+                None
+            }
+            Err(reject) => Some((reject.check, reject.limit, reject.observed)),
+        }
+    };
+    assert_eq!(enter(10, 100), None);
+    assert_eq!(enter(500, 100), None, "two may be alike");
+    let refused = Some((Check::Duplicate, 2, 3));
+    assert_eq!(enter(600, 100), refused);
+    assert_eq!(enter(600, 101), None, "another one");
+    assert_eq!(enter(1_000_009, 100), refused);
+    assert_eq!(enter(1_000_010, 100), None, "the first is out of the window");
+    assert_eq!(enter(1_000_011, 100), refused, "the second is not");
+}
+
+/// Whoever was armed again has a clean count: what stopped it before does not stop it at once.
+#[test]
+fn an_arm_begins_the_counts_anew() {
+    let mut gate = Gate::new(1);
+    gate.fit_instruments(8);
+    let limits = Limits::NONE.with(Key::KillFillsMax, 2).with(Key::KillFillsWindowMs, 1_000);
+    let target = Target::Account(ACCOUNT);
+    gate.set_limits(target, limits).expect("limits");
+    let order = request(Side::Buy);
+    let admission = gate.check(&order, &market()).expect("a pass");
+    gate.reserve(&order, &admission);
+    let Request { account, session, instrument, side, sale, .. } = order;
+    let holder = Holder { account, session, instrument, side, sale, price: admission.price };
+    let fill = |gate: &mut Gate| gate.fill(&holder, Quantity(1), Price(1), false, NOW);
+    for _ in 0..2 {
+        fill(&mut gate);
+        assert!(!gate.is_stopped(target));
+    }
+    fill(&mut gate);
+    assert!(gate.is_stopped(target), "a third within the window");
+    assert!(gate.arm(target));
+    for _ in 0..2 {
+        fill(&mut gate);
+        assert!(!gate.is_stopped(target), "counted from the arm on");
+    }
+    fill(&mut gate);
+    assert!(gate.is_stopped(target));
+}
+
+/// Stopped, an account may still sell what it holds, to the last share and no further.
+#[test]
+fn who_is_stopped_may_close_to_the_last_share() {
+    let mut gate = Gate::new(1);
+    gate.fit_instruments(8);
+    let target = Target::Account(ACCOUNT);
+    gate.set_limits(target, Limits::NONE.with(Key::Reducing, 1)).expect("limits");
+    let order = request(Side::Buy);
+    let admission = gate.check(&order, &market()).expect("a pass");
+    gate.reserve(&order, &admission);
+    let Request { account, session, instrument, side, sale, .. } = order;
+    let holder = Holder { account, session, instrument, side, sale, price: admission.price };
+    gate.fill(&holder, Quantity(100), Price(100_000), true, NOW);
+    gate.kill(target, Cause::Operator);
+    let mut sell = |quantity: u32| {
+        let sale = Sale::Long;
+        let order = Request { sale, quantity: Quantity(quantity), ..request(Side::Sell) };
+        gate.check(&order, &market()).err().map(|reject| reject.check)
+    };
+    assert_eq!(sell(100), None);
+    assert_eq!(sell(101), Some(Check::Killed));
+}
