@@ -197,15 +197,15 @@ impl Opening {
     ///
     /// # Errors
     /// The system refuses.
-    pub fn go_on(
-        self,
-        utc: u64,
-    ) -> Result<(Journal<Box<dyn Disk>>, Option<DirectoryLock>), JournalError> {
+    pub fn go_on(self, utc: u64) -> Result<LockedJournal, JournalError> {
         let identity = Identity { venue: self.venue, journal: utc };
         let journal = Journal::open(self.disk, identity, self.settings, &self.scanned)?;
         Ok((journal, self._lock))
     }
 }
+
+/// A journal and the lock of its directory, which lasts as long.
+pub(super) type LockedJournal = (Journal<Box<dyn Disk>>, Option<DirectoryLock>);
 
 /// Moves the segments of a journal whose day is over into a folder of their own.
 fn put_aside(directory: &Path, scanned: &Scanned) -> Result<(), JournalError> {

@@ -150,9 +150,8 @@ impl Replayer {
         }
         match &input {
             Some(Input::Risk(time, changes)) => {
-                if engine.on_risk(*time, changes).is_ok() {
-                    self.changes.extend_from_slice(changes);
-                }
+                let is_taken = engine.on_risk(*time, changes).is_ok();
+                self.changes.extend_from_slice(if is_taken { changes } else { &[] });
             }
             Some(input) => engine.apply(input),
             None => {}
