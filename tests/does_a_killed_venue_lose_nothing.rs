@@ -185,7 +185,7 @@ fn live(
     let symbol: Symbol = "X".parse().expect("a symbol");
     let mut turn = 0_u32;
     while Instant::now() < until {
-        if ouch.is_live() && *sent < known.accepted.len() as u32 + 20 {
+        if ouch.is_live() && (*sent as usize) < known.accepted.len() + 20 {
             *sent += 1;
             let _ = ouch.enter_as(OrderToken(*sent), &order(*sent));
         }
@@ -214,7 +214,7 @@ fn come_back(ouch: &mut OuchClient, fix: &mut FixClient, known: &mut Known, sent
             ouch.enter_as(OrderToken(number), &order(number)).expect("sent");
         }
     }
-    while (known.accepted.len() as u32) < sent {
+    while known.accepted.len() < sent as usize {
         ouch.poll(&mut |event| known.hear_ouch(&event));
         fix.poll(&mut |event| known.hear_fix(&event));
         assert!(begin.elapsed() < PATIENCE, "{} of {sent} accepted", known.accepted.len());
