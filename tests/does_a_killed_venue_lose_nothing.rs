@@ -45,9 +45,9 @@ impl Place {
 [venue]
 name = "KILLED"
 [engine]
-orders_max = 10_000
+orders_max = 100_000
 levels_max = 10_000
-own_orders_max = 8_192
+own_orders_max = 65_536
 instruments_max = 8
 [threads]
 idle = "yield"
@@ -69,13 +69,13 @@ name = "A"
 order_size_max = 10_000
 order_value_max = "5000000.00"
 collar_percent = "50"
-open_orders_max = 8_000
+open_orders_max = 60_000
 [[account]]
 name = "B"
 order_size_max = 10_000
 order_value_max = "5000000.00"
 collar_percent = "50"
-open_orders_max = 8_000
+open_orders_max = 60_000
 [[session]]
 user = "alice"
 password = "a"
@@ -185,7 +185,9 @@ fn live(
     let symbol: Symbol = "X".parse().expect("a symbol");
     let mut turn = 0_u32;
     while Instant::now() < until {
-        if ouch.is_live() && (*sent as usize) < known.accepted.len() + 20 {
+        // No more than the venue has room for, however long it lives.
+        let may = *sent < 50_000 && (*sent as usize) < known.accepted.len() + 20;
+        if ouch.is_live() && may {
             *sent += 1;
             let _ = ouch.enter_as(OrderToken(*sent), &order(*sent));
         }

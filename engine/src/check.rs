@@ -65,6 +65,11 @@ impl Ledger {
         Self { sequence, ..Self::default() }
     }
 
+    /// Forgets what was traded: a new session of the outside market begins, and positions with it.
+    pub fn begin_day(&mut self) {
+        self.traded.clear();
+    }
+
     /// The number of the last event that was taken.
     #[cfg(feature = "verify")]
     pub(crate) const fn sequence(&self) -> u64 {

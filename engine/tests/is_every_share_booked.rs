@@ -96,6 +96,7 @@ fn a_new_session_of_the_feed_makes_void_what_stands() {
     let mut desk = taken();
     desk.market(execute(7, 150));
     desk.engine.on_session_start();
+    desk.ledger.begin_day();
     desk.told();
     let expected =
         Divergence { taken: 100, displaced: 50, void: 50, volume: 150, ..Divergence::default() };

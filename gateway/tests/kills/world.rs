@@ -222,6 +222,12 @@ impl World for OnSockets {
             _ => self.gateway.local_address(),
         };
         let socket = TcpStream::connect(address).expect("it listens");
+        // Newcomers are looked for every two milliseconds: nobody is left waiting in the kernel's queue,
+        // which would be full in the end.
+        for _ in 0..2 {
+            self.clock.advance(3_000_000);
+            self.turn();
+        }
         socket.set_nonblocking(true).expect("a socket");
         self.sockets[client] = Some(socket);
     }
