@@ -248,7 +248,7 @@ mod tests {
 whose         limit             used       of    %
 account A     credit_max      250.00  1000.00   25
 account A     order_size_max              500
-account A, X  position_max         40       40  100
+account A, X  position_max        40       40  100
 stopped: firm F (operator)
 warnings: 3
 ";
