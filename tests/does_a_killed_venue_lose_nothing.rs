@@ -91,7 +91,7 @@ segment_bytes = 1048576
         Self { _folder: folder, config, journal, ouch, fix }
     }
 
-    fn start(&self) -> Child {
+    fn start(&self) -> Running {
         let mut process = Command::new(env!("CARGO_BIN_EXE_spindle"))
             .args(["run", "--config"])
             .arg(&self.config)
@@ -110,7 +110,24 @@ segment_bytes = 1048576
             }
         }
         std::thread::spawn(move || log.lines().for_each(drop));
-        process
+        Running(process)
+    }
+}
+
+/// A venue that does not outlive its test.
+struct Running(Child);
+
+impl Running {
+    fn kill(&mut self) {
+        self.0.kill().expect("killed");
+        self.0.wait().expect("gone");
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
     }
 }
 
@@ -237,8 +254,7 @@ fn what_was_acknowledged_is_there_after_every_kill() {
     for kill in 0..kills {
         let life = Duration::from_millis(60 + u64::from(kill * 37 % 90));
         live(&mut ouch, &mut fix, &mut known, &mut sent, Instant::now() + life);
-        process.kill().expect("killed");
-        process.wait().expect("gone");
+        process.kill();
         // What had left the venue is still read.
         ouch.poll(&mut |event| known.hear_ouch(&event));
         fix.poll(&mut |event| known.hear_fix(&event));
@@ -270,8 +286,7 @@ fn what_was_acknowledged_is_there_after_every_kill() {
         assert!(begin.elapsed() < PATIENCE, "an order that was acknowledged is gone");
     }
     assert!(known.ouch_executed > 0 && known.accepted.len() > 20);
-    process.kill().expect("killed");
-    process.wait().expect("gone");
+    process.kill();
     // The journal leads to the same again, and holds no password.
     let said = tool(&place, &["replay", "--config"], true);
     assert!(said.contains("state_hash"), "{said}");
@@ -326,9 +341,9 @@ fn a_day_that_has_ended_is_verified_put_aside_and_damage_is_refused() {
     assert_eq!(second.status.code(), Some(2));
     let line = String::from_utf8_lossy(&second.stderr).into_owned();
     assert!(line.contains("another venue that runs has this journal"), "{line}");
-    let killed = Command::new("kill").arg(process.id().to_string()).status();
+    let killed = Command::new("kill").arg(process.0.id().to_string()).status();
     assert!(killed.expect("kill runs").success());
-    assert_eq!(process.wait().expect("an end").code(), Some(0));
+    assert_eq!(process.0.wait().expect("an end").code(), Some(0));
     let said = tool(&place, &["verify", "--json"], true);
     let said: serde_json::Value = serde_json::from_str(&said).expect("JSON");
     assert_eq!(said["whole"], true);
@@ -341,8 +356,7 @@ fn a_day_that_has_ended_is_verified_put_aside_and_damage_is_refused() {
     assert!(said.contains("\"open\":10") && said.contains("next_out"), "{said}");
     // The next day begins a new journal.
     let mut process = place.start();
-    process.kill().expect("killed");
-    process.wait().expect("gone");
+    process.kill();
     assert_eq!(std::fs::read_dir(place.journal.join("archive")).expect("a folder").count(), 1);
     flip_a_byte(&place.journal);
     let said = tool(&place, &["verify"], false);
