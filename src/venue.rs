@@ -9,7 +9,7 @@ use rtrb::{Consumer, RingBuffer};
 use spindle_engine::agent::{EngineAgent, TimeSource};
 use spindle_engine::command::{Action, Cancel, Command};
 use spindle_engine::delay::Delayed;
-use spindle_engine::event::{self, Event};
+use spindle_engine::event::Event;
 use spindle_engine::input::{self, Checkpoint, encode_changes};
 use spindle_engine::latency::EngineLatency;
 use spindle_engine::publication::{Seen, Sight};
@@ -194,7 +194,7 @@ impl Venue {
         // What was under way when a journal ended waits in the ring.
         let more = if opening.is_some() && delayed { UNDER_WAY_MAX } else { 0 };
         let (commands_in, mut commands_out) = ring(COMMANDS_MAX + more, NO_COMMAND);
-        let (events_in, events_out) = ring(EVENTS_MAX, NO_EVENT);
+        let (events_in, events_out) = ring(EVENTS_MAX, Event::NOTHING);
         let (mut engine, tops) = engine(config);
         for (id, &symbol) in (1..=u16::MAX).zip(&config.instruments) {
             engine.add_instrument(InstrumentId(id), symbol);
@@ -512,18 +512,6 @@ const NO_COMMAND: Command = Command {
     received: 0,
     queued: 0,
     action: Action::Cancel(Cancel { token: OrderToken(0), quantity: Quantity::ZERO }),
-};
-
-/// As [`NO_COMMAND`].
-const NO_EVENT: Event = Event {
-    sequence: 0,
-    time: EventTime(0),
-    session: SessionId(0),
-    account: AccountId(0),
-    token: OrderToken(0),
-    received: 0,
-    queued: 0,
-    outcome: event::Outcome::CancelRejected,
 };
 
 /// The machine's time of day, in UTC, tied to the tick counter.

@@ -7,6 +7,7 @@ use spindle_types::{Price, Quantity};
 
 use crate::command::{Attributes, TimeInForce};
 use crate::event::{Basis, CancelReason, Change, Event, Figures, Outcome, RejectReason};
+use crate::input::time_code;
 
 /// Takes in one event after the other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,17 +91,8 @@ impl Digest {
     }
 
     fn time_in_force(&mut self, time_in_force: TimeInForce) {
-        let (code, until) = match time_in_force {
-            TimeInForce::Day => (1, 0),
-            TimeInForce::ImmediateOrCancel => (2, 0),
-            TimeInForce::FillOrKill => (3, 0),
-            TimeInForce::GoodTillCancel => (4, 0),
-            TimeInForce::GoodTillDate(until) => (5, until.0),
-            TimeInForce::AtOpen => (6, 0),
-            TimeInForce::AtClose => (7, 0),
-            TimeInForce::GoodFor(seconds) => (8, u64::from(seconds)),
-        };
-        self.word(code);
+        let (code, until) = time_code(time_in_force);
+        self.word(code.into());
         self.word(until);
     }
 

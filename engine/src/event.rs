@@ -34,7 +34,7 @@ pub struct Event {
 
 impl Event {
     /// What is written where nothing has happened yet.
-    pub(crate) const NOTHING: Self = Self {
+    pub const NOTHING: Self = Self {
         sequence: 0,
         time: EventTime(0),
         session: SessionId(0),

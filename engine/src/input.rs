@@ -14,6 +14,7 @@ use crate::command::Command;
 use crate::engine::Engine;
 use crate::risk::RiskChange;
 
+pub(crate) use command::time_code;
 pub use command::{decode_command, encode_command};
 pub use pen::Cursor;
 pub use risk::{decode_changes, encode_changes};

@@ -94,8 +94,9 @@ fn encode_enter(pen: &mut Pen<'_>, enter: &Enter) {
     encode_attributes(pen, attributes);
 }
 
-fn encode_time(pen: &mut Pen<'_>, time_in_force: TimeInForce) {
-    let (code, until) = match time_in_force {
+/// The number of a time in force, and what comes with it.
+pub(crate) const fn time_code(time_in_force: TimeInForce) -> (u8, u64) {
+    match time_in_force {
         TimeInForce::Day => (1, 0),
         TimeInForce::ImmediateOrCancel => (2, 0),
         TimeInForce::FillOrKill => (3, 0),
@@ -103,8 +104,12 @@ fn encode_time(pen: &mut Pen<'_>, time_in_force: TimeInForce) {
         TimeInForce::GoodTillDate(until) => (5, until.0),
         TimeInForce::AtOpen => (6, 0),
         TimeInForce::AtClose => (7, 0),
-        TimeInForce::GoodFor(seconds) => (8, u64::from(seconds)),
-    };
+        TimeInForce::GoodFor(seconds) => (8, seconds as u64),
+    }
+}
+
+fn encode_time(pen: &mut Pen<'_>, time_in_force: TimeInForce) {
+    let (code, until) = time_code(time_in_force);
     pen.u8(code).u64(until);
 }
 

@@ -12,6 +12,7 @@ use thiserror::Error;
 
 use crate::clock::{Clock, SystemClock};
 use crate::fix::encode::Writer;
+use crate::fix::entry::codes;
 use crate::fix::session::{Close, Now, Received, Session, SessionConfig, SessionLimits};
 use crate::fix::value::{self, Precision};
 use crate::fix::{Frame, Message, Scratch, Version, frame, tag};
@@ -485,15 +486,7 @@ impl<C: Clock> FixClient<C> {
 }
 
 fn instrument(body: &mut Writer<'_>, side: OrderSide, symbol: Symbol) {
-    body.char(
-        tag::SIDE,
-        match side {
-            OrderSide::Buy => b'1',
-            OrderSide::Sell => b'2',
-            OrderSide::SellShort => b'5',
-            OrderSide::SellShortExempt => b'6',
-        },
-    );
+    body.char(tag::SIDE, codes::side(side));
     body.field(tag::SYMBOL, symbol.0.trim_ascii_end());
 }
 
@@ -507,18 +500,7 @@ fn terms(body: &mut Writer<'_>, version: Version, order: &FixOrder, utc: u64) {
         body.price(tag::PRICE, limit);
     }
     instrument(body, order.side, order.symbol);
-    body.char(
-        tag::TIME_IN_FORCE,
-        match order.time_in_force {
-            TimeInForce::Day => b'0',
-            TimeInForce::GoodTillCancel => b'1',
-            TimeInForce::AtOpen => b'2',
-            TimeInForce::ImmediateOrCancel => b'3',
-            TimeInForce::FillOrKill => b'4',
-            TimeInForce::GoodTillDate(_) | TimeInForce::GoodFor(_) => b'6',
-            TimeInForce::AtClose => b'7',
-        },
-    );
+    body.char(tag::TIME_IN_FORCE, codes::time_in_force(order.time_in_force));
     body.time(tag::TRANSACT_TIME, utc, Precision::Milliseconds);
     let midnight = utc / value::DAY * value::DAY;
     if let TimeInForce::GoodTillDate(time) = order.time_in_force.from(EventTime(utc - midnight)) {

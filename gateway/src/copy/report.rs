@@ -1,7 +1,6 @@
 //! A drop copy's reports over FIX: an ExecutionReport for each event, on behalf of the session that
 //! entered the order.
 
-use spindle_engine::command::{OrderSide, TimeInForce};
 use spindle_engine::event::{CancelReason, Event, Liquidity, Outcome, RejectReason};
 use spindle_types::{Price, Quantity, Symbol};
 
@@ -117,7 +116,7 @@ fn write(
     let time = transact_time(event, now);
     session.send_for(told.session.as_bytes(), b'8', false, now, |body| {
         body.field(tag::ACCOUNT, told.account.as_bytes());
-        body.decimal(tag::AVG_PX, average(order), 6);
+        body.decimal(tag::AVG_PX, codes::average(order.value, order.executed), 6);
         body.maybe(tag::CL_ORD_ID, name(&order.id)).uint(tag::CUM_QTY, order.executed.into());
         body.uint(tag::EXEC_ID, event.sequence);
         if version == Version::Fix42 {
@@ -138,9 +137,10 @@ fn write(
         if let Some(limit) = order.limit {
             body.price(tag::PRICE, limit);
         }
-        body.char(tag::SIDE, side(order.side)).field(tag::SYMBOL, symbol(&order.symbol));
+        body.char(tag::SIDE, order.side.map_or(UNDISCLOSED, codes::side))
+            .field(tag::SYMBOL, symbol(&order.symbol));
         body.maybe(tag::TEXT, (!kind.text.is_empty()).then_some(kind.text));
-        if let Some(letter) = order.time_in_force.map(time_in_force) {
+        if let Some(letter) = order.time_in_force.map(codes::time_in_force) {
             body.char(tag::TIME_IN_FORCE, letter);
         }
         body.time(tag::TRANSACT_TIME, time, Precision::Milliseconds);
@@ -175,32 +175,5 @@ fn symbol(symbol: &Symbol) -> &[u8] {
     }
 }
 
-const fn side(side: Option<OrderSide>) -> u8 {
-    match side {
-        Some(OrderSide::Buy) => b'1',
-        Some(OrderSide::Sell) => b'2',
-        Some(OrderSide::SellShort) => b'5',
-        Some(OrderSide::SellShortExempt) => b'6',
-        // Undisclosed.
-        None => b'7',
-    }
-}
-
-const fn time_in_force(time_in_force: TimeInForce) -> u8 {
-    match time_in_force {
-        TimeInForce::Day => b'0',
-        TimeInForce::GoodTillCancel => b'1',
-        TimeInForce::AtOpen => b'2',
-        TimeInForce::ImmediateOrCancel => b'3',
-        TimeInForce::FillOrKill => b'4',
-        TimeInForce::GoodTillDate(_) | TimeInForce::GoodFor(_) => b'6',
-        TimeInForce::AtClose => b'7',
-    }
-}
-
-/// The average price of what was executed, in millionths, rounded to the nearest.
-fn average(order: &Order) -> u64 {
-    let executed = u128::from(order.executed.max(1));
-    let average = (u128::from(order.value) * 100 + executed / 2) / executed;
-    u64::try_from(average).unwrap_or(u64::MAX)
-}
+/// Side where it is not told: undisclosed.
+const UNDISCLOSED: u8 = b'7';

@@ -1,6 +1,7 @@
 //! The engine's reasons as FIX codes and texts. No match has a catch-all, so a new reason does not
 //! compile without its codes.
 
+use spindle_engine::command::{OrderSide, TimeInForce};
 use spindle_engine::event::{CancelReason, Liquidity, RejectReason};
 use spindle_risk::{Check, Measure};
 
@@ -176,6 +177,37 @@ pub(crate) const fn liquidity(liquidity: Liquidity) -> u64 {
         Liquidity::Added => 1,
         Liquidity::Removed => 2,
     }
+}
+
+/// Side.
+pub(crate) const fn side(side: OrderSide) -> u8 {
+    match side {
+        OrderSide::Buy => b'1',
+        OrderSide::Sell => b'2',
+        OrderSide::SellShort => b'5',
+        OrderSide::SellShortExempt => b'6',
+    }
+}
+
+/// TimeInForce.
+pub(crate) const fn time_in_force(time_in_force: TimeInForce) -> u8 {
+    match time_in_force {
+        TimeInForce::Day => b'0',
+        TimeInForce::GoodTillCancel => b'1',
+        TimeInForce::AtOpen => b'2',
+        TimeInForce::ImmediateOrCancel => b'3',
+        TimeInForce::FillOrKill => b'4',
+        TimeInForce::GoodTillDate(_) | TimeInForce::GoodFor(_) => b'6',
+        TimeInForce::AtClose => b'7',
+    }
+}
+
+/// AvgPx: the average price of executed shares of this value, in millionths, rounded to the nearest.
+#[inline]
+pub(crate) fn average(value: u64, executed: u32) -> u64 {
+    let executed = u128::from(executed.max(1));
+    let average = (u128::from(value) * 100 + executed / 2) / executed;
+    u64::try_from(average).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]

@@ -358,7 +358,7 @@ fn write(
     report: &Report<'_>,
 ) {
     let status = status(version, order);
-    body.decimal(tag::AVG_PX, average(order), 6);
+    body.decimal(tag::AVG_PX, codes::average(order.value, order.executed), 6);
     body.field(tag::CL_ORD_ID, id.as_bytes()).uint(tag::CUM_QTY, order.executed.into());
     exec_id(body, version, event, report.is_status);
     if let Some((quantity, price, _)) = report.last {
@@ -416,14 +416,6 @@ fn order_id(body: &mut Writer<'_>, reference: Option<u64>) {
         Some(reference) => body.uint(tag::ORDER_ID, reference),
         None => body.field(tag::ORDER_ID, b"NONE"),
     };
-}
-
-/// The average price of what was executed, in millionths, rounded to the nearest.
-#[inline]
-fn average(order: &Order) -> u64 {
-    let executed = u128::from(order.executed.max(1));
-    let average = (u128::from(order.value) * 100 + executed / 2) / executed;
-    u64::try_from(average).unwrap_or(u64::MAX)
 }
 
 /// OrdStatus.
