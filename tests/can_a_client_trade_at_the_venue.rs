@@ -1,11 +1,11 @@
 //! The program as a process of its own, with the example's configuration, and clients over TCP: log
 //! in, trade, be refused, be cut off, come back; then SIGTERM, a summary and status 0.
 
-use std::io::{BufRead, BufReader, Read};
-use std::net::SocketAddr;
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
+mod process;
 
+use std::net::SocketAddr;
+
+use process::{Process, example};
 use spindle_engine::command::OrderSide;
 use spindle_gateway::client::{
     ClientEvent, Disconnect, FixClient, FixEvent, FixLogin, FixOrder, Login, NewOrder, OuchClient,
@@ -14,43 +14,21 @@ use spindle_gateway::fix::Version;
 use spindle_gateway::ouch::outbound::Message;
 use spindle_types::{Price, Quantity, Symbol};
 
-/// A running venue, killed when a test gives it up.
+/// A running venue.
 struct Venue {
-    process: Child,
+    process: Process,
     address: SocketAddr,
     fix: SocketAddr,
-    log: BufReader<std::process::ChildStderr>,
 }
 
 impl Venue {
     /// Starts the example's venue on a free port and waits until it says where it listens.
     fn start() -> Self {
-        let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/venue.toml");
-        let text = std::fs::read_to_string(example).expect("the example");
         let folder = tempfile::tempdir().expect("a folder");
-        let config = folder.path().join("venue.toml");
-        let text = text.replace("127.0.0.1:8401", "127.0.0.1:0");
-        let text = text.replace("127.0.0.1:8402", "127.0.0.1:0");
-        std::fs::write(&config, text).expect("a file");
-        let mut process = Command::new(env!("CARGO_BIN_EXE_spindle"))
-            .args(["run", "--config"])
-            .arg(&config)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("the program runs");
-        let mut log = BufReader::new(process.stderr.take().expect("a pipe"));
-        let mut listening = |what: &str| loop {
-            let mut line = String::new();
-            assert!(log.read_line(&mut line).expect("a line") > 0, "the venue ended");
-            if let Some(rest) = line.trim().strip_prefix(what) {
-                let address = rest.split(';').next().unwrap_or_default();
-                break address.parse().expect("an address");
-            }
-        };
-        let address = listening("ouch: listening on ");
-        let fix = listening("fix: listening on ");
-        Self { process, address, fix, log }
+        let mut process = Process::venue(&example(folder.path(), ""));
+        let address = process.address("ouch: listening on ");
+        let fix = process.address("fix: listening on ");
+        Self { process, address, fix }
     }
 
     fn connect(&self, user: &str, password: &str) -> OuchClient {
@@ -59,20 +37,8 @@ impl Venue {
     }
 
     /// Ends the venue as an operator would, and gives what it said on both pipes.
-    fn end(mut self) -> (String, String) {
-        let killed = Command::new("kill").arg(self.process.id().to_string()).status();
-        assert!(killed.expect("kill runs").success());
-        let (mut out, mut log) = (String::new(), String::new());
-        self.process.stdout.take().expect("a pipe").read_to_string(&mut out).expect("text");
-        self.log.read_to_string(&mut log).expect("text");
-        assert_eq!(self.process.wait().expect("an end").code(), Some(0), "{log}");
-        (out, log)
-    }
-}
-
-impl Drop for Venue {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
+    fn end(self) -> (String, String) {
+        self.process.end()
     }
 }
 

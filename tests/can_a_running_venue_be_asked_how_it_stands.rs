@@ -2,12 +2,11 @@
 //! in lockstep.
 
 mod lockstep;
+mod process;
 
 use std::ffi::OsStr;
 use std::fs::File;
-use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use lockstep::{CONFIG, Process, connect};
@@ -27,35 +26,13 @@ fn report(path: &Path) -> Option<Value> {
     serde_json::from_str(&std::fs::read_to_string(path).ok()?).ok()
 }
 
-fn usr1(process: u32) {
-    let status = Command::new("kill").args(["-s", "USR1", &process.to_string()]).status();
-    assert!(status.expect("kill runs").success());
-}
-
 #[test]
 fn in_real_time() {
     let folder = tempfile::tempdir().expect("a folder");
-    let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/venue.toml");
-    let text = std::fs::read_to_string(example).expect("the example");
-    let (config, json) = (folder.path().join("venue.toml"), folder.path().join("report.json"));
-    let csv = folder.path().join("report.csv");
-    std::fs::write(&config, text.replacen("127.0.0.1:8401", "127.0.0.1:0", 1)).expect("a file");
-    let mut venue = Command::new(env!("CARGO_BIN_EXE_spindle"))
-        .args(["run", "--config"])
-        .arg(&config)
-        .arg("--json")
-        .arg(&json)
-        .arg("--csv")
-        .arg(&csv)
-        .stdout(Stdio::null())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("the program runs");
-    let log = BufReader::new(venue.stderr.take().expect("a pipe"));
-    let mut lines = log.lines().map(|line| line.expect("a line"));
-    let address =
-        lines.find_map(|line| line.strip_prefix("ouch: listening on ").map(str::to_owned));
-    let address = address.expect("an address").parse().expect("an address");
+    let [json, csv] = ["report.json", "report.csv"].map(|name| folder.path().join(name));
+    let more = ["--json".as_ref(), json.as_path(), "--csv".as_ref(), csv.as_path()];
+    let mut venue = process::Process::venue_with(&process::example(folder.path(), ""), &more);
+    let address = venue.address("ouch: listening on ");
     let client = |user, password| {
         let login = Login::new(user, password).expect("a login");
         OuchClient::connect(address, login).expect("a connection")
@@ -67,7 +44,7 @@ fn in_real_time() {
     until(&mut maker, b'A');
     taker.enter(&order(OrderSide::Buy, 1_500_000)).expect("sent");
     until(&mut taker, b'E');
-    usr1(venue.id());
+    venue.signal("USR1");
     let begun = Instant::now();
     let report = loop {
         if let Some(report) = report(&json) {
@@ -76,12 +53,11 @@ fn in_real_time() {
         assert!(begun.elapsed() < LIMIT, "no report came");
         std::thread::yield_now();
     };
-    assert!(venue.try_wait().expect("a status").is_none(), "it goes on");
+    assert!(venue.goes_on(), "it goes on");
     assert_eq!(report["accounts"][0]["sold"], 100);
     assert_eq!(report["accounts"][1]["bought"], 100);
     assert_eq!(report["positions"][0]["average"], "150.000000");
-    venue.kill().expect("it ends");
-    venue.wait().expect("an end");
+    venue.kill();
     let csv = std::fs::read_to_string(&csv);
     assert!(csv.expect("a file").contains("position,MAKER,AAPL,,,-100"));
 }

@@ -1,19 +1,20 @@
 //! The operator's hand on a venue that runs as a process: limits set, refused and shown, an account
 //! stopped and armed again, the configuration read again, and a stop that outlives a restart.
 
-use std::io::{BufRead, BufReader, Read};
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+mod process;
 
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use process::Process;
 use spindle_engine::command::OrderSide;
 use spindle_gateway::client::{ClientEvent, Login, NewOrder, OuchClient};
 use spindle_types::{Price, Quantity};
 
 struct Venue {
-    process: Child,
+    process: Process,
     address: std::net::SocketAddr,
     folder: PathBuf,
-    log: BufReader<std::process::ChildStderr>,
 }
 
 fn spindle(arguments: &[&str]) -> Output {
@@ -35,22 +36,9 @@ fn configure(folder: &Path) -> PathBuf {
 
 impl Venue {
     fn start(folder: &Path) -> Self {
-        let mut process = Command::new(env!("CARGO_BIN_EXE_spindle"))
-            .args(["run", "--config"])
-            .arg(folder.join("venue.toml"))
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("the program runs");
-        let mut log = BufReader::new(process.stderr.take().expect("a pipe"));
-        let address = loop {
-            let mut line = String::new();
-            assert!(log.read_line(&mut line).expect("a line") > 0, "the venue ended");
-            if let Some(address) = line.trim().strip_prefix("ouch: listening on ") {
-                break address.parse().expect("an address");
-            }
-        };
-        Self { process, address, folder: folder.to_owned(), log }
+        let mut process = Process::venue(&folder.join("venue.toml"));
+        let address = process.address("ouch: listening on ");
+        Self { process, address, folder: folder.to_owned() }
     }
 
     /// `spindle risk`: what it prints, or what is wrong.
@@ -68,28 +56,11 @@ impl Venue {
 
     /// Reads the log until a line of the gate says this.
     fn wait_for(&mut self, what: &str) {
-        loop {
-            let mut line = String::new();
-            assert!(self.log.read_line(&mut line).expect("a line") > 0, "the venue ended");
-            if line.contains(what) {
-                return;
-            }
-        }
+        self.process.after(what);
     }
 
-    fn end(mut self) -> String {
-        let killed = Command::new("kill").arg(self.process.id().to_string()).status();
-        assert!(killed.expect("kill runs").success());
-        let mut log = String::new();
-        self.log.read_to_string(&mut log).expect("text");
-        assert_eq!(self.process.wait().expect("an end").code(), Some(0), "{log}");
-        log
-    }
-}
-
-impl Drop for Venue {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
+    fn end(self) -> String {
+        self.process.end().1
     }
 }
 

@@ -5,22 +5,23 @@
 #[allow(missing_docs, unreachable_pub, reason = "the gateway's tests have the same runner")]
 #[path = "../gateway/tests/definitions/mod.rs"]
 mod definitions;
+mod process;
 
 use std::collections::HashMap;
-use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use definitions::{Cut, Peer, files, run, show, whole};
+use process::Process;
 
 /// How long something is waited for.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A running venue, killed when the test is over.
 struct Venue {
-    process: Child,
+    _process: Process,
     address: SocketAddr,
 }
 
@@ -33,32 +34,10 @@ impl Venue {
         let ports = ["8411", "8412", "8413", "8414"];
         let text = ports.iter().fold(text, |text, port| text.replace(&format!(":{port}"), ":0"));
         std::fs::write(&config, text).expect("a file");
-        let mut process = Command::new(env!("CARGO_BIN_EXE_spindle"))
-            .args(["run", "--config"])
-            .arg(&config)
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("the program runs");
-        let mut log = BufReader::new(process.stderr.take().expect("a pipe"));
-        let address = loop {
-            let mut line = String::new();
-            assert!(log.read_line(&mut line).expect("a line") > 0, "the venue ended");
-            if let Some(rest) = line.trim().strip_prefix("fix: listening on ") {
-                let address = rest.split(';').next().unwrap_or_default();
-                break address.parse().expect("an address");
-            }
-        };
-        // The log is read on, or the venue would wait for room in the pipe.
-        std::thread::spawn(move || std::io::copy(&mut log, &mut std::io::sink()));
-        Self { process, address }
-    }
-}
-
-impl Drop for Venue {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
+        let mut process = Process::venue(&config);
+        let address = process.address("fix: listening on ");
+        process.forget_log();
+        Self { _process: process, address }
     }
 }
 

@@ -3,13 +3,15 @@
 //!
 //! By hand, with more kills: `SPINDLE_KILLS=10000 cargo test --release --test does_a_killed_venue_lose_nothing`.
 
+mod process;
+
 use std::collections::BTreeMap;
-use std::io::{BufRead, BufReader};
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
+use process::Process;
 use spindle_engine::command::OrderSide;
 use spindle_gateway::client::{
     ClientEvent, FixClient, FixEvent, FixLogin, FixOrder, Login, NewOrder, OuchClient,
@@ -91,43 +93,11 @@ segment_bytes = 1048576
         Self { _folder: folder, config, journal, ouch, fix }
     }
 
-    fn start(&self) -> Running {
-        let mut process = Command::new(env!("CARGO_BIN_EXE_spindle"))
-            .args(["run", "--config"])
-            .arg(&self.config)
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("the program runs");
-        let mut log = BufReader::new(process.stderr.take().expect("a pipe"));
-        let mut said = String::new();
-        loop {
-            let mut line = String::new();
-            assert!(log.read_line(&mut line).expect("a line") > 0, "the venue ended: {said}");
-            said.push_str(&line);
-            if line.starts_with("fix: listening") {
-                break;
-            }
-        }
-        std::thread::spawn(move || log.lines().for_each(drop));
-        Running(process)
-    }
-}
-
-/// A venue that does not outlive its test.
-struct Running(Child);
-
-impl Running {
-    fn kill(&mut self) {
-        self.0.kill().expect("killed");
-        self.0.wait().expect("gone");
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
+    fn start(&self) -> Process {
+        let mut process = Process::venue(&self.config);
+        process.after("fix: listening");
+        process.forget_log();
+        process
     }
 }
 
@@ -320,7 +290,7 @@ fn flip_a_byte(directory: &Path) {
 #[test]
 fn a_day_that_has_ended_is_verified_put_aside_and_damage_is_refused() {
     let place = Place::new("async");
-    let mut process = place.start();
+    let process = place.start();
     let login = Login::new("alice", "a").expect("a login");
     let mut ouch = OuchClient::connect(place.ouch, login).expect("a connection");
     let mut known = Known::default();
@@ -341,9 +311,7 @@ fn a_day_that_has_ended_is_verified_put_aside_and_damage_is_refused() {
     assert_eq!(second.status.code(), Some(2));
     let line = String::from_utf8_lossy(&second.stderr).into_owned();
     assert!(line.contains("another venue that runs has this journal"), "{line}");
-    let killed = Command::new("kill").arg(process.0.id().to_string()).status();
-    assert!(killed.expect("kill runs").success());
-    assert_eq!(process.0.wait().expect("an end").code(), Some(0));
+    process.end();
     let said = tool(&place, &["verify", "--json"], true);
     let said: serde_json::Value = serde_json::from_str(&said).expect("JSON");
     assert_eq!(said["whole"], true);

@@ -1,12 +1,14 @@
 //! A venue that publishes its books, as a process; strategies that trade; and `spindle book` on the feed, which comes when
 //! most has happened: it asks for what was before it, follows the rest, and ends with the venue's books.
 
-use std::io::{BufRead, BufReader, Read};
-use std::net::{SocketAddr, UdpSocket};
-use std::path::Path;
+mod process;
+
+use std::io::Read;
+use std::net::UdpSocket;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use process::{Process, example};
 use spindle_gateway::client::{Login, Order, OrderEvent, TradingClient};
 use spindle_types::{Price, Quantity, Symbol};
 
@@ -43,25 +45,11 @@ fn what_was_before_it_and_what_comes_make_the_same_books() {
     let free = UdpSocket::bind("127.0.0.1:0").expect("a port");
     let feed = free.local_addr().expect("an address");
     drop(free);
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let text = std::fs::read_to_string(root.join("examples/venue.toml")).expect("the example");
-    let text = text.replace("127.0.0.1:8401", "127.0.0.1:0");
-    let text = text.replace("127.0.0.1:8402", "127.0.0.1:0");
     let publish = format!("[publish]\nto = [\"{feed}\"]\nrequests = \"127.0.0.1:0\"\n");
     let folder = tempfile::tempdir().expect("a folder");
-    let config = folder.path().join("venue.toml");
-    std::fs::write(&config, text + &publish).expect("a file");
-    let mut venue = spindle(&["run", "--config", config.to_str().expect("a path")]);
-    let mut log = BufReader::new(venue.0.stderr.take().expect("a pipe"));
-    let mut after = |what: &str| loop {
-        let mut line = String::new();
-        assert!(log.read_line(&mut line).expect("a line") > 0, "the venue ended");
-        if let Some((_, rest)) = line.trim().split_once(what) {
-            break rest.to_owned();
-        }
-    };
-    let ouch: SocketAddr = after("ouch: listening on ").parse().expect("an address");
-    let requests = after("; requests at ");
+    let mut venue = Process::venue(&example(folder.path(), &publish));
+    let ouch = venue.address("ouch: listening on ");
+    let requests = venue.after("; requests at ");
 
     let aapl: Symbol = "AAPL".parse().expect("a symbol");
     let msft: Symbol = "MSFT".parse().expect("a symbol");
@@ -105,8 +93,7 @@ fn what_was_before_it_and_what_comes_make_the_same_books() {
     };
     assert_eq!((maker.is_live(), taker.is_live()), (false, false));
 
-    let killed = Command::new("kill").arg(venue.0.id().to_string()).status();
-    assert!(killed.expect("kill runs").success());
+    venue.signal("TERM");
     let mut said = String::new();
     book.0.stdout.take().expect("a pipe").read_to_string(&mut said).expect("text");
     assert!(book.0.wait().expect("an end").success(), "{said}");
@@ -114,8 +101,7 @@ fn what_was_before_it_and_what_comes_make_the_same_books() {
     for none in ["unknown_references", "duplicate_references", "undecodable_messages"] {
         assert_eq!(report[none], 0, "{said}");
     }
-    let mut rest = String::new();
-    log.read_to_string(&mut rest).expect("text");
+    let rest = venue.rest_of_log();
     assert!(rest.contains("requests answered"), "{rest}");
     let tops = std::fs::read_to_string(tops).expect("a file");
     let rows: Vec<_> = tops.lines().skip(1).collect();

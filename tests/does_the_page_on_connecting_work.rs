@@ -8,10 +8,13 @@ mod first_order_fix;
 #[path = "../examples/first_order_ouch.rs"]
 mod first_order_ouch;
 
-use std::io::{BufRead, BufReader, Read};
+mod process;
+
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStderr, Command, Stdio};
+use std::process::Command;
+
+use process::{Process, example};
 
 const PAGE: &str = include_str!("../docs/connect.md");
 
@@ -33,41 +36,19 @@ fn pieces(kind: &str) -> Vec<(String, Option<String>)> {
 }
 
 struct Venue {
-    process: Child,
+    process: Process,
     ouch: SocketAddr,
     fix: SocketAddr,
-    log: BufReader<ChildStderr>,
     folder: tempfile::TempDir,
 }
 
 impl Venue {
     fn start() -> Self {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-        let text = std::fs::read_to_string(root.join("examples/venue.toml")).expect("the example");
-        let text = text.replace("127.0.0.1:8401", "127.0.0.1:0");
-        let text = text.replace("127.0.0.1:8402", "127.0.0.1:0");
         let folder = tempfile::tempdir().expect("a folder");
-        let config = folder.path().join("venue.toml");
-        std::fs::write(&config, text).expect("a file");
-        let mut process = Command::new(env!("CARGO_BIN_EXE_spindle"))
-            .args(["run", "--config"])
-            .arg(&config)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("the program runs");
-        let mut log = BufReader::new(process.stderr.take().expect("a pipe"));
-        let mut listening = |what: &str| loop {
-            let mut line = String::new();
-            assert!(log.read_line(&mut line).expect("a line") > 0, "the venue ended");
-            if let Some(rest) = line.trim().strip_prefix(what) {
-                let address = rest.split(';').next().unwrap_or_default();
-                break address.parse().expect("an address");
-            }
-        };
-        let ouch = listening("ouch: listening on ");
-        let fix = listening("fix: listening on ");
-        Self { process, ouch, fix, log, folder }
+        let mut process = Process::venue(&example(folder.path(), ""));
+        let ouch = process.address("ouch: listening on ");
+        let fix = process.address("fix: listening on ");
+        Self { process, ouch, fix, folder }
     }
 
     /// A piece with the venue's addresses in the place of the page's.
@@ -84,32 +65,15 @@ impl Venue {
         String::from_utf8(output.stdout).expect("text")
     }
 
-    /// Ends the venue and gives its summary.
-    fn end(mut self) -> String {
-        let killed = Command::new("kill").arg(self.process.id().to_string()).status();
-        assert!(killed.expect("kill runs").success());
-        let (mut out, mut log) = (String::new(), String::new());
-        self.process.stdout.take().expect("a pipe").read_to_string(&mut out).expect("text");
-        self.log.read_to_string(&mut log).expect("text");
-        assert_eq!(self.process.wait().expect("an end").code(), Some(0), "{log}");
-        out
-    }
-
     /// Ends the venue, which has accepted one order.
     fn end_after_one_order(self) {
-        let summary = self.end();
+        let (summary, _) = self.process.end();
         let accepted = summary.lines().find(|line| line.starts_with("orders accepted"));
         assert_eq!(
             accepted.and_then(|line| line.split_whitespace().last()),
             Some("1"),
             "{summary}"
         );
-    }
-}
-
-impl Drop for Venue {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
     }
 }
 

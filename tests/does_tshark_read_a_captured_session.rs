@@ -7,13 +7,16 @@
 //! path; the test installs it where SPINDLE_INSTALL_PEERS is set (`apt-get`, as root). Where there is none the
 //! test is skipped, with a line that says so.
 
-use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
+mod process;
+
+use std::io::{ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use etherparse::PacketBuilder;
+use process::{Process, example};
 use spindle_feed::itch::Message as ItchMessage;
 use spindle_feed::moldudp64::{Kind, Packet, header};
 use spindle_gateway::SystemClock;
@@ -178,61 +181,31 @@ fn lines(tshark: &Path, capture: &Path, decode: &[String], more: &[&str]) -> Vec
 }
 
 struct Venue {
-    process: Child,
+    process: Process,
     addresses: [SocketAddr; 3],
-    log: BufReader<std::process::ChildStderr>,
     _folder: tempfile::TempDir,
 }
 
 impl Venue {
     /// The example's venue, which publishes its books to this address.
     fn start(feed: SocketAddr) -> Self {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-        let text = std::fs::read_to_string(root.join("examples/venue.toml")).expect("the example");
-        let text = text.replace("127.0.0.1:8401", "127.0.0.1:0");
-        let text = text.replace("127.0.0.1:8402", "127.0.0.1:0");
         let publish = format!("[publish]\nto = [\"{feed}\"]\nrequests = \"127.0.0.1:0\"\n");
         let folder = tempfile::tempdir().expect("a folder");
-        let config = folder.path().join("venue.toml");
-        std::fs::write(&config, text + &publish).expect("a file");
-        let mut process = Command::new(env!("CARGO_BIN_EXE_spindle"))
-            .args(["run", "--config"])
-            .arg(&config)
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("the program runs");
-        let mut log = BufReader::new(process.stderr.take().expect("a pipe"));
-        let mut after = |what: &str| loop {
-            let mut line = String::new();
-            assert!(log.read_line(&mut line).expect("a line") > 0, "the venue ended");
-            if let Some((_, rest)) = line.trim().split_once(what) {
-                let address = rest.split(';').next().unwrap_or_default();
-                break address.parse().expect("an address");
-            }
-        };
-        let addresses =
-            [after("ouch: listening on "), after("fix: listening on "), after("; requests at ")];
-        Self { process, addresses, log, _folder: folder }
+        let mut process = Process::venue(&example(folder.path(), &publish));
+        let addresses = ["ouch: listening on ", "fix: listening on ", "; requests at "]
+            .map(|what| process.address(what));
+        Self { process, addresses, _folder: folder }
     }
 
     /// Ends the venue as an operator would.
     fn end(mut self, mut meanwhile: impl FnMut()) {
-        let killed = Command::new("kill").arg(self.process.id().to_string()).status();
-        assert!(killed.expect("kill runs").success());
-        while self.process.try_wait().expect("an end").is_none() {
+        self.process.signal("TERM");
+        while self.process.goes_on() {
             meanwhile();
         }
         meanwhile();
-        let mut log = String::new();
-        self.log.read_to_string(&mut log).expect("text");
+        let log = self.process.rest_of_log();
         assert!(log.contains("publish: "), "{log}");
-    }
-}
-
-impl Drop for Venue {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
     }
 }
 
