@@ -11,6 +11,7 @@ pub mod event;
 mod hash;
 pub mod input;
 mod instruments;
+pub mod kept;
 pub mod latency;
 mod ledger;
 mod lookahead;
