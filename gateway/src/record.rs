@@ -84,6 +84,9 @@ impl Head {
     }
 }
 
+/// What sessions consist of in a snapshot; another layout has another number.
+pub const SHAPE: keep::Shape = <Desk as keep::State>::SHAPE;
+
 /// What is asked of a journal before anything leaves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Hold {
