@@ -4,6 +4,7 @@ use crate::keys::{COMMON, CURRENCIES_MAX, Key, MONEY, OFF};
 use crate::limits::Limits;
 use crate::reject::Check;
 use crate::state::{Flow, Rate};
+use spindle_types::keep;
 
 /// Per cent of a limit from which a warning is due, where nothing is said.
 const WARN_PERCENT: u64 = 70;
@@ -12,7 +13,7 @@ const WARN_PERCENT: u64 = 70;
 const ORDERS_FREE: u64 = 1_000;
 
 /// The limits of a level, with what follows from them.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, keep::Value)]
 pub(crate) struct Set {
     /// The checks that are on, in money of any currency.
     pub(crate) on: u32,
