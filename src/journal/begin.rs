@@ -119,7 +119,9 @@ pub struct Opening {
     venue: Venue,
     /// When the day of its sessions began; `None` for a new journal.
     pub day_began: Option<EventTime>,
-    _lock: Option<DirectoryLock>,
+    /// Whether that day is over.
+    is_over: bool,
+    lock: Option<DirectoryLock>,
 }
 
 fn disk(config: &JournalConfig) -> Result<Box<dyn Disk>, JournalError> {
@@ -137,27 +139,37 @@ impl Opening {
     /// # Errors
     /// Whatever is wrong with the directory or the journal, but for a torn tail.
     pub fn find(config: &Config, journal: &JournalConfig) -> Result<Self, JournalError> {
-        let mut disk = disk(journal)?;
+        let disk = disk(journal)?;
         let lock = DirectoryLock::take(&journal.directory)?;
-        let venue = Venue::named(&config.name);
-        let look = |disk: &mut dyn Disk| {
-            let (mut began, mut over) = (None, false);
-            let scanned = read(disk, Some(venue), &mut |_, record: &Record<'_>| {
-                if record.kind == RecordKind::BEGIN {
-                    began = Cursor::new(record.payload).u64("time").ok().map(EventTime);
-                }
-                over |= record.kind == spindle_gateway::record::kind::DAY_ENDED;
-                ControlFlow::Continue(())
-            })?;
-            Ok::<_, JournalError>((scanned, began, over))
-        };
-        let (mut scanned, mut day_began, over) = look(&mut disk)?;
-        if over {
-            put_aside(&journal.directory, &scanned)?;
-            (scanned, day_began, _) = look(&mut disk)?;
+        let mut found = Self::on(disk, config, journal)?;
+        if found.is_over {
+            put_aside(&journal.directory, &found.scanned)?;
+            found = Self::on(found.disk, config, journal)?;
         }
+        found.lock = Some(lock);
+        Ok(found)
+    }
+
+    /// Looks at a journal on this disk, which nobody else has.
+    ///
+    /// # Errors
+    /// Whatever is wrong with the journal, but for a torn tail.
+    pub fn on(
+        mut disk: Box<dyn Disk>,
+        config: &Config,
+        journal: &JournalConfig,
+    ) -> Result<Self, JournalError> {
+        let venue = Venue::named(&config.name);
+        let (mut day_began, mut is_over) = (None, false);
+        let scanned = read(&mut disk, Some(venue), &mut |_, record: &Record<'_>| {
+            if record.kind == RecordKind::BEGIN {
+                day_began = Cursor::new(record.payload).u64("time").ok().map(EventTime);
+            }
+            is_over |= record.kind == spindle_gateway::record::kind::DAY_ENDED;
+            ControlFlow::Continue(())
+        })?;
         let settings = Settings { segment_bytes: journal.segment_bytes };
-        Ok(Self { disk, scanned, settings, venue, day_began, _lock: Some(lock) })
+        Ok(Self { disk, scanned, settings, venue, day_began, is_over, lock: None })
     }
 
     /// Whether there is something to bring back.
@@ -200,7 +212,7 @@ impl Opening {
     pub fn go_on(self, utc: u64) -> Result<LockedJournal, JournalError> {
         let identity = Identity { venue: self.venue, journal: utc };
         let journal = Journal::open(self.disk, identity, self.settings, &self.scanned)?;
-        Ok((journal, self._lock))
+        Ok((journal, self.lock))
     }
 }
 
