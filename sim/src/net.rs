@@ -40,7 +40,7 @@ impl Pipe {
     fn write(&mut self, now: u64, bytes: &[u8], weather: &Weather, random: &mut Random) -> usize {
         let room = weather.buffer.saturating_sub(self.bytes).min(bytes.len());
         let count = match random.chance(weather.split) {
-            true => room.min(random.between(1, 40) as usize),
+            true => room.min(random.count(1, 40)),
             false => room,
         };
         if count == 0 {
@@ -66,7 +66,7 @@ impl Pipe {
             return 0;
         }
         let most = match random.chance(weather.split) {
-            true => into.len().min(random.between(1, 60) as usize),
+            true => into.len().min(random.count(1, 60)),
             false => into.len(),
         };
         let mut count = 0;

@@ -131,12 +131,12 @@ impl Plan {
         };
         let weather = Weather {
             delay_ns: random.spread(1, 3_000_000),
-            buffer: usize::try_from(random.spread(64, 65_536)).unwrap_or(1_024),
+            buffer: random.size(64, 65_536),
             split: sometimes(random, 10, 9_000),
             stall: sometimes(random, 1, 300),
             stall_ns: random.spread(1_000, 4_000_000_000),
         };
-        let accounts = random.between(1, 3) as usize;
+        let accounts = random.count(1, 3);
         let order_size_max = random.pick(&[150, 1_000, 1_000_000]);
         let clients = Self::clients(random, accounts);
         Self {
@@ -145,14 +145,14 @@ impl Plan {
             pace_ns: random.spread(300, 20_000_000),
             clients,
             accounts,
-            symbols: random.between(1, 3) as usize,
+            symbols: random.count(1, 3),
             durability,
             segment_bytes: random.pick(&[64, 64, 128, 1_024]) << 10,
             weather,
             faults,
-            rings: (random.spread(4, 1_024) as usize, random.spread(4, 4_096) as usize),
-            own_orders: random.spread(24, 1_024) as usize,
-            open_orders_max: random.spread(4, 1_000) as usize,
+            rings: (random.size(4, 1_024), random.size(4, 4_096)),
+            own_orders: random.size(24, 1_024),
+            open_orders_max: random.size(4, 1_000),
             order_size_max,
             position_max: random
                 .pick(&[500, 5_000, 1_000_000, 1_000_000_000])
@@ -162,7 +162,7 @@ impl Plan {
 
     fn clients(random: &mut Random, accounts: usize) -> Vec<ClientPlan> {
         let count = random.between(1, 5);
-        let open_max = random.spread(2, 60) as usize;
+        let open_max = random.size(2, 60);
         let (quantity_max, ticks) = (random.between32(2, 300), random.between(0, 12));
         let mut clients: Vec<_> = (0..count)
             .map(|_| {

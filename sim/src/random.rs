@@ -36,6 +36,16 @@ impl Random {
         least + self.below(most - least + 1)
     }
 
+    /// As [`Random::between`], to count with.
+    pub fn count(&mut self, least: usize, most: usize) -> usize {
+        least + self.index(most - least + 1)
+    }
+
+    /// As [`Random::spread`], to count with.
+    pub fn size(&mut self, least: usize, most: usize) -> usize {
+        usize::try_from(self.spread(least as u64, most as u64)).unwrap_or(most)
+    }
+
     /// As [`Random::between`], of 32 bits.
     #[allow(clippy::cast_possible_truncation, reason = "the result is at most 32 bits")]
     pub fn between32(&mut self, least: u32, most: u32) -> u32 {

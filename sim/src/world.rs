@@ -26,6 +26,10 @@ const BEGAN: u64 = 1_767_623_400 * 1_000_000_000;
 /// Bytes of the rings to the journal: as few as there can be.
 const JOURNAL_RING: usize = 1;
 
+/// The network while everything settles.
+const FAIR: Weather =
+    Weather { delay_ns: 100_000, buffer: 1 << 16, split: 0, stall: 0, stall_ns: 0 };
+
 /// Turns that the engine waits for a full ring in the middle of a packet: nobody empties it meanwhile.
 const WAITS: u32 = 4;
 
@@ -277,7 +281,7 @@ impl World {
         }
         let weather = match act {
             Act::Trade => self.plan.weather,
-            _ => Weather { split: 0, stall: 0, ..self.plan.weather },
+            _ => FAIR,
         };
         let mut around = Around {
             now: self.mock.value(),
@@ -343,6 +347,11 @@ impl World {
     /// What must not be; that it takes for ever.
     pub fn settle(&mut self, act: Act) -> Result<(), String> {
         self.paused = [0; 3];
+        for client in &self.clients {
+            if let Some(link) = client.link() {
+                link.set_weather(FAIR);
+            }
+        }
         if self.disk_may_fail && self.venue.is_some() {
             // The fault that was ordered comes now, or never.
             self.disk.heal();

@@ -71,6 +71,10 @@ pub struct SoupClient {
     received: u64,
     deaf_until: u64,
     again_from: Option<u64>,
+    /// Crashes of the venue before the last login.
+    crashes: u64,
+    /// Up to where what it was told is known to be what the venue has.
+    known: u64,
     cancel_again: u64,
 }
 
@@ -94,6 +98,8 @@ impl SoupClient {
             received: 0,
             deaf_until: 0,
             again_from: None,
+            crashes: 0,
+            known: 0,
             cancel_again: 0,
         }
     }
@@ -128,7 +134,12 @@ impl SoupClient {
 
     fn connect(&mut self, around: &mut Around<'_>) {
         let link = around.connect(self.plan.number, &mut self.random);
-        let mut asked = self.log.len() as u64 + 1;
+        if around.may_lose.window_ns.is_some() && around.crashes != self.crashes {
+            // What was lost may have been overtaken by something else: everything is held against what was told.
+            self.known = 0;
+        }
+        self.crashes = around.crashes;
+        let mut asked = self.known + 1;
         if let Some(from) = self.again_from {
             asked = from;
         } else if around.act == Act::Trade && self.random.chance(self.plan.manners.read_again) {
@@ -197,7 +208,7 @@ impl SoupClient {
         }
         // Logged in elsewhere still; or, after a crash, further on than the venue.
         if around.may_lose.window_ns.is_some() {
-            self.again_from = Some(1);
+            self.known = 0;
         }
         let wait = self.random.between(SECOND / 1000, SECOND / 10);
         self.go_down(around.now, wait);
@@ -230,6 +241,7 @@ impl SoupClient {
     fn message(&mut self, bytes: &[u8], around: &mut Around<'_>) -> Result<(), String> {
         let at = self.at;
         self.at += 1;
+        self.known = self.known.max(at);
         around.trace.note(at);
         around.trace.note_bytes(bytes);
         if let Some(before) = self.log.get(usize::try_from(at - 1).unwrap_or(usize::MAX)) {
