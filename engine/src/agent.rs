@@ -19,6 +19,7 @@ use crate::command::Command;
 use crate::delay::Delayed;
 use crate::engine::Engine;
 use crate::event::Event;
+use crate::gate_counts::GateCounts;
 use crate::input::FeedChange;
 use crate::latency::{EngineLatency, STAMPS};
 use crate::probe::{Probe, Step};
@@ -60,6 +61,8 @@ pub struct RiskPort {
     /// What the operator is told; while there is no room it waits in the gate, which counts what it
     /// has no room for either.
     pub notices: Producer<Notice>,
+    /// Where any thread reads how often each check warned and refused.
+    pub counts: Arc<GateCounts>,
 }
 
 /// Where market messages come from.
@@ -240,6 +243,7 @@ impl<F: MarketFeed, R: Rider> EngineAgent<F, R> {
             return 0;
         };
         let engine = &mut self.core.engine;
+        port.counts.store(engine.gate().counts());
         let mut taken = 0;
         if engine.has_room()
             && self.core.tap.as_ref().is_none_or(|tap| tap.has_room_for_changes())

@@ -88,6 +88,7 @@ impl Gate {
     /// Counts a refusal, and stops who has too many or has lost too much.
     #[cold]
     fn refuse(&mut self, route: &Route, request: &Request, reject: &Reject) {
+        self.counts.refuse(reject.check);
         if reject.check == Check::Account {
             return;
         }

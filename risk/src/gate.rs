@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 
 use spindle_types::{AccountId, InstrumentId, Price, SessionId, Side};
 
+use crate::counts::Counts;
 use crate::limits::Limits;
 use crate::notice::{Notice, Target};
 use crate::request::InstrumentState;
@@ -78,7 +79,7 @@ pub struct Gate {
     pub(crate) tripped: bool,
     pub(crate) notices: VecDeque<Notice>,
     pub(crate) notices_lost: u64,
-    pub(crate) warnings: u64,
+    pub(crate) counts: Counts,
 }
 
 impl Gate {
@@ -112,7 +113,7 @@ impl Gate {
             tripped: false,
             notices: VecDeque::with_capacity(NOTICES_MAX),
             notices_lost: 0,
-            warnings: 0,
+            counts: Counts::default(),
         }
     }
 

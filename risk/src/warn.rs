@@ -141,7 +141,7 @@ impl Gate {
                 let limit = set.limits.get(key, currency);
                 let (owner, instrument) = (self.target(route.owners[at]), request.instrument);
                 let observed = cut(observed);
-                self.warnings += 1;
+                self.counts.warn(check);
                 self.tell(Notice::Warning { check, level, owner, instrument, limit, observed });
             }
         }
