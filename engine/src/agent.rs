@@ -164,6 +164,8 @@ struct Core<R> {
     tap: Option<Box<EngineTap>>,
     /// Commands taken from the ring.
     passed: u64,
+    /// Turns that a full ring is waited for in the middle of a packet.
+    waits_max: u32,
     /// Messages that were lost while the journal had no room to say so.
     unrecorded: Option<(Sequence, u64)>,
     /// The last message of the market that a journal had: up to there the feed says nothing new.
@@ -210,6 +212,7 @@ impl<F: MarketFeed, R: Rider> EngineAgent<F, R> {
             position: Arc::default(),
             tap: None,
             passed: 0,
+            waits_max: WAITS_MAX,
             unrecorded: None,
             resumed: 0,
         };
@@ -220,6 +223,18 @@ impl<F: MarketFeed, R: Rider> EngineAgent<F, R> {
     /// command, and its operator is told.
     pub fn open_risk_port(&mut self, port: RiskPort) {
         self.risk = Some(port);
+    }
+
+    /// Takes its time from this clock: for whoever steps it by hand. With [`TimeSource::Wall`] ticks are those of
+    /// this clock.
+    pub fn set_clock(&mut self, clock: Clock) {
+        self.core.clock = clock;
+    }
+
+    /// Waits for a full ring in the middle of a packet for so many turns: where all agents share one thread
+    /// nobody makes room meanwhile.
+    pub const fn set_waits(&mut self, turns: u32) {
+        self.core.waits_max = turns;
     }
 
     /// Takes one change of the gate, and hands on what its operator is told.
@@ -569,7 +584,7 @@ impl<R: Rider> Core<R> {
     /// Waits for the gateway to make room, and says whether it did.
     #[cold]
     fn wait_for_room(&mut self) -> bool {
-        for _ in 0..WAITS_MAX {
+        for _ in 0..self.waits_max {
             self.hand_on();
             if self.engine.has_room() && self.records() {
                 return true;

@@ -1,7 +1,7 @@
 //! Sums and their limits on the quick way. Of each sum one figure is kept, the **next** that matters: where a warning
 //! begins, or the first beyond the limit. A sum below it needs no other look; what reaches it is looked at more closely.
 
-use spindle_types::Side;
+use spindle_types::{Side, keep};
 
 use crate::keys::{CURRENCIES_MAX, Key, OFF};
 use crate::limits::Limits;
@@ -11,7 +11,7 @@ use crate::request::Purpose;
 use crate::view::{Added, View, day_of};
 
 /// The next figure of each sum that matters to an order of a side.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, keep::Value)]
 pub(crate) struct Next {
     open_orders: u64,
     position: i64,
@@ -21,7 +21,7 @@ pub(crate) struct Next {
 }
 
 /// The same of those in money of one currency.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, keep::Value)]
 struct InMoney {
     value: i128,
     gross: i128,

@@ -7,6 +7,7 @@ use crate::limits::Limits;
 use crate::near::Next;
 use crate::reject::Check;
 use crate::state::{Flow, Rate};
+use spindle_types::keep;
 
 /// Per cent of a limit from which a warning is due, where nothing is said.
 const WARN_PERCENT: u64 = 70;
@@ -15,7 +16,7 @@ const WARN_PERCENT: u64 = 70;
 const ORDERS_FREE: u64 = 1_000;
 
 /// The limits of a level, with what follows from them.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, keep::Value)]
 pub(crate) struct Set {
     /// The checks that are on, in money of any currency.
     pub(crate) on: u32,
