@@ -171,21 +171,36 @@ impl<C: Clock> Gateway<C> {
         commands: Producer<Command>,
         events: Consumer<Event>,
     ) -> Result<Self, GatewayError> {
-        let begun = config.day_began.unwrap_or_else(|| clock.time_of_day());
-        let mut desk = Desk::new(config, begun, commands, events)?;
-        desk.start_helper().map_err(GatewayError::Helper)?;
+        let mut gateway = Self::without_ports(config, clock, commands, events)?;
+        gateway.desk.start_helper().map_err(GatewayError::Helper)?;
         let (ouch, local_address) = Listener::bind(config.listen, Speech::Ouch, &config.door)?;
-        let mut listeners = vec![ouch];
-        let mut fix_address = None;
+        gateway.local_address = local_address;
+        gateway.listeners.push(ouch);
         if let Some(fix) = &config.fix {
             let (listener, address) = Listener::bind(fix.listen, Speech::Fix, &fix.door)?;
-            listeners.push(listener);
-            fix_address = Some(address);
+            gateway.listeners.push(listener);
+            gateway.fix_address = Some(address);
         }
+        Ok(gateway)
+    }
+
+    /// A gateway that listens nowhere and starts no thread: its connections come by [`Gateway::adopt`], and
+    /// hashed passwords are checked where they are asked for.
+    ///
+    /// # Errors
+    /// A wrong configuration.
+    pub fn without_ports(
+        config: &GatewayConfig,
+        clock: C,
+        commands: Producer<Command>,
+        events: Consumer<Event>,
+    ) -> Result<Self, GatewayError> {
+        let begun = config.day_began.unwrap_or_else(|| clock.time_of_day());
+        let desk = Desk::new(config, begun, commands, events)?;
         Ok(Self {
-            listeners,
-            local_address,
-            fix_address,
+            listeners: Vec::new(),
+            local_address: config.listen,
+            fix_address: None,
             members: Vec::with_capacity(config.limits.connections_max),
             crowd: Vec::with_capacity(config.limits.connections_max),
             first: 0,

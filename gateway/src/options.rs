@@ -4,7 +4,7 @@
 use std::net::IpAddr;
 
 use ipnet::IpNet;
-use spindle_types::{AccountId, SessionId};
+use spindle_types::{AccountId, SessionId, keep};
 
 use crate::tls::Tls;
 
@@ -99,8 +99,9 @@ pub enum Beyond {
 const TOKEN: u64 = 1_000_000_000;
 
 /// A bucket of tokens.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, keep::State)]
 pub struct Bucket {
+    #[keep(skip)]
     throttle: Throttle,
     /// What it holds, in tokens times nanoseconds, so that nothing is rounded.
     level: u64,

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use spindle_engine::command::{Action, MassCancel};
 use spindle_engine::event::{Event, RejectReason};
 use spindle_risk::Check;
-use spindle_types::{AccountId, EventTime, OrderToken, SessionId};
+use spindle_types::{AccountId, EventTime, OrderToken, SessionId, keep};
 
 use super::config::{Application, CancelOn, FixConfig, FixUser};
 use super::dictionary::Version;
@@ -37,16 +37,25 @@ enum App {
     Copy,
 }
 
+#[derive(keep::State)]
 struct User {
     session: Session,
     app: App,
+    #[keep(skip)]
     username: Box<[u8]>,
+    #[keep(skip)]
     secret: Secret,
+    #[keep(skip)]
     allow: AllowList,
+    #[keep(same)]
     bucket: Option<Bucket>,
+    #[keep(skip)]
     session_id: SessionId,
+    #[keep(skip)]
     account: AccountId,
+    #[keep(skip)]
     cancel_on: CancelOn,
+    #[keep(skip)]
     grace_ns: u64,
     /// When its orders are cancelled, on the monotonic clock.
     cancel_at: Option<u64>,
@@ -58,7 +67,30 @@ struct User {
     nuisance: Bucket,
     full_told: bool,
     /// What may leave, where a journal has to be safe first.
+    #[keep(skip)]
     release: Option<Release>,
+}
+
+impl keep::State for App {
+    const SHAPE: keep::Shape = keep::Shape::of("app")
+        .shape(<Entry as keep::State>::SHAPE)
+        .shape(<Echo as keep::State>::SHAPE);
+
+    fn save(&self, pen: &mut keep::Pen) {
+        match self {
+            Self::Venue(entry) => entry.save(pen),
+            Self::Echo(echo) => echo.save(pen),
+            Self::Copy => {}
+        }
+    }
+
+    fn load(&mut self, reader: &mut keep::Reader<'_>) -> Result<(), keep::Unfit> {
+        match self {
+            Self::Venue(entry) => entry.load(reader),
+            Self::Echo(echo) => echo.load(reader),
+            Self::Copy => Ok(()),
+        }
+    }
 }
 
 impl User {
@@ -119,11 +151,16 @@ fn password<'a>(version: Option<Version>, message: &Message<'a>) -> &'a [u8] {
 }
 
 /// The sessions of FIX. A session is known by its place in the configuration, from 0.
+#[derive(keep::State)]
 pub(crate) struct FixDesk {
+    #[keep(each)]
     users: Vec<User>,
+    #[keep(skip)]
     scratch: Scratch,
     /// A message that waited beyond a gap, while it is dealt with.
+    #[keep(skip)]
     queued: Box<[u8]>,
+    #[keep(skip)]
     message_max: usize,
     ended: bool,
 }

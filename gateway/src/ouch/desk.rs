@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use spindle_engine::command::Action;
 use spindle_engine::event::{Event, RejectReason};
 use spindle_risk::Check;
-use spindle_types::{AccountId, EventTime, SessionId};
+use spindle_types::{AccountId, EventTime, SessionId, keep};
 use zeroize::Zeroizing;
 
 use super::DecodeError;
@@ -102,22 +102,53 @@ impl Dialect {
     }
 }
 
+impl keep::State for Dialect {
+    const SHAPE: keep::Shape = keep::Shape::of("dialect")
+        .shape(<Session as keep::State>::SHAPE)
+        .shape(<ouch42::Session as keep::State>::SHAPE);
+
+    fn save(&self, pen: &mut keep::Pen) {
+        match self {
+            Self::V50(session) => keep::State::save(session, pen),
+            Self::V42(session) => keep::State::save(session, pen),
+        }
+    }
+
+    fn load(&mut self, reader: &mut keep::Reader<'_>) -> Result<(), keep::Unfit> {
+        match self {
+            Self::V50(session) => keep::State::load(session, reader),
+            Self::V42(session) => keep::State::load(session, reader),
+        }
+    }
+}
+
 /// One user.
+#[derive(keep::State)]
 struct User {
     /// In capitals, padded.
+    #[keep(skip)]
     username: [u8; 6],
+    #[keep(skip)]
     secret: Secret,
+    #[keep(skip)]
     session_id: SessionId,
+    #[keep(skip)]
     account: AccountId,
     /// The accounts that its orders may name, by the option Firm.
+    #[keep(skip)]
     accounts: Box<[([u8; 4], AccountId)]>,
+    #[keep(skip)]
     allow: AllowList,
+    #[keep(skip)]
     bucket: Option<Bucket>,
     /// Whether it only reads along.
+    #[keep(skip)]
     is_copy: bool,
     session: Dialect,
     stream: Stream,
+    #[keep(skip)]
     cancel_on: CancelOn,
+    #[keep(skip)]
     grace_ns: u64,
     /// When its orders are cancelled, on the monotonic clock.
     cancel_at: Option<u64>,
@@ -127,6 +158,7 @@ struct User {
     /// The turn in which its connection was last read from, as far as that is not every turn.
     looked_at: u64,
     full_told: bool,
+    #[keep(skip)]
     marks: VecDeque<Mark>,
 }
 
@@ -212,11 +244,15 @@ impl User {
 }
 
 /// The users of OUCH. A user is known by its place in the configuration, from 0.
+#[derive(keep::State)]
 pub(crate) struct OuchDesk {
+    #[keep(each)]
     users: Vec<User>,
+    #[keep(skip)]
     session_name: SessionName,
     ended: bool,
     /// In lockstep, what each user waits for; `None` while it has its turn.
+    #[keep(skip)]
     waits: Option<Box<[Option<Wait>]>>,
 }
 
