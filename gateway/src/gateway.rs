@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use rtrb::{Consumer, Producer, RingBuffer};
+use socket2::SockRef;
 use spindle_engine::command::Command;
 use spindle_engine::event::Event;
 use spindle_types::Agent;
@@ -23,6 +24,10 @@ use crate::pace::Pace;
 use crate::soup::server::Timing;
 use crate::stats::GatewayStats;
 use crate::transport::Connection;
+
+/// Bytes that the system keeps for a client that does not read, about: beyond them it is noticed, and what waits is
+/// counted here. Without it the system takes megabytes.
+const SEND_BUFFER_BYTES: usize = 256 * 1_024;
 
 /// Members who were not heard lately are read from in turns without other work, and at least in one of so many.
 const QUIET_TURNS: u64 = 8;
@@ -118,6 +123,8 @@ impl Listener {
         let listen = |source| GatewayError::Listen { address, source };
         let socket = TcpListener::bind(address).map_err(listen)?;
         socket.set_nonblocking(true).map_err(listen)?;
+        // What is accepted inherits it.
+        SockRef::from(&socket).set_send_buffer_size(SEND_BUFFER_BYTES).map_err(listen)?;
         let local_address = socket.local_addr().map_err(listen)?;
         Ok((Self { socket, speech, door: door.clone() }, local_address))
     }
@@ -294,6 +301,7 @@ impl<C: Clock> Gateway<C> {
             connection.tick_member(&mut self.desk, &self.timing, now);
         }
         work += self.serve_aside(work > 0, now);
+        self.desk.await_nothing();
         self.dismiss();
         work
     }

@@ -23,7 +23,7 @@ const BURST_BYTES_MAX: usize = 256 * 1_024;
 const LATELY_TURNS: u64 = 1_024;
 
 /// Requests taken from a connection that is served aside in one slice at most.
-const ASIDE_REQUESTS_MAX: usize = 16;
+const ASIDE_REQUESTS_MAX: usize = 4;
 
 /// A connection of the gateway.
 pub(crate) struct Connection {

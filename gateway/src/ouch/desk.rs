@@ -676,9 +676,8 @@ impl Sessions for OuchDesk {
     }
 
     fn prepare(&mut self) {
-        for user in &mut self.users {
-            user.stream.prepare();
-        }
+        // One page in a turn.
+        let _ = self.users.iter_mut().any(|user| user.stream.prepare());
     }
 }
 
