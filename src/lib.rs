@@ -11,6 +11,7 @@ pub mod health;
 pub mod journal;
 pub mod lab;
 pub mod lockstep;
+pub mod machine;
 pub mod publication;
 pub mod report;
 pub mod risk;

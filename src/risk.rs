@@ -13,8 +13,8 @@ use serde_json::{Map, Value, json};
 use spindle_engine::agent::{RiskInput, RiskPort};
 use spindle_engine::input::{CHANGES_MAX, encode_changes};
 use spindle_engine::tap::Progress;
-use spindle_engine::{RiskChange, UsageReport};
-use spindle_risk::{Cause, GateConfig, Limits, Notice, Target, Usage};
+use spindle_engine::{GateCounts, RiskChange, UsageReport};
+use spindle_risk::{Cause, Check, GateConfig, Limits, Notice, Target, Usage};
 use spindle_scenario::{Op, Owner, written};
 use spindle_types::Symbol;
 
@@ -44,7 +44,7 @@ pub struct RiskDesk {
     next: u64,
     /// What was asked and is not answered yet.
     asked: Vec<(u64, Asked)>,
-    warnings: u64,
+    counts: Arc<GateCounts>,
     /// The journal that has to have a change before it is answered.
     journal: Option<Arc<Progress>>,
     /// Answers that wait for it.
@@ -75,7 +75,13 @@ impl RiskDesk {
         let (inputs, inputs_out) = RingBuffer::new(INPUTS_MAX);
         let (answers_in, answers) = RingBuffer::new(INPUTS_MAX);
         let (notices_in, notices) = RingBuffer::new(NOTICES_MAX);
-        let port = RiskPort { inputs: inputs_out, answers: answers_in, notices: notices_in };
+        let counts = Arc::<GateCounts>::default();
+        let port = RiskPort {
+            inputs: inputs_out,
+            answers: answers_in,
+            notices: notices_in,
+            counts: Arc::clone(&counts),
+        };
         let desk = Self {
             limits: all_limits(config),
             config: config.clone(),
@@ -86,7 +92,7 @@ impl RiskDesk {
             stopped: stopped.iter().map(|&target| (target, Cause::Restart)).collect(),
             next: 1,
             asked: Vec::new(),
-            warnings: 0,
+            counts,
             journal: None,
             held: VecDeque::new(),
         };
@@ -118,9 +124,9 @@ impl RiskDesk {
         self.file = Some(file);
     }
 
-    /// Warnings so far.
-    pub const fn warnings(&self) -> u64 {
-        self.warnings
+    /// How often each check has warned and refused: for metrics, to be read by any thread.
+    pub const fn counts(&self) -> &Arc<GateCounts> {
+        &self.counts
     }
 
     /// Reads what the engine has said: each notice as a line for people, each answer by its number.
@@ -141,7 +147,7 @@ impl RiskDesk {
                     kills_changed = true;
                     self.stopped.retain(|(of, _)| *of != target);
                 }
-                Notice::Warning { .. } => self.warnings += 1,
+                Notice::Warning { .. } => {}
             }
             tell(self.line(&notice));
         }
@@ -389,7 +395,14 @@ impl RiskDesk {
             .iter()
             .map(|&(target, cause)| json!({"of": self.name(target), "cause": cause.name()}))
             .collect();
-        json!({"limits": limits, "stopped": stopped, "warnings": self.warnings})
+        let counts = &self.counts;
+        json!({
+            "limits": limits,
+            "stopped": stopped,
+            "warnings": counts.all_warnings(),
+            "warnings_by": by_check(|check| counts.warnings(check)),
+            "refusals_by": by_check(|check| counts.refusals(check)),
+        })
     }
 
     /// The limits of somebody, and in `usage` those of which something can be used, each with what
@@ -424,6 +437,13 @@ impl RiskDesk {
         }
         Value::Object(shown)
     }
+}
+
+/// A count of each check that has any, by its name.
+fn by_check(count: impl Fn(Check) -> u64) -> Map<String, Value> {
+    let counted = Check::ALL.into_iter().map(|check| (check, count(check)));
+    let some = counted.filter(|(_, count)| *count > 0);
+    some.map(|(check, count)| (check.name().to_owned(), count.into())).collect()
 }
 
 /// How much of a limit is used, in whole parts of a hundred, rounded down; of a limit of 0 nothing

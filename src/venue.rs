@@ -36,20 +36,15 @@ use spindle_types::{
 use thiserror::Error;
 
 use crate::accounting::{RecordDesk, StrategyBooks};
-use crate::config::{Config, Durability, JournalConfig};
+use crate::config::{Config, Durability};
 use crate::feed::{AnyFeed, FeedError};
 use crate::journal::{
     FollowerAgent, JournalAgent, Opening, RecordKind, ReplayError, Replayer, Sessions, Whole,
     WholeError, shape,
 };
+use crate::machine::Machine;
 use crate::publication::{BookPublisher, PublicationError};
 use crate::risk::{RiskDesk, StateError, read_state};
-
-/// Commands that wait between gateway and engine at most. When they do, the gateway stops reading.
-const COMMANDS_MAX: usize = 4_096;
-
-/// Events that wait between engine and gateway at most. When they do, the engine takes no input.
-const EVENTS_MAX: usize = 16_384;
 
 /// What everybody may see and waits to be published at most. When it does, the engine takes no input.
 const NOTES_MAX: usize = 16_384;
@@ -199,40 +194,55 @@ impl Venue {
     /// # Errors
     /// An address that cannot be listened on or received from.
     pub fn build(config: &Config) -> Result<Self, VenueError> {
+        Self::build_on(config, Machine::this())
+    }
+
+    /// Puts a venue together on a machine.
+    ///
+    /// # Errors
+    /// As [`Venue::build`].
+    pub fn build_on(config: &Config, mut machine: Machine) -> Result<Self, VenueError> {
         if config.publish.is_some() && config.journal.is_some() {
             return Err(VenueError::PublishAndJournal);
         }
         let kept = config.journal.as_ref().filter(|kept| kept.durability != Durability::Off);
-        let opening = kept.map(|kept| Opening::find(config, kept)).transpose()?;
+        let disk = machine.simulated.as_mut().and_then(|simulated| simulated.disk.take());
+        let opening = match (kept, disk) {
+            (Some(kept), Some(disk)) => Some(Opening::on(disk, config, kept)?),
+            (kept, _) => kept.map(|kept| Opening::find(config, kept)).transpose()?,
+        };
         let delayed = config.sessions.iter().any(|session| !session.latency.is_zero());
         // What was under way when a journal ended waits in the ring.
         let more = if opening.is_some() && delayed { UNDER_WAY_MAX } else { 0 };
-        let (commands_in, mut commands_out) = ring(COMMANDS_MAX + more, NO_COMMAND);
-        let (events_in, events_out) = ring(EVENTS_MAX, Event::NOTHING);
+        let (commands_in, mut commands_out) = ring(machine.rings.commands + more, NO_COMMAND);
+        let (events_in, events_out) = ring(machine.rings.events, Event::NOTHING);
         let (mut engine, tops) = engine(config);
         for (id, &symbol) in (1..=u16::MAX).zip(&config.instruments) {
             engine.add_instrument(InstrumentId(id), symbol);
         }
         let (mut books, records) = StrategyBooks::new(config);
         let mut settings = gateway_config(config);
-        let clock = SystemClock::new();
+        let clock = machine.clock.clone();
         settings.day_began =
             opening.as_ref().map(|found| found.day_began.unwrap_or_else(|| clock.time_of_day()));
-        let mut gateway = Gateway::bind(&settings, clock, commands_in, events_out)?;
+        let mut gateway = match machine.simulated {
+            None => Gateway::bind(&settings, clock, commands_in, events_out)?,
+            Some(_) => Gateway::without_ports(&settings, clock, commands_in, events_out)?,
+        };
         gateway.warm_up();
         let mut stopped = Vec::new();
         let mut begun = None;
-        match opening.zip(kept) {
+        match opening {
             None => {
                 stopped = read_state(config)?;
                 limit(&mut engine, config, &stopped)?;
             }
-            Some((opening, kept)) => {
+            Some(opening) => {
                 let sessions = Sessions { desk: gateway.desk_mut(), commands: &mut commands_out };
                 let began = settings.day_began.unwrap_or_default();
                 begun = Some(bring_back(
                     config,
-                    kept,
+                    &machine.clock,
                     opening,
                     began,
                     &mut engine,
@@ -244,8 +254,17 @@ impl Venue {
             }
         }
         let (mut risk, port) = RiskDesk::new(config, &stopped);
-        let feed = AnyFeed::open(config.feed.as_ref())?;
-        let time_source = if config.feed.is_some() { TimeSource::Tape } else { wall_clock() };
+        let lines = machine.simulated.as_mut().and_then(|simulated| simulated.lines.take());
+        let feed = match (&config.feed, lines) {
+            (Some(feed), Some(lines)) => AnyFeed::carried(feed, lines, machine.ticks())?,
+            (feed, _) => AnyFeed::open(feed.as_ref())?,
+        };
+        let time_source = if config.feed.is_some() {
+            TimeSource::Tape
+        } else {
+            let (ticks, time) = machine.time_of_day();
+            TimeSource::Wall { ticks, time }
+        };
         let notices = gateway.notices(NOTICES_MAX);
         let (address, shutdown) = (gateway.local_address(), gateway.shutdown_handle());
         let fix_address = gateway.fix_address();
@@ -259,6 +278,10 @@ impl Venue {
             time_source,
             measure,
         );
+        engine.set_clock(machine.ticks());
+        if let Some(simulated) = &machine.simulated {
+            engine.set_waits(simulated.waits);
+        }
         if delayed {
             let sessions = config.sessions.iter().map(|session| (session.id, &session.latency));
             // What FIX sessions send is not delayed, but it keeps its place among what is.
@@ -277,8 +300,8 @@ impl Venue {
             risk.adopt(&begun.changes);
             engine.resume(begun.last_message);
             let progress = Arc::<Progress>::default();
-            let (engine_tap, engine_reader) = tap(JOURNAL_RING, &progress);
-            let (gateway_tap, gateway_reader) = tap(JOURNAL_RING, &progress);
+            let (engine_tap, engine_reader) = tap(machine.rings.journal_bytes, &progress);
+            let (gateway_tap, gateway_reader) = tap(machine.rings.journal_bytes, &progress);
             let hold = match kept.durability {
                 Durability::Async => Hold::Window(kept.loss_window_ms * 1_000_000),
                 Durability::Sync | Durability::Off => Hold::UntilSafe,
@@ -291,6 +314,7 @@ impl Venue {
             let mut agent =
                 JournalAgent::new(begun.journal, kept, engine_reader, gateway_reader, progress);
             agent.begin_at(begun.told.events);
+            agent.set_clock(machine.ticks());
             agent
         });
         let follower = kept
@@ -336,9 +360,6 @@ fn publisher(
     Ok(Some(publisher))
 }
 
-/// Bytes of each ring to the journal.
-const JOURNAL_RING: usize = 8 << 20;
-
 /// A journal that is begun, and what it has brought back.
 struct Begun {
     journal: (Journal<Box<dyn Disk>>, Option<DirectoryLock>),
@@ -351,18 +372,18 @@ struct Begun {
 /// Brings a venue to where its journal ends, or begins a journal.
 fn bring_back(
     config: &Config,
-    kept: &JournalConfig,
+    clock: &SystemClock,
     mut opening: Opening,
     began: EventTime,
     engine: &mut Engine,
     books: &mut StrategyBooks,
     mut sessions: Sessions<'_>,
 ) -> Result<Begun, VenueError> {
-    let clock = SystemClock::new();
     let now = Now { monotonic: clock.now_ns(), utc: clock.utc_ns() };
     let started = Instant::now();
     let mut replayer = Replayer::new(shape(config));
-    let failed = |error| VenueError::Replay { directory: kept.directory.clone(), error };
+    let directory = || config.journal.as_ref().map(|kept| kept.directory.clone());
+    let failed = |error| VenueError::Replay { directory: directory().unwrap_or_default(), error };
     let mut lines = Vec::new();
     let is_begun = opening.is_begun();
     lines.append(&mut opening.passed);
@@ -373,7 +394,7 @@ fn bring_back(
                 Whole { replayer: &mut replayer, engine, books, sessions: &mut sessions };
             let loaded = whole.load(&snapshot.state);
             loaded.map_err(|error| VenueError::Snapshot {
-                file: kept.directory.join(snapshot_name(sequence)),
+                file: directory().unwrap_or_default().join(snapshot_name(sequence)),
                 error,
             })?;
             let took = started.elapsed().as_secs_f64();
@@ -544,13 +565,3 @@ const NO_COMMAND: Command = Command {
     queued: 0,
     action: Action::Cancel(Cancel { token: OrderToken(0), quantity: Quantity::ZERO }),
 };
-
-/// The machine's time of day, in UTC, tied to the tick counter.
-fn wall_clock() -> TimeSource {
-    const DAY_NS: u128 = 86_400 * 1_000_000_000;
-    let ticks = quanta::Clock::new().raw();
-    let since_epoch =
-        std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
-    let time = u64::try_from(since_epoch.as_nanos() % DAY_NS).unwrap_or_default();
-    TimeSource::Wall { ticks, time: EventTime(time) }
-}

@@ -8,6 +8,7 @@ pub mod delay;
 pub mod digest;
 mod engine;
 pub mod event;
+mod gate_counts;
 mod hash;
 pub mod input;
 mod instruments;
@@ -34,6 +35,7 @@ pub use book::{
     Best, BookError, Books, Capacity, LevelView, Order, OrderKey, Place, Placed, Placement, Slot,
 };
 pub use engine::{Counters, Engine, EngineConfig};
+pub use gate_counts::GateCounts;
 pub use hash::OpenOrder;
 pub use instruments::{Instrument, Instruments};
 pub use ledger::{Booking, Divergence, DivergenceRow, Imbalance};

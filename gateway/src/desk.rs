@@ -137,6 +137,7 @@ impl Desk {
     #[inline]
     pub fn begin_turn(&mut self, now: Now) {
         self.port.now = now;
+        self.port.turn += 1;
         self.fix.turn(&mut self.port);
         self.ouch.turn(&mut self.port);
     }

@@ -130,6 +130,17 @@ impl Bucket {
         has
     }
 
+    /// Whether it holds no token at `now`.
+    #[inline]
+    pub const fn is_empty(&self, now: u64) -> bool {
+        // Most are never near it, and need no multiplication.
+        if self.level >= TOKEN {
+            return false;
+        }
+        let elapsed = now.saturating_sub(self.at) as u128;
+        (self.level as u128 + elapsed * self.throttle.rate as u128) < TOKEN as u128
+    }
+
     /// What becomes of a request without a token.
     pub const fn beyond(&self) -> Beyond {
         self.throttle.beyond
@@ -188,7 +199,9 @@ mod tests {
             let mut now = 0;
             for step in steps {
                 now += step;
-                prop_assert_eq!(bucket.take(now), twin.take(now), "at {}", now);
+                let empty = bucket.is_empty(now);
+                let taken = bucket.take(now);
+                prop_assert_eq!((taken, empty), (twin.take(now), !taken), "at {}", now);
             }
         }
     }

@@ -32,6 +32,8 @@ pub(crate) struct Port {
     notices: Option<Producer<GatewayNotice>>,
     /// The time of this turn.
     pub(crate) now: Now,
+    /// Turns so far.
+    pub(crate) turn: u64,
     /// Where what happens at sessions is recorded, if it is.
     #[keep(skip)]
     pub(crate) tap: Option<SessionTap>,
@@ -56,6 +58,7 @@ impl Port {
             stats: GatewayStats::new(),
             notices: None,
             now: Now::default(),
+            turn: 0,
             tap: None,
             passed: 0,
             vault: Vault::default(),

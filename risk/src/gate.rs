@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 
 use spindle_types::{AccountId, InstrumentId, Price, SessionId, Side, keep};
 
+use crate::counts::Counts;
 use crate::keys::CURRENCIES_MAX;
 use crate::limits::Limits;
 use crate::notice::{NO_FIRM, Notice, Target};
@@ -84,7 +85,7 @@ pub struct Gate {
     pub(crate) tripped: bool,
     pub(crate) notices: VecDeque<Notice>,
     pub(crate) notices_lost: u64,
-    pub(crate) warnings: u64,
+    pub(crate) counts: Counts,
 }
 
 impl Gate {
@@ -140,7 +141,7 @@ impl Gate {
             tripped: false,
             notices: VecDeque::with_capacity(NOTICES_MAX),
             notices_lost: 0,
-            warnings: 0,
+            counts: Counts::default(),
         }
     }
 

@@ -85,6 +85,12 @@ impl Window {
         if self.is_over(time, millis) { 0 } else { self.count }
     }
 
+    /// Whether it holds fewer than this, whether it runs or is over.
+    #[inline]
+    pub(crate) const fn is_below(&self, most: u64) -> bool {
+        self.count < most
+    }
+
     /// Counts one, and says how many there are with it.
     #[inline]
     pub(crate) const fn add(&mut self, time: EventTime, millis: u64) -> u64 {

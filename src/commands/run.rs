@@ -503,7 +503,7 @@ pub(crate) fn summary(outcome: &Outcome<'_>) -> String {
         ("requests", counters.commands),
         ("orders accepted", counters.accepted),
         ("requests rejected", counters.rejected),
-        ("risk warnings", outcome.engine.engine().gate().warnings()),
+        ("risk warnings", engine.gate().counts().all_warnings()),
         ("executions", counters.executions),
         ("shares executed", counters.executed_shares),
         ("logins", outcome.gateway.logins),

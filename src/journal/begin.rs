@@ -128,7 +128,9 @@ pub struct Opening {
     pub passed: Vec<String>,
     /// When the day of its sessions began; `None` for a new journal.
     pub day_began: Option<EventTime>,
-    _lock: Option<DirectoryLock>,
+    /// Whether that day is over.
+    is_over: bool,
+    lock: Option<DirectoryLock>,
 }
 
 fn disk(config: &JournalConfig) -> Result<Box<dyn Disk>, JournalError> {
@@ -146,19 +148,43 @@ impl Opening {
     /// # Errors
     /// Whatever is wrong with the directory or the journal, but for a torn tail.
     pub fn find(config: &Config, journal: &JournalConfig) -> Result<Self, JournalError> {
-        let mut disk = disk(journal)?;
+        let disk = disk(journal)?;
         let lock = DirectoryLock::take(&journal.directory)?;
-        let venue = Venue::named(&config.name);
-        let mut found = Found::look(&mut disk, venue)?;
-        if found.over {
-            put_aside(&mut disk, &journal.directory, &found.scanned)?;
-            found = Found::look(&mut disk, venue)?;
+        let mut found = Self::on(disk, config, journal)?;
+        if found.is_over {
+            put_aside(&mut found.disk, &journal.directory, &found.scanned)?;
+            found = Self::on(found.disk, config, journal)?;
         }
+        found.lock = Some(lock);
+        Ok(found)
+    }
+
+    /// Looks at a journal on this disk, which nobody else has.
+    ///
+    /// # Errors
+    /// Whatever is wrong with the journal, but for a torn tail.
+    pub fn on(
+        mut disk: Box<dyn Disk>,
+        config: &Config,
+        journal: &JournalConfig,
+    ) -> Result<Self, JournalError> {
+        let venue = Venue::named(&config.name);
+        let Found { scanned, snapshot, passed, day_began, is_over } =
+            Found::look(&mut disk, venue)?;
         let settings = Settings { segment_bytes: journal.segment_bytes };
-        let Found { scanned, snapshot, passed, day_began, .. } = found;
         let start = snapshot.as_ref().map(|snapshot| snapshot.start);
-        let _lock = Some(lock);
-        Ok(Self { disk, scanned, settings, venue, snapshot, start, passed, day_began, _lock })
+        Ok(Self {
+            disk,
+            scanned,
+            settings,
+            venue,
+            snapshot,
+            start,
+            passed,
+            day_began,
+            is_over,
+            lock: None,
+        })
     }
 
     /// The snapshot to begin with, if there is one.
@@ -208,7 +234,7 @@ impl Opening {
     pub fn go_on(self, utc: u64) -> Result<LockedJournal, JournalError> {
         let identity = Identity { venue: self.venue, journal: utc };
         let journal = Journal::open(self.disk, identity, self.settings, &self.scanned)?;
-        Ok((journal, self._lock))
+        Ok((journal, self.lock))
     }
 }
 
@@ -218,12 +244,13 @@ struct Found {
     snapshot: Option<Snapshot>,
     passed: Vec<String>,
     day_began: Option<EventTime>,
-    over: bool,
+    /// Whether that day is over.
+    is_over: bool,
 }
 
 impl Found {
     fn look(disk: &mut dyn Disk, venue: Venue) -> Result<Self, JournalError> {
-        let (mut day_began, mut over) = (None, false);
+        let (mut day_began, mut is_over) = (None, false);
         let (snapshot, mut passed) = match identity(disk)? {
             Some(identity) => whole::newest(disk, Some(&identity))?,
             None => (None, Vec::new()),
@@ -240,7 +267,7 @@ impl Found {
             if record.kind == RecordKind::BEGIN {
                 day_began = Cursor::new(record.payload).u64("time").ok().map(EventTime);
             }
-            over |= record.kind == spindle_gateway::record::kind::DAY_ENDED;
+            is_over |= record.kind == spindle_gateway::record::kind::DAY_ENDED;
             ControlFlow::Continue(())
         })?;
         if start.is_none() && scanned.first > 1 {
@@ -248,7 +275,7 @@ impl Found {
             let file = disk.place().join(format::file_name(scanned.segments.0));
             return Err(Refusal { file, offset: 0, fault }.into());
         }
-        Ok(Self { scanned, snapshot, passed, day_began, over })
+        Ok(Self { scanned, snapshot, passed, day_began, is_over })
     }
 }
 

@@ -349,6 +349,12 @@ impl Session {
             && self.output.room() >= least_output(&self.limits)
     }
 
+    /// Whether stored messages are being sent: again, or because the peer did not read.
+    #[inline]
+    pub const fn is_catching_up(&self) -> bool {
+        self.replay.is_some() || self.held.is_some()
+    }
+
     /// The bytes to write next.
     #[inline]
     pub fn output(&self) -> &[u8] {
