@@ -27,6 +27,7 @@ use spindle_gateway::{
 };
 use spindle_journal::disk::Disk;
 use spindle_journal::lock::DirectoryLock;
+use spindle_journal::snapshot::snapshot_name;
 use spindle_journal::{Journal, JournalError, Record};
 use spindle_risk::{Cause, Gate, Target};
 use spindle_types::{
@@ -37,7 +38,10 @@ use thiserror::Error;
 use crate::accounting::{RecordDesk, StrategyBooks};
 use crate::config::{Config, Durability};
 use crate::feed::{AnyFeed, FeedError};
-use crate::journal::{JournalAgent, Opening, RecordKind, ReplayError, Replayer, Sessions, shape};
+use crate::journal::{
+    FollowerAgent, JournalAgent, Opening, RecordKind, ReplayError, Replayer, Sessions, Whole,
+    WholeError, shape,
+};
 use crate::machine::Machine;
 use crate::publication::{BookPublisher, PublicationError};
 use crate::risk::{RiskDesk, StateError, read_state};
@@ -81,6 +85,14 @@ pub enum VenueError {
         directory: PathBuf,
         /// What does not fit.
         error: ReplayError,
+    },
+    /// A snapshot is whole, and no state of this configuration.
+    #[error("journal: {}: {error}", .file.display())]
+    Snapshot {
+        /// The snapshot.
+        file: PathBuf,
+        /// What does not fit.
+        error: WholeError,
     },
     /// More requests wait behind the journal than the ring takes.
     #[error("journal: {0} requests wait behind its end, more than the venue takes at once")]
@@ -170,6 +182,8 @@ pub struct Venue {
     pub memory_bytes: usize,
     /// Who writes the journal, where there is one.
     pub journal: Option<JournalAgent>,
+    /// Who makes snapshots of the journal, where that is asked for.
+    pub follower: Option<FollowerAgent>,
     /// What was found of the journal, in lines for people.
     pub found: Vec<String>,
 }
@@ -303,6 +317,9 @@ impl Venue {
             agent.set_clock(machine.ticks());
             agent
         });
+        let follower = kept
+            .filter(|kept| kept.snapshot_inputs > 0)
+            .map(|kept| FollowerAgent::new(config.clone(), kept.clone()));
         let memory_bytes = config.engine.bytes() + config.risk.gate.bytes();
         Ok(Self {
             engine,
@@ -317,6 +334,7 @@ impl Venue {
             shutdown,
             memory_bytes,
             journal,
+            follower,
             found,
         })
     }
@@ -368,7 +386,20 @@ fn bring_back(
     let failed = |error| VenueError::Replay { directory: directory().unwrap_or_default(), error };
     let mut lines = Vec::new();
     let is_begun = opening.is_begun();
+    lines.append(&mut opening.passed);
     if is_begun {
+        if let Some(snapshot) = opening.take_snapshot() {
+            let sequence = snapshot.start.chain.next - 1;
+            let mut whole =
+                Whole { replayer: &mut replayer, engine, books, sessions: &mut sessions };
+            let loaded = whole.load(&snapshot.state);
+            loaded.map_err(|error| VenueError::Snapshot {
+                file: directory().unwrap_or_default().join(snapshot_name(sequence)),
+                error,
+            })?;
+            let took = started.elapsed().as_secs_f64();
+            lines.push(format!("snapshot of record {sequence} taken up in {took:.3} s"));
+        }
         let result = opening
             .each(&mut |record| replayer.apply(record, engine, Some(books), Some(&mut sessions)))?;
         result.map_err(failed)?;

@@ -12,6 +12,7 @@ mod gate_counts;
 mod hash;
 pub mod input;
 mod instruments;
+pub mod kept;
 pub mod latency;
 mod ledger;
 mod lookahead;

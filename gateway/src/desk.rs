@@ -4,7 +4,7 @@
 use rtrb::{Consumer, Producer};
 use spindle_engine::command::Command;
 use spindle_engine::event::Event;
-use spindle_types::{EventTime, SessionId};
+use spindle_types::{EventTime, SessionId, keep};
 
 use crate::config::{ConfigError, GatewayConfig, Limits};
 use crate::copy::Copies;
@@ -33,14 +33,18 @@ enum Route {
 }
 
 /// Sessions, rings and counters.
+#[derive(keep::State)]
 pub struct Desk {
     pub(crate) port: Port,
     pub(crate) ouch: OuchDesk,
     pub(crate) fix: FixDesk,
+    #[keep(skip)]
     routes: Box<[Route]>,
     copies: Copies,
+    #[keep(skip)]
     events: Consumer<Event>,
     /// Requests that had been passed on when an answer was last looked for.
+    #[keep(skip)]
     passed: u64,
 }
 
@@ -133,6 +137,7 @@ impl Desk {
     #[inline]
     pub fn begin_turn(&mut self, now: Now) {
         self.port.now = now;
+        self.port.turn += 1;
         self.fix.turn(&mut self.port);
         self.ouch.turn(&mut self.port);
     }

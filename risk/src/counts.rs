@@ -1,5 +1,7 @@
 //! What the gate has said, counted by check: for metrics. It decides nothing.
 
+use spindle_types::keep;
+
 use crate::reject::Check;
 
 /// How many checks there are.
@@ -7,7 +9,7 @@ const CHECKS: usize = Check::ALL.len();
 
 /// Warnings that were told and orders that were refused since the start, by check. They never go back: a new day
 /// leaves them.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, keep::Value)]
 pub struct Counts {
     warnings: [u64; CHECKS],
     refusals: [u64; CHECKS],

@@ -7,6 +7,7 @@ mod gate;
 mod judge;
 mod keys;
 mod limits;
+mod near;
 mod notice;
 mod pass;
 mod price;

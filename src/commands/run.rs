@@ -288,6 +288,7 @@ fn serve(
         publisher,
         shutdown,
         journal,
+        follower,
         ..
     } = venue;
     let mut watch = engine.feed().watch();
@@ -309,6 +310,10 @@ fn serve(
     let cold = Place { core: None, idle: Idle::Park };
     let journal_thread = journal
         .map(|journal| agent_thread(journal, cold, Stop::default(), control.clone()))
+        .transpose()?;
+    let stop_follower = Stop::default();
+    let follower_thread = follower
+        .map(|follower| agent_thread(follower, cold, stop_follower.clone(), control.clone()))
         .transpose()?;
     // This thread is cold: it prints, and waits for the end.
     loop {
@@ -342,6 +347,10 @@ fn serve(
     let Front { mut gateway, publisher: beside } = front;
     gateway.desk_mut().close_tap();
     engine.close_tap();
+    stop_follower.stop();
+    if follower_thread.is_some_and(|thread| thread.join().is_err()) {
+        eprintln!("snapshot: the follower ended by a panic; see the lines above");
+    }
     if let Some(thread) = journal_thread {
         let Ok(mut journal) = thread.join() else {
             return Err(Exit::failed("the journal's thread ended by a panic; see the lines above"));

@@ -4,6 +4,7 @@
 //! are therefore the same thing, a cursor that walks towards the end, and there is no seam between
 //! the two. No packet crosses a chunk's end. Memory is allocated a chunk at a time.
 
+use spindle_types::keep;
 use thiserror::Error;
 
 use super::codec::{HEADER_LENGTH, Packet};
@@ -56,6 +57,41 @@ impl Cursor {
 impl Default for Stream {
     fn default() -> Self {
         Self::new()
+    }
+}
+
+/// Chunk by chunk as far as each is used.
+impl keep::State for Stream {
+    const SHAPE: keep::Shape = keep::Shape::of("stream").shape(keep::Shape(CHUNK_BYTES as u64));
+
+    fn save(&self, pen: &mut keep::Pen) {
+        keep::Value::save(&(self.next, self.total), pen);
+        pen.count(self.chunks.len());
+        for chunk in &self.chunks {
+            keep::Value::save(&(chunk.used, chunk.first), pen);
+            pen.raw(&chunk.bytes[..chunk.used]);
+        }
+    }
+
+    fn load(&mut self, reader: &mut keep::Reader<'_>) -> Result<(), keep::Unfit> {
+        let wrong = keep::Unfit::new("stream", "chunks that do not add up");
+        (self.next, self.total) = keep::Value::read(reader)?;
+        self.chunks.clear();
+        let (mut before, mut total) = (0, 0);
+        for _ in 0..reader.count()? {
+            let (used, first): (usize, u64) = keep::Value::read(reader)?;
+            if used > CHUNK_BYTES || first <= before || first > self.next {
+                return Err(wrong);
+            }
+            let mut bytes = empty_chunk();
+            bytes[..used].copy_from_slice(reader.raw(used)?);
+            self.chunks.push(Chunk { bytes, used, first });
+            (before, total) = (first, total + used as u64);
+        }
+        match !self.chunks.is_empty() && total == self.total {
+            true => Ok(()),
+            false => Err(wrong),
+        }
     }
 }
 

@@ -11,6 +11,7 @@
 mod inbound;
 mod outbound;
 
+use spindle_types::keep;
 use thiserror::Error;
 
 use super::dictionary::Version;
@@ -24,7 +25,7 @@ const SECOND: u64 = 1_000_000_000;
 const LOGON_NS: u64 = 10 * SECOND;
 
 /// The time of a turn.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, keep::Value)]
 pub struct Now {
     /// Nanoseconds on a clock that never goes back.
     pub monotonic: u64,
@@ -89,7 +90,7 @@ pub struct SessionConfig {
 }
 
 /// Why a connection of a session ends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error, keep::Value)]
 pub enum Close {
     /// The peer logged out.
     #[error("logout")]
@@ -124,7 +125,7 @@ pub enum Close {
 }
 
 /// What a session found wrong for good.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error, keep::Value)]
 pub enum Why {
     /// The day is over.
     #[error("the day is over")]
@@ -169,7 +170,7 @@ pub enum Why {
     EncryptMethod,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, keep::Value)]
 enum State {
     /// Nobody is connected.
     Down,
@@ -184,14 +185,14 @@ enum State {
 }
 
 /// Stored messages that are being sent again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, keep::Value)]
 struct Replay {
     next: u64,
     end: u64,
 }
 
 /// What was asked for again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, keep::Value)]
 struct Asked {
     from: u64,
     /// The number that showed the gap.
@@ -208,12 +209,17 @@ pub enum Received {
 }
 
 /// One session.
-#[derive(Debug)]
+#[derive(Debug, keep::State)]
 pub struct Session {
+    #[keep(skip)]
     version: Version,
+    #[keep(skip)]
     ours: Box<[u8]>,
+    #[keep(skip)]
     theirs: Box<[u8]>,
+    #[keep(skip)]
     reset_on_logon: bool,
+    #[keep(skip)]
     limits: SessionLimits,
     state: State,
     /// The number of the next message that comes.
@@ -235,6 +241,7 @@ pub struct Session {
     queue: Queue,
     store: Store,
     output: Output,
+    #[keep(skip)]
     body: Box<[u8]>,
 }
 
@@ -340,6 +347,12 @@ impl Session {
         self.replay.is_none()
             && self.held.is_none()
             && self.output.room() >= least_output(&self.limits)
+    }
+
+    /// Whether stored messages are being sent: again, or because the peer did not read.
+    #[inline]
+    pub const fn is_catching_up(&self) -> bool {
+        self.replay.is_some() || self.held.is_some()
     }
 
     /// The bytes to write next.
