@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use quanta::Mock;
 use spindle::config::Config;
+use spindle::journal::RecordKind;
 use spindle::machine::{Machine, Rings, Simulated};
 use spindle::venue::{Venue, VenueError};
 use spindle_gateway::SystemClock;
@@ -437,6 +438,17 @@ impl World {
             }
         }
         Ok(())
+    }
+
+    /// Prints what is in the journal.
+    pub fn print_journal(&self) {
+        let mut disk = self.disk.copied();
+        let _ = spindle_journal::read(&mut disk, None, &mut |_, record| {
+            let name = RecordKind::name(record.kind);
+            let payload = record.payload.escape_ascii();
+            println!("journal {} {} {name}: {payload}", record.sequence, record.time);
+            std::ops::ControlFlow::Continue(())
+        });
     }
 
     /// Whether there is a journal.

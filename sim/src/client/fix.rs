@@ -226,6 +226,8 @@ impl FixClient {
     fn take(&mut self, message: Message, around: &mut Around<'_>) -> Result<(), String> {
         let (now, sequence) = (around.now, message.sequence);
         around.trace.note(sequence);
+        let name = &self.plan.name;
+        around.trace.say(|| format!("{name} < {message:?}"));
         if matches!(self.phase, Phase::LoggingOn { .. }) && message.kind != b'A' {
             if message.kind == b'5' {
                 self.go_down(now, SECOND / 50);
@@ -260,8 +262,14 @@ impl FixClient {
             return Ok(());
         }
         if sequence < self.next_in {
-            return self.compare(&message, around);
+            return self.compare(&message, self.heard, around);
         }
+        if sequence < self.heard && !message.again && message.kind != b'4' {
+            // Something else was told under this number.
+            let lost = self.lose(sequence, around.may_lose);
+            lost.map_err(|why| format!("{sequence} was used before: {message:?}: {why}"))?;
+        }
+        let heard = self.heard;
         self.next_in += 1;
         self.heard = self.heard.max(self.next_in);
         if message.kind == b'4' {
@@ -282,7 +290,7 @@ impl FixClient {
         if message.again {
             self.asked = None;
         }
-        self.compare(&message, around)
+        self.compare(&message, heard, around)
     }
 
     /// The venue says that nothing of the application was told under these numbers.
@@ -296,7 +304,12 @@ impl FixClient {
     }
 
     /// A message of the application: a new one, or the same as before.
-    fn compare(&mut self, message: &Message, around: &mut Around<'_>) -> Result<(), String> {
+    fn compare(
+        &mut self,
+        message: &Message,
+        heard: u64,
+        around: &mut Around<'_>,
+    ) -> Result<(), String> {
         if !message.is_application() {
             return Ok(());
         }
@@ -311,6 +324,10 @@ impl FixClient {
             self.lose(sequence, around.may_lose)
                 .map_err(|why| format!("{sequence} was {was:?}, now it is {message:?}: {why}"))?;
             self.next_in = sequence + 1;
+        } else if sequence < heard {
+            self.lose(sequence, around.may_lose).map_err(|why| {
+                format!("{sequence} was none of the application: {message:?}: {why}")
+            })?;
         }
         for (tag, value) in &message.body {
             around.trace.note(u64::from(*tag));

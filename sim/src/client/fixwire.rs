@@ -17,7 +17,7 @@ pub struct Names {
 }
 
 /// A message: what stands in its header, and its body.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Message {
     /// MsgType.
     pub kind: u8,
@@ -27,6 +27,14 @@ pub struct Message {
     pub again: bool,
     /// Everything else but times, lengths and names.
     pub body: Vec<Field>,
+}
+
+impl std::fmt::Debug for Message {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let again = if self.again { " 43=Y" } else { "" };
+        write!(f, "35={} 34={}{again}", char::from(self.kind), self.sequence)?;
+        self.body.iter().try_for_each(|(tag, value)| write!(f, " {tag}={}", value.escape_ascii()))
+    }
 }
 
 /// A time, from nanoseconds since the midnight of the simulated day.
