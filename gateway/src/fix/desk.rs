@@ -512,6 +512,8 @@ impl FixDesk {
         let Self { users, scratch, queued, .. } = self;
         let user = users.get_mut(index)?;
         user.session.adopt_numbers(head.numbers);
+        // No message is taken, and no time makes a session speak, before all is sent again that was asked for.
+        user.session.assume_sent();
         match kind {
             kind::FIX_LOGON => {
                 let message = scratch.parse(body).ok()?;
