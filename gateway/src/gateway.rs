@@ -13,6 +13,7 @@ use spindle_engine::event::Event;
 use spindle_types::Agent;
 use thiserror::Error;
 
+use crate::board::{BoardReader, BoardWriter, GatewayCounts};
 use crate::clock::{Clock, SystemClock};
 use crate::close::CloseCause;
 use crate::config::{ConfigError, GatewayConfig};
@@ -166,6 +167,7 @@ pub struct Gateway<C = SystemClock> {
     /// Which of the connections without a login is read next.
     first_stranger: usize,
     accept_failing: bool,
+    board: BoardWriter,
 }
 
 impl<C: Clock> Gateway<C> {
@@ -182,6 +184,7 @@ impl<C: Clock> Gateway<C> {
         let begun = config.day_began.unwrap_or_else(|| clock.time_of_day());
         let mut desk = Desk::new(config, begun, commands, events)?;
         desk.start_helper().map_err(GatewayError::Helper)?;
+        let board = BoardWriter::new(desk.sessions());
         let (ouch, local_address) = Listener::bind(config.listen, Speech::Ouch, &config.door)?;
         let mut listeners = vec![ouch];
         let mut fix_address = None;
@@ -208,6 +211,7 @@ impl<C: Clock> Gateway<C> {
             first_listener: 0,
             first_stranger: 0,
             accept_failing: false,
+            board,
         })
     }
 
@@ -274,6 +278,21 @@ impl<C: Clock> Gateway<C> {
     /// From now on requests and answers are stamped, or not. What is under way keeps its stamps.
     pub fn set_stamps(&mut self, stamps: bool) {
         self.desk.port.set_stamps(stamps);
+    }
+
+    /// What other threads may read of it while it runs.
+    pub fn board(&self) -> BoardReader {
+        self.board.reader()
+    }
+
+    /// Writes on the board.
+    #[cold]
+    fn write_board(&mut self) {
+        let open = self.connections.len() as u64;
+        let counts = GatewayCounts { open, ..self.desk.counts() };
+        let (desk, connections) = (&self.desk, &self.connections);
+        let up = connections.iter().filter_map(|connection| connection.standing(desk));
+        self.board.write(&counts, up);
     }
 
     /// Connections that are open now, those without a login included.
@@ -521,6 +540,9 @@ impl<C: Clock> Agent for Gateway<C> {
             self.desk.prepare();
         }
         self.wind_down(now);
+        if self.board.is_due(now) {
+            self.write_board();
+        }
         work
     }
 

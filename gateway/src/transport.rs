@@ -3,6 +3,8 @@
 use std::io::ErrorKind;
 use std::net::{IpAddr, SocketAddr};
 
+use spindle_types::SessionId;
+
 use crate::close::CloseCause;
 use crate::desk::Desk;
 use crate::line::{Line, LoginOutcome};
@@ -49,6 +51,11 @@ impl Connection {
     /// Whether a user is logged in on it.
     pub(crate) fn has_user(&self) -> bool {
         self.line.has_user()
+    }
+
+    /// The session that is logged in on it, and the bytes that wait for the client to read them.
+    pub(crate) fn standing(&self, desk: &Desk) -> Option<(SessionId, u64)> {
+        self.line.standing(desk)
     }
 
     /// The line behind the socket.
