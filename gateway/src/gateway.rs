@@ -13,6 +13,7 @@ use spindle_engine::event::Event;
 use spindle_types::Agent;
 use thiserror::Error;
 
+use crate::board::{BoardReader, BoardWriter, GatewayCounts};
 use crate::clock::{Clock, SystemClock};
 use crate::close::CloseCause;
 use crate::config::{ConfigError, GatewayConfig};
@@ -158,6 +159,7 @@ pub struct Gateway<C = SystemClock> {
     /// Which of the members aside is served next, or the first behind it.
     pub(crate) next_aside: usize,
     pub(crate) accept_failing: bool,
+    board: BoardWriter,
 }
 
 impl<C: Clock> Gateway<C> {
@@ -197,6 +199,7 @@ impl<C: Clock> Gateway<C> {
     ) -> Result<Self, GatewayError> {
         let begun = config.day_began.unwrap_or_else(|| clock.time_of_day());
         let desk = Desk::new(config, begun, commands, events)?;
+        let board = BoardWriter::new(desk.sessions());
         Ok(Self {
             listeners: Vec::new(),
             local_address: config.listen,
@@ -216,6 +219,7 @@ impl<C: Clock> Gateway<C> {
             next_stranger: 0,
             next_aside: 0,
             accept_failing: false,
+            board,
         })
     }
 
@@ -283,6 +287,21 @@ impl<C: Clock> Gateway<C> {
     /// From now on requests and answers are stamped, or not. What is under way keeps its stamps.
     pub fn set_stamps(&mut self, stamps: bool) {
         self.desk.port.set_stamps(stamps);
+    }
+
+    /// What other threads may read of it while it runs.
+    pub fn board(&self) -> BoardReader {
+        self.board.reader()
+    }
+
+    /// Writes on the board.
+    #[cold]
+    fn write_board(&mut self) {
+        let open = self.connections_open() as u64;
+        let counts = GatewayCounts { open, ..self.desk.counts() };
+        let (desk, connections) = (&self.desk, &self.members);
+        let up = connections.iter().filter_map(|connection| connection.standing(desk));
+        self.board.write(&counts, up);
     }
 
     /// Connections that are open now, those without a login included.
@@ -428,6 +447,9 @@ impl<C: Clock> Agent for Gateway<C> {
             self.desk.prepare();
         }
         self.wind_down(now);
+        if self.board.is_due(now) {
+            self.write_board();
+        }
         work
     }
 

@@ -211,6 +211,10 @@ impl FixDesk {
         &mut self.users[user].session
     }
 
+    pub(crate) fn session_id(&self, user: usize) -> SessionId {
+        self.users[user].session_id
+    }
+
     pub(crate) fn user_name(&self, user: usize) -> UserName {
         UserName::new(self.users[user].session.their_comp_id())
     }

@@ -390,6 +390,11 @@ impl OuchDesk {
         self.users.len()
     }
 
+    /// The session of a user.
+    pub(crate) fn session_id(&self, user: usize) -> SessionId {
+        self.users[user].session_id
+    }
+
     /// The stream of a user.
     #[inline]
     pub(crate) fn stream(&self, user: usize) -> &Stream {
