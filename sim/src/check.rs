@@ -131,6 +131,8 @@ fn copies(world: &World) -> Result<(), String> {
         }
         for client in &world.clients {
             let Some(client) = client.as_soup().filter(|client| client.edition().is_some()) else {
+                // What is told over FIX has another form; its records are in their order at least.
+                by_session.remove(client.name());
                 continue;
             };
             let name = crate::client::Client::name(client);

@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use std::io::{self, ErrorKind, Read, Write};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use quanta::Mock;
 use spindle_gateway::wire::Wire;
 
 use crate::random::Random;
@@ -94,7 +95,7 @@ struct State {
     down: Pipe,
     weather: Weather,
     random: Random,
-    now: u64,
+    clock: Arc<Mock>,
     /// Since when both sides see an error.
     reset: Option<u64>,
     /// The venue has closed.
@@ -126,23 +127,18 @@ fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
 
 impl Link {
     /// A new connection: the client's end, and the venue's.
-    pub fn open(weather: Weather, random: Random, now: u64) -> (Self, VenueEnd) {
+    pub fn open(weather: Weather, random: Random, clock: Arc<Mock>) -> (Self, VenueEnd) {
         let state = State {
             up: Pipe::default(),
             down: Pipe::default(),
             weather,
             random,
-            now,
+            clock,
             reset: None,
             venue_gone: false,
         };
         let state = Arc::new(Mutex::new(state));
         (Self(Arc::clone(&state)), VenueEnd(state))
-    }
-
-    /// It is later.
-    pub fn set_now(&self, now: u64) {
-        lock(&self.0).now = now;
     }
 
     /// Sends what there is room for; gives how many bytes.
@@ -151,19 +147,19 @@ impl Link {
         if state.reset.is_some() || bytes.is_empty() {
             return 0;
         }
-        state.up.write(state.now, bytes, &state.weather, &mut state.random)
+        state.up.write(state.clock.value(), bytes, &state.weather, &mut state.random)
     }
 
     /// Reads what has come.
     pub fn receive(&self, into: &mut [u8]) -> Arrival {
         let state = &mut *lock(&self.0);
-        let count = state.down.read(state.now, into, &state.weather, &mut state.random);
+        let count = state.down.read(state.clock.value(), into, &state.weather, &mut state.random);
         if count > 0 {
             return Arrival::Bytes(count);
         }
         match state.reset {
             Some(_) => Arrival::Reset,
-            None if state.down.is_over(state.now) => Arrival::End,
+            None if state.down.is_over(state.clock.value()) => Arrival::End,
             None => Arrival::Bytes(0),
         }
     }
@@ -171,14 +167,15 @@ impl Link {
     /// The client closes.
     pub fn close(&self) {
         let state = &mut *lock(&self.0);
-        let ends = state.up.last.max(state.now + state.random.below(state.weather.delay_ns + 1));
+        let ends =
+            state.up.last.max(state.clock.value() + state.random.below(state.weather.delay_ns + 1));
         state.up.ends.get_or_insert(ends);
     }
 
     /// Both sides see an error at once; what was under way to the client may still be read, or not.
     pub fn reset(&self, keeps_answers: bool) {
         let state = &mut *lock(&self.0);
-        state.reset.get_or_insert(state.now);
+        state.reset.get_or_insert(state.clock.value());
         state.up.pieces.clear();
         if !keeps_answers {
             state.down.pieces.clear();
@@ -214,8 +211,8 @@ impl Read for VenueEnd {
         if state.reset.is_some() {
             return Err(ErrorKind::ConnectionReset.into());
         }
-        match state.up.read(state.now, into, &state.weather, &mut state.random) {
-            0 if state.up.is_over(state.now) => Ok(0),
+        match state.up.read(state.clock.value(), into, &state.weather, &mut state.random) {
+            0 if state.up.is_over(state.clock.value()) => Ok(0),
             0 => Err(ErrorKind::WouldBlock.into()),
             count => Ok(count),
         }
@@ -228,7 +225,7 @@ impl Write for VenueEnd {
         if state.reset.is_some() || state.down.ends.is_some() {
             return Err(ErrorKind::ConnectionReset.into());
         }
-        match state.down.write(state.now, bytes, &state.weather, &mut state.random) {
+        match state.down.write(state.clock.value(), bytes, &state.weather, &mut state.random) {
             0 => Err(ErrorKind::WouldBlock.into()),
             count => Ok(count),
         }
@@ -242,7 +239,7 @@ impl Write for VenueEnd {
 impl Wire for VenueEnd {
     fn end(&mut self) -> io::Result<()> {
         let state = &mut *lock(&self.0);
-        let ends = state.down.last.max(state.now);
+        let ends = state.down.last.max(state.clock.value());
         state.down.ends.get_or_insert(ends);
         Ok(())
     }

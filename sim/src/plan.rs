@@ -4,6 +4,7 @@
 use std::fmt::Write as _;
 
 use crate::client::Manners;
+use crate::client::fix::FixPlan;
 use crate::client::ouch::Edition;
 use crate::client::trader::Habits;
 use crate::net::Weather;
@@ -25,6 +26,13 @@ pub enum Durability {
 pub enum Speech {
     /// OUCH.
     Ouch(Edition),
+    /// FIX, 4.4 or 4.2, with a HeartBtInt in seconds.
+    Fix {
+        /// Whether it is 4.4.
+        is_44: bool,
+        /// HeartBtInt.
+        heartbeat: u64,
+    },
     /// A drop copy over SoupBinTCP, of everybody.
     Copy,
 }
@@ -167,9 +175,30 @@ impl Plan {
         let mut clients: Vec<_> = (0..count)
             .map(|_| {
                 let edition = random.pick(&[Edition::V50, Edition::V50, Edition::V42]);
+                let speech = match random.below(5) {
+                    0 | 1 => Speech::Fix {
+                        is_44: random.once_in(2),
+                        heartbeat: random.pick(&[0, 1, 5, 30, 30]),
+                    },
+                    _ => Speech::Ouch(edition),
+                };
                 let bad = |random: &mut Random, most| sometimes(random, 1, most);
+                let mut manners = Manners {
+                    close: bad(random, 100),
+                    logout: bad(random, 100),
+                    reset: bad(random, 100),
+                    cut: bad(random, 20),
+                    stop_reading: bad(random, 60),
+                    garbage: bad(random, 60),
+                    read_again: bad(random, 5_000),
+                    nonsense: bad(random, 1_500),
+                };
+                if matches!(speech, Speech::Fix { heartbeat: 0, .. }) {
+                    // Nobody would ever notice.
+                    manners.cut = 0;
+                }
                 ClientPlan {
-                    speech: Speech::Ouch(edition),
+                    speech,
                     account: random.index(accounts),
                     cancel_on: random.pick(&["never", "never", "loss", "logout", "both"]),
                     grace_ms: random.pick(&[0, 0, 3, 50, 2_000]),
@@ -185,16 +214,7 @@ impl Plan {
                         ticks,
                         open_max,
                     },
-                    manners: Manners {
-                        close: bad(random, 100),
-                        logout: bad(random, 100),
-                        reset: bad(random, 100),
-                        cut: bad(random, 20),
-                        stop_reading: bad(random, 60),
-                        garbage: bad(random, 60),
-                        read_again: bad(random, 5_000),
-                        nonsense: bad(random, 1_500),
-                    },
+                    manners,
                 }
             })
             .collect();
@@ -204,6 +224,8 @@ impl Plan {
             copy.manners.garbage = 0;
             clients.push(copy);
         }
+        // Numbers of sessions of FIX come behind those of OUCH.
+        clients.sort_by_key(|client| matches!(client.speech, Speech::Fix { .. }));
         clients
     }
 
@@ -241,10 +263,28 @@ impl Plan {
                 self.order_size_max, self.open_orders_max, self.position_max
             ));
         }
+        let is_fix = |client: &&ClientPlan| matches!(client.speech, Speech::Fix { .. });
+        if self.clients.iter().any(|client| is_fix(&client)) {
+            add("[fix]\nlisten = \"127.0.0.1:0\"\ncomp_id = \"SPINDLE\"\nstore_mib = 4".to_owned());
+        }
         for (number, client) in self.clients.iter().enumerate() {
             let user = Self::user(number);
-            add(format!("[[session]]\nuser = \"{user}\"\npassword = \"{user}\""));
+            if !is_fix(&client) {
+                add(format!("[[session]]\nuser = \"{user}\"\npassword = \"{user}\""));
+            }
             match client.speech {
+                Speech::Fix { is_44, .. } => {
+                    let name = FixPlan::named(number);
+                    let (version, user) = match is_44 {
+                        true => ("4.4", name.as_str()),
+                        false => ("4.2", ""),
+                    };
+                    add(format!(
+                        "[[fix.session]]\ncomp_id = \"{name}\"\nversion = \"{version}\"\nusername = \"{user}\"\n\
+                         password = \"{name}\"\naccount = \"A{}\"\ncancel_on = \"{}\"\ngrace_ms = {}",
+                        client.account, client.cancel_on, client.grace_ms
+                    ));
+                }
                 Speech::Copy => add("drop_copy = true\naccounts = [\"*\"]".to_owned()),
                 Speech::Ouch(edition) => {
                     let name = if edition == Edition::V50 { "ouch-5.0" } else { "ouch-4.2" };

@@ -26,29 +26,38 @@ fn play(seed: u64, prints: bool) -> Result<Outcome, String> {
         println!("{plan:#?}");
     }
     let mut world = World::new(plan, prints)?;
+    let outcome = lead(&mut world);
+    if prints && outcome.is_err() {
+        world.print_journal();
+    }
+    outcome
+}
+
+/// Leads a world from its begin to its end.
+fn lead(world: &mut World) -> Result<Outcome, String> {
     world.trade()?;
     world.trace.say(|| "everything settles".to_owned());
     world.settle(Act::Settle)?;
-    check::all(&world)?;
+    check::all(world)?;
     if world.has_journal() {
         // The journal alone has to lead to the same state, and to the same streams from their beginning.
-        let before = state(&world);
+        let before = state(world);
         world.crash(Crash::Power);
         for client in &mut world.clients {
             client.read_all_again();
         }
         world.trace.say(|| "everything is read again".to_owned());
         world.settle_after_restart(before)?;
-        check::all(&world)?;
+        check::all(world)?;
     }
     world.settle(Act::Cancel)?;
-    check::all(&world)?;
+    check::all(world)?;
     for client in &world.clients {
         let ledger = client.ledger();
         world.counts.fills += ledger.fills.len() as u64;
         world.counts.messages += client.as_soup().map_or(0, |client| client.log().len() as u64);
     }
-    let hash = state(&world).unwrap_or_default();
+    let hash = state(world).unwrap_or_default();
     world.trace.note(hash);
     Ok(Outcome { trace: world.trace.hash(), counts: world.counts })
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use quanta::Mock;
 use spindle::config::Config;
+use spindle::journal::RecordKind;
 use spindle::machine::{Machine, Rings, Simulated};
 use spindle::venue::{Venue, VenueError};
 use spindle_gateway::SystemClock;
@@ -13,6 +14,7 @@ use spindle_gateway::gateway::Speech;
 use spindle_journal::disk::{Cut, SECTOR, SimDisk};
 use spindle_types::Agent;
 
+use crate::client::fix::{FixClient, FixPlan};
 use crate::client::soup::{SoupClient, SoupPlan};
 use crate::client::{Act, Around, Client, MayLose};
 use crate::net::{VenueEnd, Weather};
@@ -29,6 +31,9 @@ const JOURNAL_RING: usize = 1;
 /// The network while everything settles.
 const FAIR: Weather =
     Weather { delay_ns: 100_000, buffer: 1 << 16, split: 0, stall: 0, stall_ns: 0 };
+
+/// Turns in a row in which nothing happens, until nothing is under way.
+const QUIET: u32 = 8;
 
 /// Turns that the engine waits for a full ring in the middle of a packet: nobody empties it meanwhile.
 const WAITS: u32 = 4;
@@ -108,6 +113,20 @@ impl World {
             let edition = match client.speech {
                 plan::Speech::Ouch(edition) => Some(edition),
                 plan::Speech::Copy => None,
+                plan::Speech::Fix { is_44, heartbeat } => {
+                    let fix = FixPlan {
+                        number,
+                        name: FixPlan::named(number),
+                        is_44,
+                        heartbeat,
+                        habits: client.habits,
+                        manners: client.manners,
+                        symbols: symbols.clone(),
+                        began: BEGAN % (86_400 * 1_000_000_000),
+                    };
+                    clients.push(Box::new(FixClient::new(fix, random.fork())));
+                    continue;
+                }
             };
             let soup = SoupPlan {
                 number,
@@ -195,7 +214,6 @@ impl World {
         // What had left may arrive still; after a cut of the power nothing does.
         for client in &self.clients {
             if let Some(link) = client.link() {
-                link.set_now(self.mock.value());
                 link.reset(crash == Crash::Kill);
             }
         }
@@ -237,7 +255,9 @@ impl World {
         for (end, client) in self.arriving.drain(..) {
             let host = u8::try_from(client + 1).unwrap_or(u8::MAX);
             let peer = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(10, 0, 0, host)), 40_000);
-            venue.gateway.adopt(Box::new(end), peer, Speech::Ouch);
+            let is_fix = matches!(self.plan.clients[client].speech, plan::Speech::Fix { .. });
+            let speech = if is_fix { Speech::Fix } else { Speech::Ouch };
+            venue.gateway.adopt(Box::new(end), peer, speech);
         }
         let mut work = 0;
         let first = self.random.index(3);
@@ -292,6 +312,7 @@ impl World {
             weather,
             arriving: &mut self.arriving,
             trace: &mut self.trace,
+            clock: &self.mock,
         };
         for client in &mut self.clients {
             let told = client.step(&mut around);
@@ -357,7 +378,7 @@ impl World {
             self.disk.heal();
             self.disk_may_fail = false;
         }
-        let mut why = String::new();
+        let (mut why, mut quiet) = (String::new(), 0);
         for turn in 0..6_000_u64 {
             let step = if turn < 400 { 200_000 } else { 20_000_000 };
             self.pass(step);
@@ -370,9 +391,12 @@ impl World {
                 work += self.poll_venue()?;
             }
             match self.is_settled(act) {
-                Ok(()) if work == 0 => return self.rest(),
-                Ok(()) => {}
-                Err(what) => why = what,
+                Ok(()) if work == 0 => quiet += 1,
+                Ok(()) => quiet = 0,
+                Err(what) => (quiet, why) = (0, what),
+            }
+            if quiet == QUIET {
+                return self.rest();
             }
         }
         Err(format!("it does not settle: {why}"))
@@ -414,6 +438,17 @@ impl World {
             }
         }
         Ok(())
+    }
+
+    /// Prints what is in the journal.
+    pub fn print_journal(&self) {
+        let mut disk = self.disk.copied();
+        let _ = spindle_journal::read(&mut disk, None, &mut |_, record| {
+            let name = RecordKind::name(record.kind);
+            let payload = record.payload.escape_ascii();
+            println!("journal {} {} {name}: {payload}", record.sequence, record.time);
+            std::ops::ControlFlow::Continue(())
+        });
     }
 
     /// Whether there is a journal.

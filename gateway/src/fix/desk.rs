@@ -211,6 +211,10 @@ impl FixDesk {
         &mut self.users[user].session
     }
 
+    pub(crate) fn session_id(&self, user: usize) -> SessionId {
+        self.users[user].session_id
+    }
+
     pub(crate) fn user_name(&self, user: usize) -> UserName {
         UserName::new(self.users[user].session.their_comp_id())
     }
@@ -512,6 +516,8 @@ impl FixDesk {
         let Self { users, scratch, queued, .. } = self;
         let user = users.get_mut(index)?;
         user.session.adopt_numbers(head.numbers);
+        // No message is taken, and no time makes a session speak, before all is sent again that was asked for.
+        user.session.assume_sent();
         match kind {
             kind::FIX_LOGON => {
                 let message = scratch.parse(body).ok()?;

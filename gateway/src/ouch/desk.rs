@@ -390,6 +390,11 @@ impl OuchDesk {
         self.users.len()
     }
 
+    /// The session of a user.
+    pub(crate) fn session_id(&self, user: usize) -> SessionId {
+        self.users[user].session_id
+    }
+
     /// The stream of a user.
     #[inline]
     pub(crate) fn stream(&self, user: usize) -> &Stream {
@@ -676,9 +681,8 @@ impl Sessions for OuchDesk {
     }
 
     fn prepare(&mut self) {
-        for user in &mut self.users {
-            user.stream.prepare();
-        }
+        // One page in a turn.
+        let _ = self.users.iter_mut().any(|user| user.stream.prepare());
     }
 }
 

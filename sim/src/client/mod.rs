@@ -2,9 +2,15 @@
 //! they are told against what they were told before.
 
 pub mod copy;
+pub mod fix;
+pub mod fixwire;
 pub mod ouch;
 pub mod soup;
 pub mod trader;
+
+use std::sync::Arc;
+
+use quanta::Mock;
 
 use crate::ledger::Ledger;
 use crate::net::{Link, VenueEnd, Weather};
@@ -100,6 +106,8 @@ pub struct Around<'a> {
     pub weather: Weather,
     /// New connections for the venue.
     pub arriving: &'a mut Vec<(VenueEnd, usize)>,
+    /// The clock.
+    pub clock: &'a Arc<Mock>,
     /// What is seen.
     pub trace: &'a mut Trace,
 }
@@ -107,7 +115,7 @@ pub struct Around<'a> {
 impl Around<'_> {
     /// Connects client number `client`.
     pub fn connect(&mut self, client: usize, random: &mut Random) -> Link {
-        let (link, end) = Link::open(self.weather, random.fork(), self.now);
+        let (link, end) = Link::open(self.weather, random.fork(), Arc::clone(self.clock));
         self.arriving.push((end, client));
         link
     }

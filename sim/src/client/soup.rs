@@ -440,9 +440,6 @@ impl SoupClient {
 impl Client for SoupClient {
     fn step(&mut self, around: &mut Around<'_>) -> Result<(), String> {
         let now = around.now;
-        if let Some(link) = &self.link {
-            link.set_now(now);
-        }
         let listens = now >= self.deaf_until || around.act != Act::Trade;
         if listens {
             self.read(around)?;

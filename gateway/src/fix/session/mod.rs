@@ -378,6 +378,15 @@ impl Session {
         (self.next_in, self.next_out) = (next_in, next_out);
     }
 
+    /// What was being sent again when something was recorded had been sent by then, and what had to be asked for behind it had
+    /// been asked for: its number is among those that were recorded.
+    pub(crate) const fn assume_sent(&mut self) {
+        (self.replay, self.held) = (None, None);
+        if let Some(until) = self.ask_later.take() {
+            self.asked = Some(Asked { from: self.next_in, until });
+        }
+    }
+
     /// Bytes of new messages that wait because the peer does not read, or so many that are more than `enough`.
     pub fn backlog(&self, enough: usize) -> usize {
         self.held.map_or(0, |held| self.store.bytes_from(held, enough))
@@ -403,6 +412,7 @@ impl Session {
     /// Why the connection is to be closed now.
     pub fn tick(&mut self, now: Now) -> Result<(), Close> {
         self.pump(now);
+        self.ask_at_last(now);
         match self.state {
             State::Down => Ok(()),
             State::LogonSent { since } => {
@@ -509,6 +519,9 @@ impl Session {
         (self.asked, self.ask_later, self.replay, self.held) = (None, None, None, None);
     }
 }
+
+#[cfg(test)]
+mod tests;
 
 /// Room for what one request can make a session say at once: its longest message, and a few short
 /// ones.
