@@ -23,10 +23,17 @@ impl Process {
 
     /// Starts `spindle run` with this configuration and further arguments.
     pub fn venue_with(config: &Path, more: &[&Path]) -> Self {
+        Self::venue_in(config, more, &[])
+    }
+
+    /// The same in an environment with these variables.
+    pub fn venue_in(config: &Path, more: &[&Path], environment: &[(&str, &str)]) -> Self {
         let mut process = Command::new(env!("CARGO_BIN_EXE_spindle"))
             .args(["run", "--config"])
             .arg(config)
             .args(more)
+            .env_remove("RUST_BACKTRACE")
+            .envs(environment.iter().copied())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
@@ -75,6 +82,11 @@ impl Process {
     pub fn signal(&self, name: &str) {
         let sent = Command::new("kill").args(["-s", name, &self.id().to_string()]).status();
         assert!(sent.expect("kill runs").success());
+    }
+
+    /// Waits for its end, and gives its status.
+    pub fn status(&mut self) -> Option<i32> {
+        self.process.wait().expect("an end").code()
     }
 
     /// Whether it has not ended.
