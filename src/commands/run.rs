@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use clap::Args;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, unbounded};
 use rtrb::Consumer;
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1, SIGXFSZ};
 use signal_hook::iterator::Signals;
 use spindle_engine::Engine;
 use spindle_gateway::lockstep::Outcome as LockstepOutcome;
@@ -255,13 +255,15 @@ enum Control {
 
 /// Turns the signals that end a program into a message.
 fn watch_signals(control: Sender<Control>) -> std::io::Result<()> {
-    let mut signals = Signals::new([SIGHUP, SIGINT, SIGTERM, SIGUSR1])?;
+    // Beyond a limit of the length of files a write fails as any other may; without this the process would be killed.
+    let mut signals = Signals::new([SIGHUP, SIGINT, SIGTERM, SIGUSR1, SIGXFSZ])?;
     thread::Builder::new().name("signals".to_owned()).spawn(move || {
         for signal in &mut signals {
             // Nobody listens once the venue is over.
             let wanted = match signal {
                 SIGUSR1 => Control::Report,
                 SIGHUP => Control::Reload,
+                SIGXFSZ => continue,
                 _ => Control::Quit,
             };
             let _ = control.send(wanted);

@@ -109,6 +109,13 @@ impl Process {
         self.process.wait().expect("gone");
     }
 
+    /// Waits for its end by itself, and gives its status and its log.
+    pub fn ended(mut self) -> (Option<i32>, String) {
+        let rest = self.rest_of_log();
+        let status = self.process.wait().expect("an end").code();
+        (status, std::mem::take(&mut self.said) + &rest)
+    }
+
     /// Ends it as an operator would, and gives its summary and the rest of its log.
     pub fn end(mut self) -> (String, String) {
         self.signal("TERM");
