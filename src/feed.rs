@@ -18,7 +18,7 @@ use thiserror::Error;
 use zerocopy::IntoBytes;
 
 use crate::config::{FeedConfig, JoinAt, ReceivePath};
-use crate::health::{FeedHealth, FeedWatch};
+use crate::health::{FeedHealth, FeedWatch, STORE_NS};
 
 /// Why a feed does not start.
 #[derive(Debug, Error)]
@@ -53,6 +53,8 @@ pub struct LiveFeed {
     silence_ns: u64,
     is_silent: bool,
     packets: u64,
+    /// When the next time is to write down how the feed is.
+    store_at: u64,
     health: Arc<FeedHealth>,
 }
 
@@ -144,6 +146,14 @@ impl AnyFeed {
         }
     }
 
+    /// How the feed is, for another thread; `None` where there is no feed.
+    pub fn health(&self) -> Option<Arc<FeedHealth>> {
+        match self {
+            Self::None => None,
+            Self::Live(feed) => Some(Arc::clone(&feed.health)),
+        }
+    }
+
     /// What the stream has counted.
     pub fn stream_counters(&self) -> Option<&Counters> {
         match self {
@@ -209,6 +219,7 @@ impl LiveFeed {
             silence_ns,
             is_silent: false,
             packets: 0,
+            store_at: 0,
             health: Arc::default(),
         })
     }
@@ -243,16 +254,15 @@ impl LiveFeed {
             sink.silent(old);
             health.set_silent(old);
         }
-        if packets > 0 {
-            self.packets += packets as u64;
+        self.packets += packets as u64;
+        if now >= self.store_at {
+            self.store_at = now + STORE_NS;
             health.store(self.packets, stream.counters());
         }
         if stream.is_gap_open()
             && let Some(requests) = requests
         {
-            let answers = recover(requests, stream, now, sink);
-            health.store(self.packets, stream.counters());
-            return packets + answers;
+            return packets + recover(requests, stream, now, sink);
         }
         packets
     }

@@ -11,12 +11,16 @@ pub mod health;
 pub mod journal;
 pub mod lab;
 pub mod lockstep;
+pub mod log;
+pub mod metrics;
+mod operator;
 pub mod publication;
 pub mod report;
 pub mod risk;
 pub mod runner;
 pub mod shares;
 pub mod statement;
+pub mod status;
 pub mod tops;
 pub mod venue;
 

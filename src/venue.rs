@@ -38,8 +38,10 @@ use crate::accounting::{RecordDesk, StrategyBooks};
 use crate::config::{Config, Durability, JournalConfig};
 use crate::feed::{AnyFeed, FeedError};
 use crate::journal::{JournalAgent, Opening, RecordKind, ReplayError, Replayer, Sessions, shape};
+use crate::lab::side::hop_readers;
 use crate::publication::{BookPublisher, PublicationError};
 use crate::risk::{RiskDesk, StateError, read_state};
+use crate::status::{Sources, StatusDesk};
 
 /// Commands that wait between gateway and engine at most. When they do, the gateway stops reading.
 const COMMANDS_MAX: usize = 4_096;
@@ -167,6 +169,8 @@ pub struct Venue {
     pub records: RecordDesk,
     /// Where the operator of the risk gate acts.
     pub risk: RiskDesk,
+    /// How the venue stands, for whoever asks.
+    pub status: StatusDesk,
     /// Publishes the books, where that is asked for.
     pub publisher: Option<BookPublisher>,
     /// Ends the gateway.
@@ -257,12 +261,14 @@ impl Venue {
         }
         engine.open_risk_port(port);
         let publisher = publisher(config, &mut engine)?;
+        let mut sources = sources(config, &engine, &gateway, &tops);
         let mut found = Vec::new();
         let journal = begun.zip(kept).map(|(begun, kept)| {
             found.extend(begun.lines);
             risk.adopt(&begun.changes);
             engine.resume(begun.last_message);
             let progress = Arc::<Progress>::default();
+            sources.journal = Some(Arc::clone(&progress));
             let (engine_tap, engine_reader) = tap(JOURNAL_RING, &progress);
             let (gateway_tap, gateway_reader) = tap(JOURNAL_RING, &progress);
             let hold = match kept.durability {
@@ -279,6 +285,7 @@ impl Venue {
             agent.begin_at(begun.told.events);
             agent
         });
+        let status = StatusDesk::new(config, sources, Instant::now());
         let memory_bytes = config.engine.bytes() + config.risk.gate.bytes();
         Ok(Self {
             engine,
@@ -289,12 +296,32 @@ impl Venue {
             fix_address,
             records,
             risk,
+            status,
             publisher,
             shutdown,
             memory_bytes,
             journal,
             found,
         })
+    }
+}
+
+/// What can be read of a venue while it runs.
+fn sources(config: &Config, engine: &VenueEngine, gateway: &Gateway, tops: &TopReader) -> Sources {
+    let feed = engine.feed();
+    let silence_ns = config.feed.as_ref().map(|feed| feed.silence_ms.saturating_mul(1_000_000));
+    let feed = feed.health().zip(silence_ns).map(|(health, silence_ns)| {
+        let addresses = engine.feed().addresses().to_vec();
+        (health, addresses, silence_ns)
+    });
+    Sources {
+        counters: engine.engine().counter_reader(),
+        position: engine.position(),
+        feed,
+        boards: vec![gateway.board()],
+        hops: hop_readers(engine, gateway),
+        tops: tops.clone(),
+        journal: None,
     }
 }
 

@@ -2,7 +2,7 @@
 
 mod floors;
 mod rounds;
-mod side;
+pub(crate) mod side;
 mod venue;
 mod wire;
 
