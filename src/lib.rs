@@ -21,6 +21,7 @@ pub mod runner;
 pub mod shares;
 pub mod statement;
 pub mod status;
+pub mod top;
 pub mod tops;
 pub mod venue;
 
@@ -53,6 +54,7 @@ enum Command {
     Doctor(commands::Doctor),
     Record(commands::Record),
     Risk(commands::Risk),
+    Top(commands::Top),
     Client(commands::Client),
 }
 
@@ -73,6 +75,7 @@ pub fn run() -> ExitCode {
         Command::Doctor(command) => command.run(),
         Command::Record(command) => command.run(),
         Command::Risk(command) => command.run(),
+        Command::Top(command) => command.run(),
         Command::Client(command) => command.run(),
     };
     match result {
