@@ -120,3 +120,58 @@ impl Look {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use spindle_accounts::{AccountsConfig, Fill, Liquidity};
+    use spindle_engine::EngineConfig;
+    use spindle_risk::{Gate, GateConfig};
+    use spindle_types::{Price, Quantity};
+
+    use super::*;
+
+    #[test]
+    fn a_look_has_a_bound_and_takes_no_memory() {
+        let capacity =
+            spindle_engine::Capacity { instruments: 2_000, orders: 1_000, levels: 1_000 };
+        let config = EngineConfig { capacity, own_orders: 16, first_number: 1 };
+        let gate = Gate::with(&GateConfig::for_accounts(300));
+        let (mut engine, _) = Engine::new(&config, gate);
+        let symbol: Symbol = "AAPL".parse().expect("a symbol");
+        engine.add_instrument(InstrumentId(1), symbol);
+        let fees = vec![Default::default(); 300];
+        let mut accounts = Accounts::new(&AccountsConfig::default(), 2_000, &fees);
+        for instrument in 1..=600 {
+            accounts.fill(&Fill {
+                time: EventTime(1),
+                account: AccountId(7),
+                instrument: InstrumentId(instrument),
+                side: Side::Buy,
+                price: Price(10_000),
+                quantity: Quantity(1),
+                liquidity: Liquidity::Taker,
+                assumed: false,
+            });
+        }
+        let mut look = Look { symbol: Some(symbol), levels_max: 999, ..Look::default() };
+        let room = |look: &Look| {
+            let ladder = look.ladder.each_ref().map(Vec::capacity);
+            (look.accounts.capacity(), look.positions.capacity(), ladder)
+        };
+        let before = room(&look);
+        look.names.push((InstrumentId(1), Symbol::default()));
+        // Each trade makes a position of the account and one of the firm.
+        let (mut held, mut looks) = (0, 0);
+        loop {
+            look.take(&engine, &accounts);
+            assert_eq!(room(&look), before, "nothing was allocated");
+            held += look.positions.len();
+            looks += 1;
+            let Some(next) = look.positions_next else { break };
+            look.positions_from = next;
+        }
+        assert_eq!((held, looks), (600, 3));
+        assert_eq!(look.accounts.len(), ACCOUNTS_MAX);
+        assert_eq!((look.instrument, look.names[0].1), (Some(InstrumentId(1)), symbol));
+    }
+}
