@@ -11,7 +11,7 @@ use spindle_engine::event::{Basis, Event, Liquidity as EngineLiquidity, Outcome}
 use spindle_engine::rider::Rider;
 use spindle_engine::{Divergence, DivergenceRow, Engine};
 use spindle_types::{
-    AccountId, EventTime, InstrumentId, OrderToken, Price, Quantity, SessionId, Side, Symbol,
+    AccountId, EventTime, InstrumentId, OrderToken, Price, Quantity, SessionId, Side, Symbol, keep,
 };
 
 use crate::config::Config;
@@ -40,7 +40,7 @@ pub struct RunRecord {
 pub const ASSUMED_MAX: usize = 4_096;
 
 /// A fill that rests on an assumption.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, keep::Value)]
 pub struct AssumedFill {
     /// When, in tape time.
     pub time: EventTime,
@@ -59,13 +59,16 @@ pub struct AssumedFill {
 }
 
 /// The accounts of a venue's strategies. Rides along with the engine.
+#[derive(keep::State)]
 pub struct StrategyBooks {
     accounts: Accounts,
     /// Of what and on which side each open order is.
     orders: HashMap<(SessionId, OrderToken), (InstrumentId, Side)>,
     assumed: Vec<AssumedFill>,
     assumed_fills: u64,
+    #[keep(skip)]
     wanted: Consumer<Paper>,
+    #[keep(skip)]
     filled: Producer<Paper>,
 }
 

@@ -12,7 +12,7 @@ mod strategies;
 
 pub use access::Access;
 pub use feed::{FeedConfig, FeedLine, JoinAt, ReceivePath};
-pub use journal::{DiskCalls, Durability, JournalConfig};
+pub use journal::{DiskCalls, Durability, JournalConfig, OldSegments};
 pub use parties::{AccountConfig, SessionConfig};
 pub use publish::PublishConfig;
 pub use strategies::{LatencyConfig, LockstepSettings};

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use quanta::Clock;
 use spindle_engine::agent::{MarketFeed, MarketSink};
 use spindle_feed::receive::{
-    LineConfig, OpenError, Path, PathChoice, ReceiveConfig, ReceiveStats, Receiver,
+    Datagram, LineConfig, OpenError, Path, PathChoice, ReceiveConfig, ReceiveStats, Receiver,
 };
 use spindle_feed::stream::{
     ConfigError, Counters, Delivery, Join, Origin, Phase, Request, RequestLimits, Stream,
@@ -42,11 +42,28 @@ pub enum AnyFeed {
     Live(Box<LiveFeed>),
 }
 
+/// What carries a feed instead of sockets: a simulated network.
+pub trait Lines: Send {
+    /// Hands over what has arrived on the lines, a bounded amount, and gives how many datagrams.
+    fn poll(&mut self, each: &mut dyn FnMut(Datagram<'_>)) -> usize;
+
+    /// Sends a request to the server that it names.
+    fn request(&mut self, request: &Request);
+
+    /// The next answer of a server.
+    fn answer(&mut self) -> Option<&[u8]>;
+}
+
+/// What carries a feed.
+enum Carrier {
+    Sockets { receiver: Box<Receiver>, requests: Option<Requests> },
+    Other(Box<dyn Lines>),
+}
+
 /// A feed that is received.
 pub struct LiveFeed {
-    receiver: Receiver,
+    carrier: Carrier,
     stream: Stream,
-    requests: Option<Requests>,
     clock: Clock,
     addresses: Vec<SocketAddr>,
     /// After how long without a sign that all is delivered the feed counts as silent.
@@ -116,13 +133,27 @@ impl AnyFeed {
         }
     }
 
+    /// The feed of a configuration as these lines carry it, by this clock.
+    ///
+    /// # Errors
+    /// A value of the stream.
+    pub fn carried(
+        config: &FeedConfig,
+        lines: Box<dyn Lines>,
+        clock: Clock,
+    ) -> Result<Self, FeedError> {
+        let carrier = Carrier::Other(lines);
+        Ok(Self::Live(Box::new(LiveFeed::over(config, carrier, Vec::new(), clock)?)))
+    }
+
     /// One line on where the feed listens and how it is received, if there is one.
     pub fn describe(&self) -> Option<String> {
         match self {
             Self::None => None,
             Self::Live(feed) => {
                 let lines: Vec<_> = feed.addresses.iter().map(ToString::to_string).collect();
-                Some(format!("{} by {}", lines.join(" and "), feed.receiver.chosen()))
+                let receiver = feed.receiver()?;
+                Some(format!("{} by {}", lines.join(" and "), receiver.chosen()))
             }
         }
     }
@@ -166,12 +197,43 @@ impl AnyFeed {
     pub fn receive_stats(&self) -> Option<ReceiveStats> {
         match self {
             Self::None => None,
-            Self::Live(feed) => Some(feed.receiver.stats()),
+            Self::Live(feed) => feed.receiver().map(Receiver::stats),
+        }
+    }
+}
+
+impl Carrier {
+    const fn takes_requests(&self) -> bool {
+        match self {
+            Self::Sockets { requests, .. } => requests.is_some(),
+            Self::Other(_) => true,
+        }
+    }
+
+    fn request(&mut self, request: &Request) {
+        match self {
+            Self::Sockets { requests: Some(requests), .. } => requests.send(request),
+            Self::Sockets { requests: None, .. } => {}
+            Self::Other(lines) => lines.request(request),
+        }
+    }
+
+    fn answer(&mut self) -> Option<&[u8]> {
+        match self {
+            Self::Sockets { requests, .. } => requests.as_mut()?.receive(),
+            Self::Other(lines) => lines.answer(),
         }
     }
 }
 
 impl LiveFeed {
+    fn receiver(&self) -> Option<&Receiver> {
+        match &self.carrier {
+            Carrier::Sockets { receiver, .. } => Some(receiver),
+            Carrier::Other(_) => None,
+        }
+    }
+
     fn open(config: &FeedConfig) -> Result<Self, FeedError> {
         let lines = config
             .lines
@@ -192,6 +254,18 @@ impl LiveFeed {
             socket_buffer: config.receive_buffer_bytes,
             ..ReceiveConfig::new(lines)
         };
+        let requests = Requests::open(&config.request)?;
+        let receiver = Box::new(Receiver::open(&receive)?);
+        let addresses = (0..config.lines.len()).filter_map(|line| receiver.address(line)).collect();
+        Self::over(config, Carrier::Sockets { receiver, requests }, addresses, Clock::new())
+    }
+
+    fn over(
+        config: &FeedConfig,
+        carrier: Carrier,
+        addresses: Vec<SocketAddr>,
+        clock: Clock,
+    ) -> Result<Self, FeedError> {
         let stream = StreamConfig {
             lines: config.lines.len(),
             session: config.session,
@@ -205,15 +279,10 @@ impl LiveFeed {
             },
             ..StreamConfig::default()
         };
-        let requests = Requests::open(&config.request)?;
-        let receiver = Receiver::open(&receive)?;
-        let addresses = (0..config.lines.len()).filter_map(|line| receiver.address(line)).collect();
-        let (stream, clock) = (Stream::new(stream)?, Clock::new());
         let silence_ns = config.silence_ms.saturating_mul(1_000_000);
         Ok(Self {
-            receiver,
-            stream,
-            requests,
+            carrier,
+            stream: Stream::new(stream)?,
             clock,
             addresses,
             silence_ns,
@@ -237,15 +306,19 @@ impl MarketFeed for AnyFeed {
 impl LiveFeed {
     #[inline]
     fn poll<S: MarketSink>(&mut self, sink: &mut S) -> usize {
-        let Self { receiver, stream, requests, clock, silence_ns, is_silent, health, .. } = self;
+        let Self { carrier, stream, clock, silence_ns, is_silent, health, .. } = self;
         let now = clock.delta_as_nanos(0, clock.raw());
-        let packets = receiver.poll(|datagram| {
+        let mut each = |datagram: Datagram<'_>| {
             sink.packet(datagram.received, datagram.bytes);
             let origin = Origin::Line(datagram.line);
             stream.on_datagram(origin, datagram.bytes, now, &mut |delivery| {
                 deliver(sink, delivery);
             });
-        });
+        };
+        let packets = match carrier {
+            Carrier::Sockets { receiver, .. } => receiver.poll(each),
+            Carrier::Other(lines) => lines.poll(&mut each),
+        };
         stream.on_timer(now, &mut |delivery| deliver(sink, delivery));
         let is_running = !matches!(stream.phase(), Phase::Waiting | Phase::Ended);
         let old = is_running && stream.age_ns(now).is_some_and(|age| age > *silence_ns);
@@ -259,10 +332,8 @@ impl LiveFeed {
             self.store_at = now + STORE_NS;
             health.store(self.packets, stream.counters());
         }
-        if stream.is_gap_open()
-            && let Some(requests) = requests
-        {
-            return packets + recover(requests, stream, now, sink);
+        if stream.is_gap_open() && carrier.takes_requests() {
+            return packets + recover(carrier, stream, now, sink);
         }
         packets
     }
@@ -270,16 +341,16 @@ impl LiveFeed {
 
 /// Asks for what is missing, and takes the answers that have come.
 fn recover<S: MarketSink>(
-    requests: &mut Requests,
+    carrier: &mut Carrier,
     stream: &mut Stream,
     now: u64,
     sink: &mut S,
 ) -> usize {
     while let Some(request) = stream.poll_request(now) {
-        requests.send(&request);
+        carrier.request(&request);
     }
     for taken in 0..ANSWERS_PER_TURN {
-        let Some(answer) = requests.receive() else {
+        let Some(answer) = carrier.answer() else {
             return taken;
         };
         stream.on_datagram(Origin::Server, answer, now, &mut |delivery| deliver(sink, delivery));

@@ -12,6 +12,7 @@ pub mod journal;
 pub mod lab;
 pub mod lockstep;
 pub mod log;
+pub mod machine;
 pub mod metrics;
 mod operator;
 pub mod publication;

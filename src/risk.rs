@@ -13,8 +13,8 @@ use serde_json::{Map, Value, json};
 use spindle_engine::agent::{RiskInput, RiskPort};
 use spindle_engine::input::{CHANGES_MAX, encode_changes};
 use spindle_engine::tap::Progress;
-use spindle_engine::{RiskChange, UsageReport};
-use spindle_risk::{Cause, GateConfig, Key, Limits, Notice, Target, Usage};
+use spindle_engine::{GateCounts, RiskChange, UsageReport};
+use spindle_risk::{Cause, Check, GateConfig, Key, Limits, Notice, Target, Usage};
 use spindle_scenario::{Op, Owner, written};
 use spindle_types::Symbol;
 
@@ -46,9 +46,7 @@ pub struct RiskDesk {
     next: u64,
     /// What was asked and is not answered yet.
     asked: Vec<(u64, Asked)>,
-    warnings: u64,
-    /// Warnings by check.
-    warned: BTreeMap<String, u64>,
+    counts: Arc<GateCounts>,
     /// What is used of limits, where somebody in this process asked.
     used: Option<Vec<Limit>>,
     /// The journal that has to have a change before it is answered.
@@ -83,7 +81,13 @@ impl RiskDesk {
         let (inputs, inputs_out) = RingBuffer::new(INPUTS_MAX);
         let (answers_in, answers) = RingBuffer::new(INPUTS_MAX);
         let (notices_in, notices) = RingBuffer::new(NOTICES_MAX);
-        let port = RiskPort { inputs: inputs_out, answers: answers_in, notices: notices_in };
+        let counts = Arc::<GateCounts>::default();
+        let port = RiskPort {
+            inputs: inputs_out,
+            answers: answers_in,
+            notices: notices_in,
+            counts: Arc::clone(&counts),
+        };
         let desk = Self {
             limits: all_limits(config),
             config: config.clone(),
@@ -94,8 +98,7 @@ impl RiskDesk {
             stopped: stopped.iter().map(|&target| (target, Cause::Restart)).collect(),
             next: 1,
             asked: Vec::new(),
-            warnings: 0,
-            warned: BTreeMap::new(),
+            counts,
             used: None,
             journal: None,
             held: VecDeque::new(),
@@ -128,14 +131,16 @@ impl RiskDesk {
         self.file = Some(file);
     }
 
-    /// Warnings so far.
-    pub const fn warnings(&self) -> u64 {
-        self.warnings
+    /// How often each check has warned and refused: for metrics, to be read by any thread.
+    pub const fn counts(&self) -> &Arc<GateCounts> {
+        &self.counts
     }
 
     /// Warnings so far, by check.
     pub fn warned(&self) -> BTreeMap<String, u64> {
-        self.warned.clone()
+        let counted = Check::ALL.into_iter().map(|check| (check, self.counts.warnings(check)));
+        let some = counted.filter(|(_, count)| *count > 0);
+        some.map(|(check, count)| (check.name().to_owned(), count)).collect()
     }
 
     /// Who is stopped.
@@ -175,10 +180,7 @@ impl RiskDesk {
                     kills_changed = true;
                     self.stopped.retain(|(of, _)| *of != target);
                 }
-                Notice::Warning { check, .. } => {
-                    self.warnings += 1;
-                    *self.warned.entry(check.name().to_owned()).or_default() += 1;
-                }
+                Notice::Warning { .. } => {}
             }
             tell(self.entry(&notice));
         }
@@ -454,7 +456,14 @@ impl RiskDesk {
             .iter()
             .map(|&(target, cause)| json!({"of": self.name(target), "cause": cause.name()}))
             .collect();
-        json!({"limits": limits, "stopped": stopped, "warnings": self.warnings})
+        let counts = &self.counts;
+        json!({
+            "limits": limits,
+            "stopped": stopped,
+            "warnings": counts.all_warnings(),
+            "warnings_by": by_check(|check| counts.warnings(check)),
+            "refusals_by": by_check(|check| counts.refusals(check)),
+        })
     }
 
     /// Every limit of which something can be used.
@@ -521,6 +530,13 @@ impl RiskDesk {
 /// A value as it is written, without quotes.
 fn plain(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
+
+/// A count of each check that has any, by its name.
+fn by_check(count: impl Fn(Check) -> u64) -> Map<String, Value> {
+    let counted = Check::ALL.into_iter().map(|check| (check, count(check)));
+    let some = counted.filter(|(_, count)| *count > 0);
+    some.map(|(check, count)| (check.name().to_owned(), count.into())).collect()
 }
 
 /// How much of a limit is used, in whole parts of a hundred, rounded down; of a limit of 0 nothing

@@ -27,6 +27,7 @@ use spindle_gateway::{
 };
 use spindle_journal::disk::Disk;
 use spindle_journal::lock::DirectoryLock;
+use spindle_journal::snapshot::snapshot_name;
 use spindle_journal::{Journal, JournalError, Record};
 use spindle_risk::{Cause, Gate, Target};
 use spindle_types::{
@@ -35,19 +36,17 @@ use spindle_types::{
 use thiserror::Error;
 
 use crate::accounting::{RecordDesk, StrategyBooks};
-use crate::config::{Config, Durability, JournalConfig};
+use crate::config::{Config, Durability};
 use crate::feed::{AnyFeed, FeedError};
-use crate::journal::{JournalAgent, Opening, RecordKind, ReplayError, Replayer, Sessions, shape};
+use crate::journal::{
+    FollowerAgent, JournalAgent, Opening, RecordKind, ReplayError, Replayer, Sessions, Whole,
+    WholeError, shape,
+};
 use crate::lab::side::hop_readers;
+use crate::machine::Machine;
 use crate::publication::{BookPublisher, PublicationError};
 use crate::risk::{RiskDesk, StateError, read_state};
 use crate::status::{Sources, StatusDesk};
-
-/// Commands that wait between gateway and engine at most. When they do, the gateway stops reading.
-const COMMANDS_MAX: usize = 4_096;
-
-/// Events that wait between engine and gateway at most. When they do, the engine takes no input.
-const EVENTS_MAX: usize = 16_384;
 
 /// What everybody may see and waits to be published at most. When it does, the engine takes no input.
 const NOTES_MAX: usize = 16_384;
@@ -88,6 +87,14 @@ pub enum VenueError {
         directory: PathBuf,
         /// What does not fit.
         error: ReplayError,
+    },
+    /// A snapshot is whole, and no state of this configuration.
+    #[error("journal: {}: {error}", .file.display())]
+    Snapshot {
+        /// The snapshot.
+        file: PathBuf,
+        /// What does not fit.
+        error: WholeError,
     },
     /// More requests wait behind the journal than the ring takes.
     #[error("journal: {0} requests wait behind its end, more than the venue takes at once")]
@@ -179,6 +186,8 @@ pub struct Venue {
     pub memory_bytes: usize,
     /// Who writes the journal, where there is one.
     pub journal: Option<JournalAgent>,
+    /// Who makes snapshots of the journal, where that is asked for.
+    pub follower: Option<FollowerAgent>,
     /// What was found of the journal, in lines for people.
     pub found: Vec<String>,
 }
@@ -189,40 +198,55 @@ impl Venue {
     /// # Errors
     /// An address that cannot be listened on or received from.
     pub fn build(config: &Config) -> Result<Self, VenueError> {
+        Self::build_on(config, Machine::this())
+    }
+
+    /// Puts a venue together on a machine.
+    ///
+    /// # Errors
+    /// As [`Venue::build`].
+    pub fn build_on(config: &Config, mut machine: Machine) -> Result<Self, VenueError> {
         if config.publish.is_some() && config.journal.is_some() {
             return Err(VenueError::PublishAndJournal);
         }
         let kept = config.journal.as_ref().filter(|kept| kept.durability != Durability::Off);
-        let opening = kept.map(|kept| Opening::find(config, kept)).transpose()?;
+        let disk = machine.simulated.as_mut().and_then(|simulated| simulated.disk.take());
+        let opening = match (kept, disk) {
+            (Some(kept), Some(disk)) => Some(Opening::on(disk, config, kept)?),
+            (kept, _) => kept.map(|kept| Opening::find(config, kept)).transpose()?,
+        };
         let delayed = config.sessions.iter().any(|session| !session.latency.is_zero());
         // What was under way when a journal ended waits in the ring.
         let more = if opening.is_some() && delayed { UNDER_WAY_MAX } else { 0 };
-        let (commands_in, mut commands_out) = ring(COMMANDS_MAX + more, NO_COMMAND);
-        let (events_in, events_out) = ring(EVENTS_MAX, Event::NOTHING);
+        let (commands_in, mut commands_out) = ring(machine.rings.commands + more, NO_COMMAND);
+        let (events_in, events_out) = ring(machine.rings.events, Event::NOTHING);
         let (mut engine, tops) = engine(config);
         for (id, &symbol) in (1..=u16::MAX).zip(&config.instruments) {
             engine.add_instrument(InstrumentId(id), symbol);
         }
         let (mut books, records) = StrategyBooks::new(config);
         let mut settings = gateway_config(config);
-        let clock = SystemClock::new();
+        let clock = machine.clock.clone();
         settings.day_began =
             opening.as_ref().map(|found| found.day_began.unwrap_or_else(|| clock.time_of_day()));
-        let mut gateway = Gateway::bind(&settings, clock, commands_in, events_out)?;
+        let mut gateway = match machine.simulated {
+            None => Gateway::bind(&settings, clock, commands_in, events_out)?,
+            Some(_) => Gateway::without_ports(&settings, clock, commands_in, events_out)?,
+        };
         gateway.warm_up();
         let mut stopped = Vec::new();
         let mut begun = None;
-        match opening.zip(kept) {
+        match opening {
             None => {
                 stopped = read_state(config)?;
                 limit(&mut engine, config, &stopped)?;
             }
-            Some((opening, kept)) => {
+            Some(opening) => {
                 let sessions = Sessions { desk: gateway.desk_mut(), commands: &mut commands_out };
                 let began = settings.day_began.unwrap_or_default();
                 begun = Some(bring_back(
                     config,
-                    kept,
+                    &machine.clock,
                     opening,
                     began,
                     &mut engine,
@@ -234,8 +258,17 @@ impl Venue {
             }
         }
         let (mut risk, port) = RiskDesk::new(config, &stopped);
-        let feed = AnyFeed::open(config.feed.as_ref())?;
-        let time_source = if config.feed.is_some() { TimeSource::Tape } else { wall_clock() };
+        let lines = machine.simulated.as_mut().and_then(|simulated| simulated.lines.take());
+        let feed = match (&config.feed, lines) {
+            (Some(feed), Some(lines)) => AnyFeed::carried(feed, lines, machine.ticks())?,
+            (feed, _) => AnyFeed::open(feed.as_ref())?,
+        };
+        let time_source = if config.feed.is_some() {
+            TimeSource::Tape
+        } else {
+            let (ticks, time) = machine.time_of_day();
+            TimeSource::Wall { ticks, time }
+        };
         let notices = gateway.notices(NOTICES_MAX);
         let (address, shutdown) = (gateway.local_address(), gateway.shutdown_handle());
         let fix_address = gateway.fix_address();
@@ -249,6 +282,10 @@ impl Venue {
             time_source,
             measure,
         );
+        engine.set_clock(machine.ticks());
+        if let Some(simulated) = &machine.simulated {
+            engine.set_waits(simulated.waits);
+        }
         if delayed {
             let sessions = config.sessions.iter().map(|session| (session.id, &session.latency));
             // What FIX sessions send is not delayed, but it keeps its place among what is.
@@ -269,8 +306,8 @@ impl Venue {
             engine.resume(begun.last_message);
             let progress = Arc::<Progress>::default();
             sources.journal = Some(Arc::clone(&progress));
-            let (engine_tap, engine_reader) = tap(JOURNAL_RING, &progress);
-            let (gateway_tap, gateway_reader) = tap(JOURNAL_RING, &progress);
+            let (engine_tap, engine_reader) = tap(machine.rings.journal_bytes, &progress);
+            let (gateway_tap, gateway_reader) = tap(machine.rings.journal_bytes, &progress);
             let hold = match kept.durability {
                 Durability::Async => Hold::Window(kept.loss_window_ms * 1_000_000),
                 Durability::Sync | Durability::Off => Hold::UntilSafe,
@@ -283,9 +320,13 @@ impl Venue {
             let mut agent =
                 JournalAgent::new(begun.journal, kept, engine_reader, gateway_reader, progress);
             agent.begin_at(begun.told.events);
+            agent.set_clock(machine.ticks());
             agent
         });
         let status = StatusDesk::new(config, sources, Instant::now());
+        let follower = kept
+            .filter(|kept| kept.snapshot_inputs > 0)
+            .map(|kept| FollowerAgent::new(config.clone(), kept.clone()));
         let memory_bytes = config.engine.bytes() + config.risk.gate.bytes();
         Ok(Self {
             engine,
@@ -301,6 +342,7 @@ impl Venue {
             shutdown,
             memory_bytes,
             journal,
+            follower,
             found,
         })
     }
@@ -345,9 +387,6 @@ fn publisher(
     Ok(Some(publisher))
 }
 
-/// Bytes of each ring to the journal.
-const JOURNAL_RING: usize = 8 << 20;
-
 /// A journal that is begun, and what it has brought back.
 struct Begun {
     journal: (Journal<Box<dyn Disk>>, Option<DirectoryLock>),
@@ -360,21 +399,34 @@ struct Begun {
 /// Brings a venue to where its journal ends, or begins a journal.
 fn bring_back(
     config: &Config,
-    kept: &JournalConfig,
+    clock: &SystemClock,
     mut opening: Opening,
     began: EventTime,
     engine: &mut Engine,
     books: &mut StrategyBooks,
     mut sessions: Sessions<'_>,
 ) -> Result<Begun, VenueError> {
-    let clock = SystemClock::new();
     let now = Now { monotonic: clock.now_ns(), utc: clock.utc_ns() };
     let started = Instant::now();
     let mut replayer = Replayer::new(shape(config));
-    let failed = |error| VenueError::Replay { directory: kept.directory.clone(), error };
+    let directory = || config.journal.as_ref().map(|kept| kept.directory.clone());
+    let failed = |error| VenueError::Replay { directory: directory().unwrap_or_default(), error };
     let mut lines = Vec::new();
     let is_begun = opening.is_begun();
+    lines.append(&mut opening.passed);
     if is_begun {
+        if let Some(snapshot) = opening.take_snapshot() {
+            let sequence = snapshot.start.chain.next - 1;
+            let mut whole =
+                Whole { replayer: &mut replayer, engine, books, sessions: &mut sessions };
+            let loaded = whole.load(&snapshot.state);
+            loaded.map_err(|error| VenueError::Snapshot {
+                file: directory().unwrap_or_default().join(snapshot_name(sequence)),
+                error,
+            })?;
+            let took = started.elapsed().as_secs_f64();
+            lines.push(format!("snapshot of record {sequence} taken up in {took:.3} s"));
+        }
         let result = opening
             .each(&mut |record| replayer.apply(record, engine, Some(books), Some(&mut sessions)))?;
         result.map_err(failed)?;
@@ -492,7 +544,7 @@ pub(crate) fn limit(
     engine.on_risk(EventTime(0), &changes(config, stopped))
 }
 
-fn changes(config: &Config, stopped: &[Target]) -> Vec<RiskChange> {
+pub(crate) fn changes(config: &Config, stopped: &[Target]) -> Vec<RiskChange> {
     let mut changes = config.risk.changes(&config.accounts, config.feed.is_none());
     let kills = stopped.iter().map(|&target| RiskChange::Kill { target, cause: Cause::Restart });
     changes.extend(kills);
@@ -540,13 +592,3 @@ const NO_COMMAND: Command = Command {
     queued: 0,
     action: Action::Cancel(Cancel { token: OrderToken(0), quantity: Quantity::ZERO }),
 };
-
-/// The machine's time of day, in UTC, tied to the tick counter.
-fn wall_clock() -> TimeSource {
-    const DAY_NS: u128 = 86_400 * 1_000_000_000;
-    let ticks = quanta::Clock::new().raw();
-    let since_epoch =
-        std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
-    let time = u64::try_from(since_epoch.as_nanos() % DAY_NS).unwrap_or_default();
-    TimeSource::Wall { ticks, time: EventTime(time) }
-}

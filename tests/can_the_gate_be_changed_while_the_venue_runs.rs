@@ -134,6 +134,17 @@ fn limits_change_accounts_stop_and_a_stop_outlives_a_restart() {
     let words = table.lines().find(line).expect(&table).split_whitespace().collect::<Vec<_>>();
     assert_eq!(words, ["account", "TAKER", "open_orders_max", "2", "8", "25"], "{table}");
 
+    // A sum that reaches 70 % of its limit is told once and counted, and so is what a check refused.
+    assert_eq!(set(&venue, "bought_quantity_max=3_000"), Ok(String::new()));
+    assert_eq!(order(&mut client, 10), 'A');
+    assert_eq!(order(&mut client, 9), 'A');
+    venue.wait_for("warning: account TAKER: bought_quantity is 2510 of 3000");
+    let shown = venue.risk(&["show", "--json"]).expect("shown");
+    let shown: serde_json::Value = serde_json::from_str(&shown).expect("JSON");
+    assert_eq!(shown["warnings"], 1, "{shown:#}");
+    assert_eq!(shown["warnings_by"], serde_json::json!({"bought_quantity": 1}), "{shown:#}");
+    assert_eq!(shown["refusals_by"], serde_json::json!({"order_size": 1}), "{shown:#}");
+
     // Stopped: what rests is cancelled, and what comes is refused, until it is armed.
     assert_eq!(venue.risk(&["kill", "--account", "TAKER"]), Ok(String::new()));
     assert_eq!(answer(&mut client, "C"), 'C');

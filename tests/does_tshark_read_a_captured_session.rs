@@ -2,183 +2,26 @@
 //! over TCP, MoldUDP64 over UDP with requests and their answers. The bytes are those of real sockets, taken by a
 //! tap between client and venue and written as a capture.
 //!
-//! tshark knows SoupBinTCP, MoldUDP64 and FIX, of OUCH only the versions 4.x and of ITCH not 5.0: those messages
-//! it shows as data of the layer below, so here it is asked for exactly these bytes. It needs tshark on the
-//! path; the test installs it where SPINDLE_INSTALL_PEERS is set (`apt-get`, as root). Where there is none the
+//! tshark knows SoupBinTCP, MoldUDP64, FIX and OUCH 4.2, of which it is asked for every field. OUCH 5.0 and ITCH 5.0
+//! it does not know: those messages it shows as data of the layer below, so it is asked for exactly these bytes.
+//! It needs tshark on the path; the test installs it where SPINDLE_INSTALL_PEERS is set (`apt-get`, as root). Where there is none the
 //! test is skipped, with a line that says so.
 
 mod process;
+mod tshark;
 
-use std::io::{ErrorKind, Read, Write};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::net::{SocketAddr, UdpSocket};
 use std::time::{Duration, Instant};
 
-use etherparse::PacketBuilder;
 use process::{Process, example};
 use spindle_feed::itch::Message as ItchMessage;
 use spindle_feed::moldudp64::{Kind, Packet, header};
 use spindle_gateway::SystemClock;
 use spindle_gateway::client::{FixClient, FixLogin, Login, NewOrder, OuchClient, Replacement};
 use spindle_gateway::fix::Version;
+use tshark::capture::{Capture, Segment, Tap, soup_packets};
+use tshark::{lines, ouch42, tshark};
 use zerocopy::IntoBytes;
-
-/// What passed a tap: from the client or to it.
-struct Segment {
-    from_client: bool,
-    bytes: Vec<u8>,
-}
-
-/// A cable that remembers.
-struct Tap {
-    listener: TcpListener,
-    venue: SocketAddr,
-    pair: Option<(TcpStream, TcpStream)>,
-    segments: Vec<Segment>,
-}
-
-impl Tap {
-    fn new(venue: SocketAddr) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-        listener.set_nonblocking(true).expect("a socket");
-        Self { listener, venue, pair: None, segments: Vec::new() }
-    }
-
-    fn address(&self) -> SocketAddr {
-        self.listener.local_addr().expect("an address")
-    }
-
-    fn poll(&mut self) {
-        if let Ok((client, _)) = self.listener.accept() {
-            let venue = TcpStream::connect(self.venue).expect("the venue listens");
-            for socket in [&client, &venue] {
-                socket.set_nonblocking(true).expect("a socket");
-            }
-            self.pair = Some((client, venue));
-        }
-        let Some((client, venue)) = &self.pair else { return };
-        let mut bytes = [0; 4_096];
-        for (mut from, mut to, from_client) in [(client, venue, true), (venue, client, false)] {
-            match from.read(&mut bytes) {
-                Ok(count) if count > 0 => {
-                    to.write_all(&bytes[..count]).expect("a few bytes have room");
-                    self.segments.push(Segment { from_client, bytes: bytes[..count].to_vec() });
-                }
-                Ok(_) => {}
-                Err(error) => assert_eq!(error.kind(), ErrorKind::WouldBlock),
-            }
-        }
-    }
-}
-
-/// A capture as tcpdump writes it: frames of Ethernet.
-struct Capture(Vec<u8>);
-
-const MAC: [u8; 6] = [2, 0, 0, 0, 0, 1];
-
-impl Capture {
-    fn new() -> Self {
-        let mut bytes = Vec::new();
-        // Magic, version 2.4, zone, accuracy, most bytes of a frame, Ethernet.
-        for word in [0xa1b2_c3d4_u32, 0x0004_0002, 0, 0, 65_535, 1] {
-            bytes.extend_from_slice(&word.to_le_bytes());
-        }
-        Self(bytes)
-    }
-
-    fn frame(&mut self, frame: &[u8]) {
-        let length = u32::try_from(frame.len()).expect("short");
-        for word in [1_700_000_000, 0, length, length] {
-            self.0.extend_from_slice(&word.to_le_bytes());
-        }
-        self.0.extend_from_slice(frame);
-    }
-
-    /// A whole TCP connection: the handshake, then each segment.
-    fn tcp(&mut self, client: u16, server: u16, segments: &[Segment]) {
-        let ends = |from_client| if from_client { (client, server) } else { (server, client) };
-        let mut next = [1_000_u32, 9_000_u32];
-        let mut put = |from_client: bool, syn: bool, ack: bool, bytes: &[u8]| {
-            let (from, to) = ends(from_client);
-            let (own, other) = (usize::from(!from_client), usize::from(from_client));
-            let local = Ipv4Addr::LOCALHOST.octets();
-            let mut builder = PacketBuilder::ethernet2(MAC, MAC)
-                .ipv4(local, local, 64)
-                .tcp(from, to, next[own], 65_535);
-            if syn {
-                builder = builder.syn();
-            }
-            if ack {
-                builder = builder.ack(next[other]);
-            }
-            if !bytes.is_empty() {
-                builder = builder.psh();
-            }
-            let mut frame = Vec::new();
-            builder.write(&mut frame, bytes).expect("a frame");
-            self.frame(&frame);
-            next[own] += u32::from(syn) + u32::try_from(bytes.len()).expect("short");
-        };
-        put(true, true, false, &[]);
-        put(false, true, true, &[]);
-        put(true, false, true, &[]);
-        for segment in segments {
-            put(segment.from_client, false, true, &segment.bytes);
-        }
-    }
-
-    fn udp(&mut self, from: u16, to: u16, bytes: &[u8]) {
-        let local = Ipv4Addr::LOCALHOST.octets();
-        let builder = PacketBuilder::ethernet2(MAC, MAC).ipv4(local, local, 64).udp(from, to);
-        let mut frame = Vec::new();
-        builder.write(&mut frame, bytes).expect("a frame");
-        self.frame(&frame);
-    }
-}
-
-/// The program, if it is there or can be installed.
-fn tshark() -> Result<PathBuf, String> {
-    let is_there = || {
-        let mut version = Command::new("tshark");
-        version.arg("--version").stdout(Stdio::null()).stderr(Stdio::null());
-        version.status().is_ok_and(|status| status.success())
-    };
-    if is_there() {
-        return Ok("tshark".into());
-    }
-    if std::env::var_os("SPINDLE_INSTALL_PEERS").is_none() {
-        return Err("no tshark".to_owned());
-    }
-    for arguments in [&["update"][..], &["install", "--yes", "--no-install-recommends", "tshark"]] {
-        let output = Command::new("apt-get")
-            .args(arguments)
-            .env("DEBIAN_FRONTEND", "noninteractive")
-            .output()
-            .map_err(|error| format!("apt-get: {error}"))?;
-        if !output.status.success() {
-            return Err(String::from_utf8_lossy(&output.stderr).into_owned());
-        }
-    }
-    if is_there() {
-        Ok("tshark".into())
-    } else {
-        Err("tshark was installed and does not run".into())
-    }
-}
-
-/// Runs tshark on a capture and gives its lines.
-fn lines(tshark: &Path, capture: &Path, decode: &[String], more: &[&str]) -> Vec<String> {
-    let mut command = Command::new(tshark);
-    command.arg("-n").arg("-r").arg(capture);
-    for rule in decode {
-        command.args(["-d", rule]);
-    }
-    let output = command.args(more).output().expect("tshark runs");
-    let errors = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{errors}");
-    String::from_utf8(output.stdout).expect("text").lines().map(str::to_owned).collect()
-}
 
 struct Venue {
     process: Process,
@@ -308,23 +151,6 @@ fn ask(server: SocketAddr, feed: &[Vec<u8>]) -> (Vec<u8>, Vec<u8>) {
     (request.as_bytes().to_vec(), answer[..count].to_vec())
 }
 
-/// The packets of one direction: type and message.
-fn soup_packets(segments: &[Segment], from_client: bool) -> Vec<(u8, Vec<u8>)> {
-    let bytes: Vec<u8> = segments
-        .iter()
-        .filter(|segment| segment.from_client == from_client)
-        .flat_map(|segment| segment.bytes.clone())
-        .collect();
-    let mut rest = &bytes[..];
-    let mut packets = Vec::new();
-    while let Some((length, after)) = rest.split_first_chunk::<2>() {
-        let (packet, after) = after.split_at(usize::from(u16::from_be_bytes(*length)));
-        packets.push((packet[0], packet[1..].to_vec()));
-        rest = after;
-    }
-    packets
-}
-
 const SOUP: u16 = 8401;
 const FIX: u16 = 8402;
 const FEED: u16 = 26_400;
@@ -332,13 +158,7 @@ const REQUESTS: u16 = 26_500;
 
 #[test]
 fn tshark_reads_every_packet_and_complains_of_none() {
-    let tshark = match tshark() {
-        Ok(tshark) => tshark,
-        Err(why) => {
-            println!("skipped: {why}");
-            return;
-        }
-    };
+    let Some(tshark) = tshark() else { return };
     let recorded = record();
     let mut capture = Capture::new();
     capture.tcp(40_001, SOUP, &recorded.soup);
@@ -419,5 +239,52 @@ fn tshark_reads_every_packet_and_complains_of_none() {
     }
     for kind in "SRHAUED".chars() {
         assert!(types.contains(kind), "{kind} in {types}");
+    }
+}
+
+#[test]
+fn tshark_reads_every_field_of_ouch_4_2() {
+    let Some(tshark) = tshark() else { return };
+    let sessions = ouch42::record();
+    let mut capture = Capture::new();
+    for (session, client) in sessions.iter().zip(40_001..) {
+        capture.tcp(client, SOUP, session);
+    }
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("session.pcap");
+    std::fs::write(&path, &capture.0).expect("a file");
+    let decode = [format!("tcp.port=={SOUP},soupbintcp")];
+    let show = |more: &[&str]| lines(&tshark, &path, &decode, more);
+    let complaints =
+        show(&["-Y", "_ws.malformed || _ws.expert.severity >= 6291456 || ouch.unknown_message"]);
+    assert!(complaints.is_empty(), "{complaints:#?}");
+    let mut kinds = String::new();
+    for (session, client) in sessions.iter().zip(40_001..) {
+        for (from_client, end) in [(true, "tcp.srcport"), (false, "tcp.dstport")] {
+            let filter = format!("ouch && {end} == {client}");
+            let mut arguments = vec!["-Y", &filter, "-T", "fields"];
+            ouch42::FIELDS.iter().for_each(|field| arguments.extend(["-e", field]));
+            let rows = show(&arguments);
+            for (column, field) in ouch42::FIELDS.iter().enumerate() {
+                let shown: Vec<_> = rows
+                    .iter()
+                    .flat_map(|row| row.split('\t').nth(column).unwrap_or_default().split(','))
+                    .filter(|value| !value.is_empty())
+                    .map(|value| value.trim_matches('\'').trim())
+                    .collect();
+                let expected: Vec<_> = soup_packets(session, from_client)
+                    .iter()
+                    .filter(|(kind, _)| b"SU".contains(kind))
+                    .flat_map(|(_, message)| ouch42::expected(from_client, field, message))
+                    .collect();
+                assert_eq!(shown, expected, "{field}, from the client: {from_client}");
+            }
+            let packets = soup_packets(session, from_client);
+            let messages = packets.iter().filter(|(kind, _)| b"SU".contains(kind));
+            kinds.extend(messages.map(|(_, message)| char::from(message[0])));
+        }
+    }
+    for kind in "OUXSAJCE".chars() {
+        assert!(kinds.contains(kind), "{kind} in {kinds}");
     }
 }

@@ -1,6 +1,6 @@
 //! All accounts of a run, and the firm that they add up to.
 
-use spindle_types::{AccountId, EventTime, InstrumentId, Price, Quantity, Side};
+use spindle_types::{AccountId, EventTime, InstrumentId, Price, Quantity, Side, keep};
 
 use crate::fees::{FeeSchedule, Liquidity};
 use crate::markout::{HORIZONS, Markout, Pending, Queue};
@@ -46,7 +46,7 @@ pub struct Fill {
 }
 
 /// The sums of one account.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, keep::Value)]
 struct Sums {
     fills: u64,
     bought: u64,
@@ -61,7 +61,7 @@ struct Sums {
 }
 
 /// A position and whose it is.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, keep::Value)]
 struct Place {
     owner: usize,
     instrument: InstrumentId,
@@ -71,10 +71,13 @@ struct Place {
 const NOWHERE: u32 = u32::MAX;
 
 /// The accounts, by number, and behind them the firm.
-#[derive(Debug)]
+#[derive(Debug, keep::State)]
+#[keep(settle)]
 pub struct Accounts {
+    #[keep(skip)]
     fees: Box<[FeeSchedule]>,
     sums: Box<[Sums]>,
+    #[keep(skip)]
     instruments: usize,
     /// For each owner and instrument the place of its position.
     index: Box<[u32]>,
@@ -86,6 +89,19 @@ pub struct Accounts {
 }
 
 impl Accounts {
+    /// Whether every position is found and somebody's.
+    fn settle_kept(&self) -> Result<(), keep::Unfit> {
+        let owners = self.fees.len() + 1;
+        let known =
+            |place: &Place| place.owner < owners && place.instrument.index() < self.instruments;
+        let leads = |&at: &u32| at == NOWHERE || (at as usize) < self.places.len();
+        match self.index.iter().all(leads) && self.places.iter().all(known) && self.queue.is_whole()
+        {
+            true => Ok(()),
+            false => Err(keep::Unfit::new("Accounts", "a place that there is not")),
+        }
+    }
+
     /// An account for each schedule of fees, numbered from 0, for instruments numbered below
     /// `instruments`. Takes all its memory now: 4 bytes for each account and instrument, 64 for each
     /// position and 32 for each fill that waits.

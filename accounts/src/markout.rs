@@ -4,7 +4,7 @@
 //! fills: one queue, and for each horizon a cursor that walks along it. While nothing is due, a message
 //! of the tape costs one comparison.
 
-use spindle_types::{EventTime, InstrumentId, Price};
+use spindle_types::{EventTime, InstrumentId, Price, keep};
 
 use crate::money::Money;
 
@@ -12,7 +12,7 @@ use crate::money::Money;
 pub const HORIZONS: [u64; 5] = [1_000_000, 10_000_000, 100_000_000, 1_000_000_000, 10_000_000_000];
 
 /// Fills valued some time after they happened, summed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, keep::Value)]
 pub struct Markout {
     /// Fills valued.
     pub fills: u64,
@@ -43,7 +43,7 @@ impl Markout {
 }
 
 /// A fill that waits to be valued.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, keep::Value)]
 pub(crate) struct Pending {
     pub(crate) time: u64,
     /// Below zero they were sold.
@@ -54,7 +54,7 @@ pub(crate) struct Pending {
 }
 
 /// The fills whose last horizon has not come.
-#[derive(Debug)]
+#[derive(Debug, keep::State)]
 pub(crate) struct Queue {
     ring: Box<[Pending]>,
     /// Fills put in since the start. The fill with number n is at n modulo the length.
@@ -66,6 +66,13 @@ pub(crate) struct Queue {
 }
 
 impl Queue {
+    /// Whether it waits for what is in it.
+    pub(crate) fn is_whole(&self) -> bool {
+        let most = self.ring.len() as u64;
+        let waits = |&cursor: &u64| cursor <= self.end && self.end - cursor <= most;
+        self.cursors.iter().all(waits)
+    }
+
     /// A queue for `capacity` fills at once, at least 1.
     pub(crate) fn new(capacity: usize) -> Self {
         let ring = vec![Pending::default(); capacity.max(1)].into_boxed_slice();

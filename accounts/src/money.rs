@@ -3,11 +3,11 @@
 use std::iter::Sum;
 use std::ops::{Add, AddAssign, Neg, Sub, SubAssign};
 
-use spindle_types::{Price, Quantity, Side};
+use spindle_types::{Price, Quantity, Side, keep};
 
 /// An amount in 1/1,000,000 of the currency (for dollars, 1/10,000 of a cent), above or below zero. A
 /// price unit of ITCH is 100 of these.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, keep::Value)]
 pub struct Money(pub i128);
 
 /// What one price unit (1/10,000) is worth.

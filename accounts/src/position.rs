@@ -1,6 +1,6 @@
 //! A position by the average-cost method.
 
-use spindle_types::{Price, Quantity, Side};
+use spindle_types::{Price, Quantity, Side, keep};
 
 use crate::money::{Money, sign};
 
@@ -17,7 +17,7 @@ use crate::money::{Money, sign};
 /// exactly: realised and unrealised profit together are never off, and a position that is closed has
 /// realised all of it. Between the two they are off by at most half a unit for each fill that takes
 /// from the position, since it was last closed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, keep::Value)]
 pub struct Position {
     /// Shares held; below zero they are owed. Up to 9 * 10^18.
     pub shares: i64,

@@ -19,6 +19,7 @@ use crate::command::Command;
 use crate::delay::Delayed;
 use crate::engine::Engine;
 use crate::event::Event;
+use crate::gate_counts::GateCounts;
 use crate::input::FeedChange;
 use crate::latency::{EngineLatency, STAMPS};
 use crate::probe::{Probe, Step};
@@ -60,6 +61,8 @@ pub struct RiskPort {
     /// What the operator is told; while there is no room it waits in the gate, which counts what it
     /// has no room for either.
     pub notices: Producer<Notice>,
+    /// Where any thread reads how often each check warned and refused.
+    pub counts: Arc<GateCounts>,
 }
 
 /// Where market messages come from.
@@ -161,6 +164,8 @@ struct Core<R> {
     tap: Option<Box<EngineTap>>,
     /// Commands taken from the ring.
     passed: u64,
+    /// Turns that a full ring is waited for in the middle of a packet.
+    waits_max: u32,
     /// Messages that were lost while the journal had no room to say so.
     unrecorded: Option<(Sequence, u64)>,
     /// The last message of the market that a journal had: up to there the feed says nothing new.
@@ -207,6 +212,7 @@ impl<F: MarketFeed, R: Rider> EngineAgent<F, R> {
             position: Arc::default(),
             tap: None,
             passed: 0,
+            waits_max: WAITS_MAX,
             unrecorded: None,
             resumed: 0,
         };
@@ -219,12 +225,25 @@ impl<F: MarketFeed, R: Rider> EngineAgent<F, R> {
         self.risk = Some(port);
     }
 
+    /// Takes its time from this clock: for whoever steps it by hand. With [`TimeSource::Wall`] ticks are those of
+    /// this clock.
+    pub fn set_clock(&mut self, clock: Clock) {
+        self.core.clock = clock;
+    }
+
+    /// Waits for a full ring in the middle of a packet for so many turns: where all agents share one thread
+    /// nobody makes room meanwhile.
+    pub const fn set_waits(&mut self, turns: u32) {
+        self.core.waits_max = turns;
+    }
+
     /// Takes one change of the gate, and hands on what its operator is told.
     fn poll_risk(&mut self) -> usize {
         let Some(port) = &mut self.risk else {
             return 0;
         };
         let engine = &mut self.core.engine;
+        port.counts.store(engine.gate().counts());
         let mut taken = 0;
         if engine.has_room()
             && self.core.tap.as_ref().is_none_or(|tap| tap.has_room_for_changes())
@@ -565,7 +584,7 @@ impl<R: Rider> Core<R> {
     /// Waits for the gateway to make room, and says whether it did.
     #[cold]
     fn wait_for_room(&mut self) -> bool {
-        for _ in 0..WAITS_MAX {
+        for _ in 0..self.waits_max {
             self.hand_on();
             if self.engine.has_room() && self.records() {
                 return true;

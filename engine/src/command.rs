@@ -1,12 +1,14 @@
 //! What the engine is asked to do: the plain values that travel from a gateway to it.
 
 use spindle_risk::Sale;
-use spindle_types::{AccountId, EventTime, OrderToken, Price, Quantity, SessionId, Side, Symbol};
+use spindle_types::{
+    AccountId, EventTime, OrderToken, Price, Quantity, SessionId, Side, Symbol, keep,
+};
 
 use crate::event::RejectReason;
 
 /// One request of a session.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, keep::Value)]
 pub struct Command {
     /// The time at which the request is sequenced. The engine asks no clock: its duty cycle writes
     /// the time here as it takes the request from the ring, and a journal brings it back.
@@ -25,7 +27,7 @@ pub struct Command {
 }
 
 /// What a session can ask.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, keep::Value)]
 pub enum Action {
     /// Enter a new order. Answered by accepted or rejected.
     Enter(Enter),
@@ -45,7 +47,7 @@ pub enum Action {
 }
 
 /// A new order.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, keep::Value)]
 pub struct Enter {
     /// The session's number for it, not used before.
     pub token: OrderToken,
@@ -69,7 +71,7 @@ pub struct Enter {
 }
 
 /// What an order is besides having a limit or none.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, keep::Value)]
 pub enum OrderKind {
     /// A limit order, or without a limit a market order.
     #[default]
@@ -102,7 +104,7 @@ pub enum OrderKind {
 }
 
 /// How an order is shown, and what it does on entry.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, keep::Value)]
 pub struct Modifiers {
     /// Shares that are shown at a time; 0 shows all. Less than the quantity makes an iceberg.
     pub display: Quantity,
@@ -129,7 +131,7 @@ impl Modifiers {
 }
 
 /// Which orders a mass cancel means: those that match all that is given.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, keep::Value)]
 pub struct MassCancel {
     /// The session's number for the request; comes back in its answer.
     pub token: OrderToken,
@@ -144,7 +146,7 @@ pub struct MassCancel {
 }
 
 /// A replacement. Side, symbol, account, kind and modifiers stay as they were.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, keep::Value)]
 pub struct Replace {
     /// The open order.
     pub original: OrderToken,
@@ -168,7 +170,7 @@ pub struct Replace {
 }
 
 /// Whether a replacement can keep the place of its original.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, keep::Value)]
 pub enum Priority {
     /// It keeps it when the price stays and the size goes down. FIX, and the engine's own rule.
     KeepWhenReduced,
@@ -177,7 +179,7 @@ pub enum Priority {
 }
 
 /// A cancel.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, keep::Value)]
 pub struct Cancel {
     /// The open order.
     pub token: OrderToken,
@@ -188,7 +190,7 @@ pub struct Cancel {
 
 /// A change of an order in its place: from one kind of sale to another, or to a smaller size. What is not such a change does nothing
 /// and is answered as a cancel that does nothing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, keep::Value)]
 pub struct Modify {
     /// The open order.
     pub token: OrderToken,
@@ -201,7 +203,7 @@ pub struct Modify {
 }
 
 /// A request that the gateway found invalid.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, keep::Value)]
 pub struct Refuse {
     /// The number that the request used.
     pub token: OrderToken,
@@ -215,7 +217,7 @@ pub struct Refuse {
 }
 
 /// Buy, or how an order sells.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, keep::Value)]
 pub enum OrderSide {
     /// Buy.
     Buy,
@@ -260,7 +262,7 @@ impl OrderSide {
 }
 
 /// How long an order stays.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, keep::Value)]
 pub enum TimeInForce {
     /// Until the instrument is closed.
     Day,
@@ -297,7 +299,7 @@ impl TimeInForce {
 
 /// Where an instrument is in its day, on a venue that runs its own. Changed by
 /// [`Engine::on_phase_change`](crate::Engine::on_phase_change).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, keep::Value)]
 pub enum TradingPhase {
     /// Orders are collected for the opening auction.
     PreOpen,
@@ -334,7 +336,7 @@ impl TradingPhase {
 }
 
 /// How an account's orders behave. Set by [`Engine::set_account`](crate::Engine::set_account).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, keep::Value)]
 pub struct AccountSettings {
     /// The group whose orders do not trade with each other, and what happens instead.
     pub self_trade: Option<SelfTrade>,
@@ -343,7 +345,7 @@ pub struct AccountSettings {
 }
 
 /// A group of accounts whose orders do not trade with each other.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, keep::Value)]
 pub struct SelfTrade {
     /// The group.
     pub group: u16,
@@ -352,7 +354,7 @@ pub struct SelfTrade {
 }
 
 /// What happens instead of a trade within a group.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, keep::Value)]
 pub enum SelfTradeMode {
     /// What is left of the incoming order is cancelled.
     CancelNewest,
@@ -365,7 +367,7 @@ pub enum SelfTradeMode {
 }
 
 /// What happens to a post-only order that would trade on entry.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, keep::Value)]
 pub enum PostOnly {
     /// It is refused.
     #[default]
@@ -376,7 +378,7 @@ pub enum PostOnly {
 
 /// The steps of an instrument's prices and quantities. Set by
 /// [`Engine::set_instrument`](crate::Engine::set_instrument).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, keep::Value)]
 pub struct InstrumentSettings {
     /// Prices of orders are multiples of this many price units; 0 counts as 1.
     pub tick: u32,
@@ -392,7 +394,7 @@ impl Default for InstrumentSettings {
 
 /// What a client wrote on an order and gets back in every answer. The engine keeps it and reads
 /// none of it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, keep::Value)]
 pub struct Attributes {
     /// The client's own identifier, in the form of its protocol, padded on the right with spaces.
     pub client_order_id: [u8; 20],

@@ -4,6 +4,8 @@ use std::ops::Deref;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use spindle_types::keep::{self, Pen, Reader, Shape, State, Unfit, Value};
+
 use crate::event::RejectReason;
 
 /// A number that one thread adds to and any may read.
@@ -17,6 +19,10 @@ impl Count {
         self.0.store(self.0.load(Ordering::Relaxed).wrapping_add(by), Ordering::Relaxed);
     }
 
+    fn set(&self, to: u64) {
+        self.0.store(to, Ordering::Relaxed);
+    }
+
     #[inline(always)]
     pub(crate) fn get(&self) -> u64 {
         self.0.load(Ordering::Relaxed)
@@ -26,7 +32,7 @@ impl Count {
 macro_rules! counters {
     ($($(#[doc = $doc:literal])+ $name:ident,)+) => {
         /// What has happened so far, by count, as it stood at one moment.
-        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, keep::Value)]
         pub struct Counters {
             $($(#[doc = $doc])+ pub $name: u64,)+
         }
@@ -52,6 +58,10 @@ macro_rules! counters {
         impl Cells {
             pub(crate) fn read(&self) -> Counters {
                 Counters { $($name: self.$name.get(),)+ }
+            }
+
+            fn set(&self, counters: &Counters) {
+                $(self.$name.set(counters.$name);)+
             }
         }
     };
@@ -106,6 +116,27 @@ impl Tally {
     }
 }
 
+/// Counters are part of the engine's state: one that was brought back goes on where it ended.
+impl State for Tally {
+    const SHAPE: Shape = Shape::of("Tally").field("counters", <Counters as Value>::SHAPE);
+
+    fn save(&self, pen: &mut Pen) {
+        Value::save(&self.read(), pen);
+        let rejects: Box<[u64]> = self.rejects.iter().map(Count::get).collect();
+        State::save(&rejects, pen);
+    }
+
+    fn load(&mut self, reader: &mut Reader<'_>) -> Result<(), Unfit> {
+        self.set(&Counters::read(reader)?);
+        let mut rejects: Box<[u64]> = [0; RejectReason::COUNT].into();
+        rejects.load(reader)?;
+        for (count, kept) in self.rejects.iter().zip(rejects) {
+            count.set(kept);
+        }
+        Ok(())
+    }
+}
+
 /// Reads what an engine counts, from any thread. Each number stands for itself: two that are read
 /// together may be of two moments.
 #[derive(Clone, Debug)]
@@ -143,6 +174,22 @@ mod tests {
         tally.rejects[RejectReason::Stale.index()].add(2);
         assert_eq!(reader.rejected(RejectReason::Stale), 2);
         assert_eq!(reader.rejected(RejectReason::Halted), 0);
+    }
+
+    #[test]
+    fn counters_come_back_as_they_were() {
+        let tally = Tally::default();
+        tally.executions.add(7);
+        tally.rejects[RejectReason::Risk(spindle_risk::Check::Loss).index()].add(3);
+        let mut pen = Pen::new();
+        tally.save(&mut pen);
+        let mut other = Tally::default();
+        let reader = other.reader();
+        let mut bytes = Reader::new(pen.bytes());
+        other.load(&mut bytes).expect("a state");
+        bytes.end().expect("nothing is left");
+        assert_eq!(reader.read(), tally.read());
+        assert_eq!(reader.rejected(RejectReason::Risk(spindle_risk::Check::Loss)), 3);
     }
 
     #[test]

@@ -3,14 +3,14 @@
 
 use std::hash::{Hash, Hasher};
 
-use spindle_types::{Price, Quantity};
+use spindle_types::{Price, Quantity, keep};
 
 use crate::command::{Attributes, TimeInForce};
 use crate::event::{Basis, CancelReason, Change, Event, Figures, Outcome, RejectReason};
 use crate::input::time_code;
 
 /// Takes in one event after the other.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, keep::Value)]
 pub struct Digest(u64);
 
 impl Default for Digest {

@@ -7,7 +7,7 @@ use spindle_feed::top::{TopOfBook, TopReader, TopState, TopWriter, top_table};
 use spindle_risk::Gate;
 use spindle_types::{
     AccountId, EventTime, InstrumentId, MatchNumber, OrderReference, OrderToken, Price, Sequence,
-    SessionId, Side, Symbol,
+    SessionId, Side, Symbol, keep,
 };
 
 use crate::book::{Best, Books, Capacity};
@@ -59,7 +59,8 @@ impl EngineConfig {
 
 /// The engine. It asks no clock, draws no random number and reads no file: the same inputs give the
 /// same events.
-#[derive(Debug)]
+#[derive(Debug, keep::State)]
+#[keep(settle)]
 pub struct Engine {
     pub(crate) books: Books,
     pub(crate) own: OwnOrders,
@@ -67,27 +68,34 @@ pub struct Engine {
     pub(crate) instruments: Instruments,
     pub(crate) gate: Gate,
     pub(crate) tops: TopWriter,
+    #[keep(skip)]
     pub(crate) outbox: Vec<Event>,
+    #[keep(skip)]
     pub(crate) outbox_max: usize,
     pub(crate) counters: Tally,
     pub(crate) ledgers: Box<[Row]>,
     pub(crate) imbalance: Option<Imbalance>,
+    #[keep(skip)]
     pub(crate) publication: Publication,
     pub(crate) time: EventTime,
     pub(crate) market_sequence: Sequence,
     pub(crate) phase: Option<Phase>,
     pub(crate) whole: WholeState,
     /// Whose operational halts count here.
+    #[keep(skip)]
     pub(crate) center: MarketCenter,
     /// Whether market messages are missing and awaited.
     pub(crate) gap_open: bool,
     /// Whether nothing has come from the market for too long.
     pub(crate) feed_silent: bool,
     /// Whether everybody is stopped when the feed is silent or loses messages.
+    #[keep(skip)]
     pub(crate) kills_on_stale: bool,
+    #[keep(same)]
     pub(crate) quarantine: Option<Quarantine>,
     /// What was told, in a build that looks at itself.
     #[cfg(feature = "verify")]
+    #[keep(skip)]
     pub(crate) told: crate::check::Ledger,
     pub(crate) sequence: u64,
     next_reference: u64,

@@ -5,13 +5,13 @@ use spindle_feed::state::{Imbalance, Reason, StateChange};
 use spindle_risk::Check;
 use spindle_types::{
     AccountId, EventTime, MatchNumber, OrderReference, OrderToken, Price, Quantity, SessionId,
-    Side, Symbol,
+    Side, Symbol, keep,
 };
 
 use crate::command::{Attributes, OrderSide, TimeInForce};
 
 /// Something that happened to an order, told to the session that entered it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, keep::Value)]
 pub struct Event {
     /// The number of this event in the engine's stream, from 1, without gaps.
     pub sequence: u64,
@@ -47,7 +47,7 @@ impl Event {
 }
 
 /// What happened to an order.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, keep::Value)]
 pub enum Outcome {
     /// The order is accepted. When `live` is false it was cancelled in the same step and nothing
     /// more follows.
@@ -214,7 +214,7 @@ impl Outcome {
 }
 
 /// What an execution rests on.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, keep::Value)]
 pub enum Basis {
     /// Orders that stood or came in sight: of strategies, or the tape's displayed queue.
     #[default]
@@ -233,7 +233,7 @@ impl Basis {
 }
 
 /// A state that has changed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, keep::Value)]
 pub enum Change {
     /// Whether the tape trades an instrument.
     Trading {
@@ -258,7 +258,7 @@ pub enum Change {
 }
 
 /// Why a book is not known to be the market's any more.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, keep::Value)]
 pub enum StaleCause {
     /// The tape did something with an order that it never showed.
     UnknownOrder,
@@ -287,7 +287,7 @@ impl StaleCause {
 }
 
 /// The figures of an auction.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, keep::Value)]
 pub struct Figures {
     /// The price; `None` where nothing trades, and all else is then 0.
     pub price: Option<Price>,
@@ -305,7 +305,7 @@ impl Figures {
 }
 
 /// Which auction.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, keep::Value)]
 pub enum Auction {
     /// From `pre_open` to `continuous`.
     Opening,
@@ -355,7 +355,7 @@ impl PhaseRefusal {
 }
 
 /// Whether an order added liquidity to the book or removed it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, keep::Value)]
 pub enum Liquidity {
     /// It stood in the book.
     Added,
@@ -364,7 +364,7 @@ pub enum Liquidity {
 }
 
 /// Why shares were cancelled.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, keep::Value)]
 pub enum CancelReason {
     /// The session asked.
     UserRequest,
@@ -422,7 +422,7 @@ impl CancelReason {
 }
 
 /// A field of an order, for refusals.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, keep::Value)]
 pub enum Field {
     /// The limit.
     Limit,
@@ -456,7 +456,7 @@ impl Field {
 }
 
 /// Why a request was refused.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, keep::Value)]
 pub enum RejectReason {
     /// No instrument has this symbol.
     UnknownInstrument,

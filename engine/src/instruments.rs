@@ -3,12 +3,12 @@
 use spindle_feed::event::TradingState;
 use spindle_feed::state::{Crosses, InstrumentState, ShortSale};
 use spindle_feed::top::TopState;
-use spindle_types::{InstrumentId, Price, Symbol};
+use spindle_types::{InstrumentId, Price, Symbol, keep};
 
 use crate::command::{InstrumentSettings, TradingPhase};
 
 /// What the engine knows of an instrument.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, keep::Value)]
 pub struct Instrument {
     /// Its symbol; blank where no message has told it yet.
     pub symbol: Symbol,
@@ -63,7 +63,8 @@ impl Instrument {
 }
 
 /// All instruments, by number and by symbol, in tables of fixed size.
-#[derive(Debug)]
+#[derive(Debug, keep::State)]
+#[keep(settle)]
 pub struct Instruments {
     instruments: Box<[Instrument]>,
     /// What the tape says of each that is seldom asked.
@@ -76,6 +77,15 @@ pub struct Instruments {
 }
 
 impl Instruments {
+    /// Whether every symbol leads to an instrument, and a search ends.
+    fn settle_kept(&self) -> Result<(), keep::Unfit> {
+        let leads = |&number: &u16| usize::from(number) < self.instruments.len();
+        match self.by_symbol.iter().all(leads) && self.by_symbol.contains(&0) {
+            true => Ok(()),
+            false => Err(keep::Unfit::new("Instruments", "a place that there is not")),
+        }
+    }
+
     pub(crate) fn new(instruments_max: usize) -> Self {
         let slots = (instruments_max.max(8) * 2).next_power_of_two();
         Self {

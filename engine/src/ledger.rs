@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use spindle_types::{InstrumentId, Quantity, Symbol};
+use spindle_types::{InstrumentId, Quantity, Symbol, keep};
 
 use crate::book::Slot;
 use crate::engine::Engine;
@@ -11,7 +11,7 @@ use crate::event::{RejectReason, StaleCause};
 use crate::matching::HIGHEST;
 
 /// Shares by which the run has left the tape, of one instrument or summed over several.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, keep::Value)]
 pub struct Divergence {
     /// Shares of market orders that strategies took: rule 1, and in auctions.
     pub taken: u64,
@@ -83,7 +83,7 @@ impl Divergence {
 }
 
 /// Why shares are booked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, keep::Value)]
 pub enum Booking {
     /// Rule 1, and auctions: a strategy took them from a market order.
     Taken,
@@ -127,7 +127,7 @@ impl Booking {
 
 /// The books of shares do not balance: a fault of this program. What has happened until then and
 /// after it is not to be believed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, keep::Value)]
 pub struct Imbalance {
     /// Of which instrument.
     pub instrument: InstrumentId,
@@ -176,7 +176,7 @@ pub struct DivergenceRow {
 }
 
 /// What is kept for an instrument.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, keep::Value)]
 pub(crate) struct Row {
     sums: Divergence,
     /// Shares that strategies have of market orders that stand, counted as the books change.

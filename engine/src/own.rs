@@ -3,13 +3,15 @@
 use std::num::NonZeroU32;
 
 use spindle_risk::{Holder, Reserved};
-use spindle_types::{AccountId, EventTime, InstrumentId, OrderToken, Price, Quantity, SessionId};
+use spindle_types::{
+    AccountId, EventTime, InstrumentId, OrderToken, Price, Quantity, SessionId, keep,
+};
 
 use crate::book::Slot;
 use crate::command::{Attributes, OrderSide, TimeInForce};
 
 /// How long an order stays, without the time of expiry, which is not needed where the rest is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, keep::Value)]
 pub(crate) enum Stay {
     Day,
     ImmediateOrCancel,
@@ -53,7 +55,7 @@ impl Stay {
 }
 
 /// A limit or none, in 32 bits: 0 is no price of an order.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, keep::Value)]
 pub(crate) struct Limit(Option<NonZeroU32>);
 
 impl Limit {
@@ -71,7 +73,7 @@ impl From<Option<Price>> for Limit {
 }
 
 /// A strategy's order, beside its record in the books: a cache line.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, keep::Value)]
 #[repr(align(64))]
 pub(crate) struct OwnOrder {
     pub(crate) session: SessionId,
@@ -141,15 +143,34 @@ impl OwnOrder {
 }
 
 /// The table of strategies' orders that are open.
-#[derive(Debug)]
+#[derive(Debug, keep::State)]
 pub(crate) struct OwnOrders {
     orders: Vec<OwnOrder>,
+    #[keep(skip)]
     orders_max: usize,
     vacant: Option<u32>,
     live: usize,
 }
 
 impl OwnOrders {
+    /// Whether every number leads somewhere: of this table, of so many slots and instruments.
+    pub(crate) fn leads_somewhere(&self, slots: usize, instruments: usize) -> bool {
+        let places = self.orders.len();
+        places <= self.orders_max
+            && self.live <= places
+            && self.vacant.is_none_or(|vacant| (vacant as usize) < places)
+            && self.vacant.is_some() == (self.live < places)
+            && self.orders.iter().all(|order| match order.entry {
+                0 => (order.slot as usize) < places,
+                _ => (order.slot as usize) < slots && order.instrument.index() < instruments,
+            })
+    }
+
+    /// Places that there are.
+    pub(crate) fn places(&self) -> usize {
+        self.orders.len()
+    }
+
     pub(crate) fn new(orders_max: usize) -> Self {
         Self { orders: Vec::with_capacity(orders_max), orders_max, vacant: None, live: 0 }
     }

@@ -6,7 +6,7 @@ use spindle_risk::{
     Cause, Form, Gate, GateError, InstrumentState, Limits, Notice, Purpose, Request, Reserved,
     Target, Totals, Usage, UsageRow,
 };
-use spindle_types::{AccountId, EventTime, InstrumentId, Quantity, Symbol};
+use spindle_types::{AccountId, EventTime, InstrumentId, Quantity, Symbol, keep};
 use thiserror::Error;
 
 use crate::engine::Engine;
@@ -15,7 +15,7 @@ use crate::matching::TAPE_FILLS_MAX;
 use crate::own::OwnOrder;
 
 /// A change of the risk gate, an input like an order: see [`Engine::on_risk`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, keep::Value)]
 pub enum RiskChange {
     /// Sets the limits of an account, a session or a firm.
     Limits {

@@ -112,7 +112,12 @@ fn run(seed: u64) -> Run {
     let (changes, inputs) = RingBuffer::new(4);
     let (answers_in, answers) = RingBuffer::new(4);
     let (notices_in, notices) = RingBuffer::new(64);
-    agent.open_risk_port(RiskPort { inputs, answers: answers_in, notices: notices_in });
+    agent.open_risk_port(RiskPort {
+        inputs,
+        answers: answers_in,
+        notices: notices_in,
+        counts: Arc::default(),
+    });
     let (chance, token) = (Chance(seed), 0);
     Run { agent, commands, events, changes, answers, notices, reader, progress, chance, token }
 }

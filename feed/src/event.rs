@@ -3,7 +3,7 @@
 //! Every feed's decoder turns its messages into these; the engine knows nothing else of a feed.
 
 use spindle_types::{
-    EventTime, InstrumentId, MatchNumber, OrderReference, Price, Quantity, Side, Symbol,
+    EventTime, InstrumentId, MatchNumber, OrderReference, Price, Quantity, Side, Symbol, keep,
 };
 
 pub use crate::state::TradingState;
@@ -136,7 +136,7 @@ impl MarketAction {
 }
 
 /// Which cross printed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, keep::Value)]
 pub enum Cross {
     /// Opening cross.
     Opening,
@@ -161,7 +161,7 @@ impl Cross {
 }
 
 /// Where in its day the market is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, keep::Value)]
 pub enum Phase {
     /// First message of the day.
     StartOfMessages,

@@ -25,7 +25,7 @@
 //! assert!(quarantine.is_quarantined(instrument));
 //! ```
 
-use spindle_types::{InstrumentId, Price};
+use spindle_types::{InstrumentId, Price, keep};
 
 /// How wide the band around the anchor is, and how an instrument comes out of quarantine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,7 +38,7 @@ pub struct Band {
 }
 
 /// Why an instrument is in quarantine.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, keep::Value)]
 pub enum Cause {
     /// The best bid is above the best ask.
     Crossed,
@@ -63,7 +63,7 @@ pub enum Verdict {
     Released,
 }
 
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, keep::Value)]
 struct State {
     /// The middle of the last sound market; 0 for none yet.
     anchor: u32,
@@ -73,8 +73,9 @@ struct State {
 }
 
 /// The state of all instruments, in one table of fixed size.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, keep::State)]
 pub struct Quarantine {
+    #[keep(skip)]
     band: Band,
     states: Box<[State]>,
     alarms: u64,

@@ -1,12 +1,12 @@
 //! What a market says of itself and of its instruments, beside orders and trades: who may trade,
 //! within which prices, and what the next cross would give.
 
-use spindle_types::{Price, Side, Symbol};
+use spindle_types::{Price, Side, Symbol, keep};
 
 use crate::event::Cross;
 
 /// Whether an instrument trades.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, keep::Value)]
 pub enum TradingState {
     /// Continuous trading.
     #[default]
@@ -33,7 +33,7 @@ impl TradingState {
 
 /// Why the trading state is what it is: a code of up to four characters, padded on the right with
 /// spaces, as the market gives it (`LUDP` for a volatility pause).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, keep::Value)]
 pub struct Reason(pub [u8; 4]);
 
 impl Reason {
@@ -53,7 +53,7 @@ impl Default for Reason {
 }
 
 /// A market centre, by its code in ITCH 5.0 `h`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, keep::Value)]
 pub enum MarketCenter {
     /// `Q`: Nasdaq.
     #[default]
@@ -81,7 +81,7 @@ impl MarketCenter {
 }
 
 /// The prices between which a reopening auction after a volatility pause may be held.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, keep::Value)]
 pub struct Collar {
     /// The price from which the others were counted.
     pub reference: Price,
@@ -101,7 +101,7 @@ impl Collar {
 }
 
 /// The price test of short sales (Regulation SHO, Rule 201).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, keep::Value)]
 pub enum ShortSale {
     /// No test.
     #[default]
@@ -129,7 +129,7 @@ impl ShortSale {
 }
 
 /// When an IPO is expected to be released for quotation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, keep::Value)]
 pub struct Release {
     /// Seconds since midnight; 0 where it is cancelled or put off.
     pub seconds: u32,
@@ -140,7 +140,7 @@ pub struct Release {
 }
 
 /// What a cross of the market would give, as the market says it (NOII).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, keep::Value)]
 pub struct Imbalance {
     /// Shares that would be paired at the reference price.
     pub paired: u64,
@@ -159,7 +159,7 @@ pub struct Imbalance {
 }
 
 /// A change of state other than an instrument's trading state.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, keep::Value)]
 pub enum StateChange {
     /// One market centre stops trading the instrument, or goes on, for a reason of its own.
     OperationalHalt {
@@ -189,7 +189,7 @@ pub enum StateChange {
 }
 
 /// What a market says of an instrument now, beside its orders.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, keep::Value)]
 pub struct InstrumentState {
     /// Why its trading state is what it is.
     pub reason: Reason,
@@ -202,7 +202,7 @@ pub struct InstrumentState {
 }
 
 /// Which crosses an instrument has had.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, keep::Value)]
 pub struct Crosses {
     /// The opening cross.
     pub opening: bool,
@@ -211,7 +211,7 @@ pub struct Crosses {
 }
 
 /// What a market says of itself.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, keep::Value)]
 pub struct WholeState {
     /// The levels of the circuit breaker, in 1/100,000,000 of an index point.
     pub breaker_levels: Option<[u64; 3]>,

@@ -28,7 +28,7 @@ use std::hint;
 use std::sync::Arc;
 
 use crossbeam_utils::CachePadded;
-use spindle_types::{EventTime, InstrumentId, Price, Sequence, Side};
+use spindle_types::{EventTime, InstrumentId, Price, Sequence, Side, keep};
 
 use crate::memory::ask_for_large_pages;
 use crate::prefetch::prefetch;
@@ -44,7 +44,7 @@ const TIME_WORD: usize = 4;
 const STATE_WORD: usize = 5;
 
 /// How far a top of book may be believed. Ordered from best to worst.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, keep::Value)]
 #[repr(u8)]
 pub enum TopState {
     /// The book is exact as of `sequence`.
@@ -274,6 +274,29 @@ impl TopWriter {
     /// Number of instruments in the table.
     pub fn instruments(&self) -> usize {
         self.table.cells.len()
+    }
+}
+
+/// Cell by cell as it was written last, and the state above all.
+impl keep::State for TopWriter {
+    const SHAPE: keep::Shape = keep::Shape::of("tops of book, six words each");
+
+    fn save(&self, pen: &mut keep::Pen) {
+        keep::Value::save(&self.table_state(), pen);
+        pen.count(self.instruments());
+        let words: Vec<_> = self.table.cells.iter().map(SequenceLock::own).collect();
+        <[u64; WORDS] as keep::Value>::save_all(&words, pen);
+    }
+
+    fn load(&mut self, reader: &mut keep::Reader<'_>) -> Result<(), keep::Unfit> {
+        self.set_table_state(keep::Value::read(reader)?);
+        if reader.count()? != self.instruments() {
+            return Err(keep::Unfit::new("tops of book", "another number of instruments"));
+        }
+        let mut cells = self.table.cells.iter();
+        <[u64; WORDS] as keep::Value>::read_all(reader, self.instruments(), |words, alike| {
+            cells.by_ref().take(alike).for_each(|cell| cell.write(words));
+        })
     }
 }
 

@@ -1,20 +1,25 @@
-//! What attacks cost those who trade: enter to accepted over OUCH in a closed loop, with and without
-//! each attack, in turns of the same run.
+//! What attacks cost those who trade: enter to accepted over OUCH, with and without each attack, in turns of the same run.
 //!
-//! Venue, client and attacker share one thread, so that no scheduler decides who waits. A round trip
-//! counts what the venue's turns take from the request's write to its answer's read; what the
-//! attacker does in between is not counted. Blocks with and without the attack alternate; the noise
-//! is what blocks without it differ by among themselves.
+//! Venue, client and attacker share one thread, so that no scheduler decides who waits, and the venue's clock counts its
+//! own turns alone: what client and attacker do in between takes no time. An order is due at a random moment after the
+//! last answer, whatever the venue does just then, and its time counts from that moment. The attacker has one step after
+//! each turn of the venue.
 //!
-//!     cargo bench -p spindle-gateway --bench attacks
+//! Blocks come in fours: without the attack; with it on another venue in the same thread, whose turns are not counted;
+//! on this one; and without it again. The second kind is what the attack costs in this thread whomever it is for: caches,
+//! and the kernel's work for its sockets. What the venue adds is the third over the second. The noise is what
+//! the first blocks differ by from the fourth.
+//!
+//!     cargo bench -p spindle-gateway --bench attacks [-- NAME]
 
 #![allow(clippy::print_stdout, reason = "it is its output")]
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{SystemTime, UNIX_EPOCH};
 
-use hdrhistogram::Histogram;
 use rtrb::RingBuffer;
 use socket2::{Domain, Socket, Type};
 use spindle_engine::agent::{EngineAgent, NoFeed, TimeSource};
@@ -24,19 +29,51 @@ use spindle_gateway::client::NewOrder;
 use spindle_gateway::fix::encode::envelope;
 use spindle_gateway::fix::value::format_timestamp;
 use spindle_gateway::fix::{FixConfig, FixUser, Version};
-use spindle_gateway::{Gateway, GatewayConfig, SystemClock, User};
+use spindle_gateway::{Clock, Gateway, GatewayConfig, SystemClock, User};
 use spindle_risk::{Gate, Key, Limits, Target};
-use spindle_types::{AccountId, Agent, InstrumentId, OrderToken, Price, Quantity, SessionId};
+use spindle_types::{
+    AccountId, Agent, EventTime, InstrumentId, OrderToken, Price, Quantity, SessionId,
+};
 use zerocopy::IntoBytes;
 
-const BLOCKS: usize = 12;
+/// Blocks of each kind.
+const BLOCKS: usize = 100;
+
+/// An order is due so long after the last answer at most, in nanoseconds.
+const PAUSE_MAX: u64 = 40_000;
+
+/// The venue's clock: it stands still between the venue's turns.
+#[derive(Clone)]
+struct TurnClock {
+    machine: SystemClock,
+    /// How far the machine's clock is ahead.
+    ahead: Arc<AtomicU64>,
+}
+
+impl Clock for TurnClock {
+    fn now_ns(&self) -> u64 {
+        self.machine.now_ns().wrapping_sub(self.ahead.load(Ordering::Relaxed))
+    }
+
+    fn time_of_day(&self) -> EventTime {
+        self.machine.time_of_day()
+    }
+
+    fn utc_ns(&self) -> u64 {
+        self.machine.utc_ns()
+    }
+}
 
 fn number(name: &str, default: usize) -> usize {
     std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(default)
 }
 
 struct Rig {
-    gateway: Gateway<SystemClock>,
+    gateway: Gateway<TurnClock>,
+    clock: TurnClock,
+    /// The time on the venue's clock.
+    now: u64,
+    seed: u64,
     engine: EngineAgent<NoFeed>,
     ouch: SocketAddr,
     fix: SocketAddr,
@@ -89,15 +126,17 @@ impl Rig {
             ..GatewayConfig::new(listen, "BENCH")
         };
         config.timing.silence_ns = u64::MAX / 2;
-        let mut gateway = Gateway::bind(&config, SystemClock::new(), commands_in, events_out)
-            .expect("a free port");
+        let clock = TurnClock { machine: SystemClock::new(), ahead: Arc::default() };
+        let mut gateway =
+            Gateway::bind(&config, clock.clone(), commands_in, events_out).expect("a free port");
         let _ = gateway.notices(1);
         let engine =
             EngineAgent::new(engine, NoFeed, commands_out, events_in, TimeSource::Tape, false);
         let (ouch, fix) = (gateway.local_address(), gateway.fix_address().expect("it serves FIX"));
         let client = TcpStream::connect(ouch).expect("it listens");
         client.set_nodelay(true).expect("a socket");
-        let mut rig = Self { gateway, engine, ouch, fix, client: nonblocking(client), next: 1 };
+        let (client, now) = (nonblocking(client), clock.now_ns());
+        let mut rig = Self { gateway, clock, now, seed: 1, engine, ouch, fix, client, next: 1 };
         rig.client
             .write_all(format!("\0/LALICE PASS      {:10}{:>20}", "", 1).as_bytes())
             .expect("room");
@@ -109,21 +148,29 @@ impl Rig {
     }
 
     fn turn(&mut self) {
+        let ahead = self.clock.machine.now_ns().wrapping_sub(self.now);
+        self.clock.ahead.store(ahead, Ordering::Relaxed);
         self.gateway.poll();
         self.engine.poll();
+        self.now = self.clock.now_ns();
     }
 
-    /// One order and its answer: the time that the venue's turns took.
-    fn round_trip(&mut self, attack: &mut dyn FnMut(SocketAddr, SocketAddr)) -> u64 {
+    /// One order and its answer: the time from when it was due.
+    fn round_trip(&mut self, attack: &mut dyn FnMut()) -> u64 {
+        self.seed = self.seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        let due = self.now + (self.seed >> 33) % PAUSE_MAX;
+        let mut space = [0; 4_096];
+        while self.now < due {
+            self.turn();
+            // What is left of the last order's answers.
+            let _ = self.client.read(&mut space);
+            attack();
+        }
         let packet = order(self.next);
         self.next += 1;
         self.client.write_all(&packet).expect("room");
-        let mut took = Duration::ZERO;
-        let mut space = [0; 4_096];
         loop {
-            let before = Instant::now();
             self.turn();
-            took += before.elapsed();
             match self.client.read(&mut space) {
                 // Accepted and cancelled come together or one after the other.
                 Ok(count) if space[..count].windows(3).any(|w| w == [0, 65, b'S']) => break,
@@ -132,14 +179,34 @@ impl Rig {
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {}
                 Err(error) => panic!("{error}"),
             }
-            attack(self.ouch, self.fix);
+            attack();
         }
-        // What is left of this order's answers.
-        for _ in 0..3 {
+        self.now - due
+    }
+
+    /// Turns under an attack that begins, on a clock that runs ahead: whoever can log in has done so.
+    fn begin(&mut self, attack: &mut dyn FnMut()) {
+        let mut space = [0; 4_096];
+        for _ in 0..1_000 {
+            self.now += 1_000_000;
             self.turn();
             let _ = self.client.read(&mut space);
+            attack();
         }
-        u64::try_from(took.as_nanos()).unwrap_or(u64::MAX)
+    }
+
+    /// Turns until nobody is left but the client, on a clock that runs ahead.
+    fn settle(&mut self) {
+        let mut space = [0; 4_096];
+        for _ in 0..1_000_000 {
+            self.now += 1_000_000;
+            self.turn();
+            let _ = self.client.read(&mut space);
+            if self.gateway.connections_open() == 1 {
+                return;
+            }
+        }
+        panic!("attackers who are gone keep their places");
     }
 }
 
@@ -228,7 +295,42 @@ fn attack(name: &str) -> Box<dyn FnMut(SocketAddr, SocketAddr)> {
                 peers[at].step(if at % 2 == 0 { ouch } else { fix }, &noise);
             })
         }
-        "resend requests" => {
+        "oversized" => {
+            let mut peers: Vec<_> = (0..8).map(|_| Peer::new(Vec::new(), true)).collect();
+            let fix_flood = [b"8=FIX.4.4\x019=999999999\x0135=D\x01".as_slice(), &[b'7'; 2_000]];
+            let (ouch_flood, fix_flood) = ([0xff; 2_000], fix_flood.concat());
+            let mut at = 0;
+            Box::new(move |ouch, fix| {
+                at = (at + 1) % peers.len();
+                let (to, flood) =
+                    if at % 2 == 0 { (ouch, &ouch_flood[..]) } else { (fix, &fix_flood[..]) };
+                peers[at].step(to, flood);
+            })
+        }
+        "garbled after logon" => {
+            let hello = fix_message("A", 1, "98=0\u{1}108=0\u{1}141=Y\u{1}");
+            let mut peer = Peer::new(hello, true);
+            let mut bad = fix_message("D", 2, "11=1\u{1}");
+            let sum = bad.len() - 2;
+            bad[sum] = if bad[sum] == b'0' { b'1' } else { b'0' };
+            let bad = bad.repeat(8);
+            Box::new(move |_, fix| peer.step(fix, &bad))
+        }
+        "resend one" => {
+            let mut hello = fix_message("A", 1, "98=0\u{1}108=0\u{1}141=Y\u{1}");
+            hello.extend_from_slice(&fix_message("1", 2, "112=x\u{1}"));
+            let mut peer = Peer::new(hello, true);
+            let mut sequence = 3;
+            Box::new(move |_, fix| {
+                if peer.socket.is_none() {
+                    sequence = 3;
+                }
+                let request = fix_message("2", sequence, "7=1\u{1}16=1\u{1}");
+                sequence += 1;
+                peer.step(fix, &request);
+            })
+        }
+        "resend all" => {
             let mut hello = fix_message("A", 1, "98=0\u{1}108=0\u{1}141=Y\u{1}");
             for number in 2..400_u64 {
                 let body = format!(
@@ -239,84 +341,131 @@ fn attack(name: &str) -> Box<dyn FnMut(SocketAddr, SocketAddr)> {
             let mut peer = Peer::new(hello, true);
             let mut sequence = 400;
             Box::new(move |_, fix| {
-                let request = fix_message("2", sequence, "7=1\u{1}16=0\u{1}");
                 if peer.socket.is_none() {
                     sequence = 400;
-                } else {
-                    sequence += 1;
                 }
+                let request = fix_message("2", sequence, "7=1\u{1}16=0\u{1}");
+                sequence += 1;
                 peer.step(fix, &request);
             })
         }
-        "a reader that stopped" => {
+        "asks, never reads" => {
             // It asks and never reads: it is closed at its bound, and comes again.
             let mut peer = Peer::new(login("BOB"), false);
             let query = [0, 2, b'U', b'Q'].repeat(16);
             Box::new(move |ouch, _| peer.step(ouch, &query))
         }
+        "a stopped client" => {
+            // It enters some orders, and then neither sends nor reads until it is closed.
+            let mut hello = login("BOB");
+            hello.extend((1..400).flat_map(order));
+            let mut peer = Peer::new(hello, false);
+            Box::new(move |ouch, _| peer.step(ouch, &[]))
+        }
         _ => Box::new(|_, _| {}),
     }
 }
 
-fn histogram() -> Histogram<u64> {
-    Histogram::new_with_bounds(1, 60_000_000_000, 3).expect("a histogram")
+/// Which quantiles are told.
+const QUANTILES: [f64; 5] = [0.5, 0.9, 0.95, 0.98, 0.99];
+
+fn quantile(sorted: &[u64], quantile: f64) -> f64 {
+    let at = (sorted.len() as f64 * quantile) as usize;
+    sorted.get(at).copied().unwrap_or(0) as f64
 }
+
+/// How many of a hundred are above a limit.
+fn beyond(sorted: &[u64], limit: f64) -> f64 {
+    let below = sorted.partition_point(|&time| time as f64 <= limit);
+    (sorted.len() - below) as f64 * 100.0 / sorted.len().max(1) as f64
+}
+
+const ATTACKS: [&str; 10] = [
+    "nothing",
+    "connections",
+    "slow logons",
+    "garbage",
+    "oversized",
+    "garbled after logon",
+    "resend all",
+    "resend one",
+    "asks, never reads",
+    "a stopped client",
+];
 
 fn main() {
     // `cargo test` asks benches whether they have tests.
     if std::env::args().any(|argument| argument == "--list") {
         return;
     }
-    let samples = number("SPINDLE_SAMPLES", 4_000);
-    println!("{BLOCKS} blocks of {samples} round trips each, half of them under attack");
-    println!(
-        "{:<24}{:>10}{:>10}{:>10}{:>10}{:>9}{:>9}{:>16}",
-        "attack", "p50 ns", "p99 ns", "p50 att.", "p99 att.", "p50", "p99", "noise of p99"
-    );
-    for name in [
-        "nothing",
-        "connections",
-        "slow logons",
-        "garbage",
-        "resend requests",
-        "a reader that stopped",
-    ] {
-        let mut rig = Rig::new();
-        let mut step = attack(name);
-        let mut quiet = |_: SocketAddr, _: SocketAddr| {};
+    let only: Vec<_> = std::env::args().skip(1).filter(|name| !name.starts_with('-')).collect();
+    let samples = number("SPINDLE_SAMPLES", 250);
+    println!("4 x {BLOCKS} blocks of {samples} orders each; ns");
+    println!("quiet: no attack; beside: on another venue in this thread; under: on this one");
+    println!("beyond: percent of the orders above 1.1 times the p99 without the attack");
+    for name in ATTACKS {
+        if !only.is_empty() && !only.iter().any(|only| name.contains(only.as_str())) {
+            continue;
+        }
+        let (mut rig, mut other) = (Rig::new(), Rig::new());
         for _ in 0..2_000 {
-            rig.round_trip(&mut quiet);
+            rig.round_trip(&mut || {});
         }
-        let (mut without, mut with) = (histogram(), histogram());
-        let mut blocks = Vec::new();
-        for block in 0..BLOCKS {
-            let mut of_block = histogram();
-            for _ in 0..samples {
-                let under = block % 2 == 1;
-                let took =
-                    if under { rig.round_trip(&mut *step) } else { rig.round_trip(&mut quiet) };
-                of_block.saturating_record(took);
-            }
-            if block % 2 == 1 {
-                with.add(&of_block).expect("the same bounds");
-            } else {
-                without.add(&of_block).expect("the same bounds");
-                blocks.push(of_block.value_at_quantile(0.99));
+        let _ = rig.gateway.take_stats();
+        let mut times = [const { Vec::new() }; 4];
+        let mut commands = 0;
+        for _ in 0..BLOCKS {
+            for (kind, times) in times.iter_mut().enumerate() {
+                let before = rig.gateway.stats().commands;
+                let (ouch, fix) =
+                    if kind == 1 { (other.ouch, other.fix) } else { (rig.ouch, rig.fix) };
+                let mut step = attack(if kind == 1 || kind == 2 { name } else { "nothing" });
+                let mut both = || {
+                    step(ouch, fix);
+                    other.turn();
+                };
+                rig.begin(&mut both);
+                times.extend((0..samples).map(|_| rig.round_trip(&mut both)));
+                drop(step);
+                commands += rig.gateway.stats().commands - before - samples as u64;
+                rig.settle();
+                other.settle();
             }
         }
-        let (least, most) = (blocks.iter().min(), blocks.iter().max());
-        let noise = most.copied().unwrap_or(0) as f64 / least.copied().unwrap_or(1) as f64;
-        let at = |histogram: &Histogram<u64>, quantile| histogram.value_at_quantile(quantile);
-        let ratio = |quantile| at(&with, quantile) as f64 / at(&without, quantile) as f64;
+        let mut quiet = [&times[0][..], &times[3][..]].concat();
+        for times in times.iter_mut().chain([&mut quiet]) {
+            times.sort_unstable();
+        }
+        let [first, beside, under, fourth] = times;
+        let limit = 1.1 * quantile(&quiet, 0.99);
+        let stats = rig.gateway.stats();
         println!(
-            "{name:<24}{:>10}{:>10}{:>10}{:>10}{:>9.3}{:>9.3}{:>16.3}",
-            at(&without, 0.5),
-            at(&without, 0.99),
-            at(&with, 0.5),
-            at(&with, 0.99),
-            ratio(0.5),
-            ratio(0.99),
-            noise,
+            "{name}: {} connections, {} logins, {commands} requests, {} garbled, {} slow",
+            stats.connections, stats.logins, stats.garbled, stats.slow_consumers,
         );
+        println!(
+            "  slices of its time: {}, p50 {} ns, p99 {} ns",
+            stats.aside.count(),
+            stats.aside.quantile(0.5),
+            stats.aside.quantile(0.99)
+        );
+        println!(
+            "{:<16}{:>10}{:>10}{:>10}{:>10}{:>10}{:>10}",
+            "", "p50", "p90", "p95", "p98", "p99", "beyond"
+        );
+        for (what, times) in [("quiet", &quiet), ("beside", &beside), ("under", &under)] {
+            print!("  {what:<14}");
+            QUANTILES.iter().for_each(|&q| print!("{:>10.0}", quantile(times, q)));
+            println!("{:>9.2}%", beyond(times, limit));
+        }
+        for (what, a, b) in [
+            ("under/beside", &under, &beside),
+            ("under/quiet", &under, &quiet),
+            ("noise", &first, &fourth),
+        ] {
+            print!("  {what:<14}");
+            QUANTILES.iter().for_each(|&q| print!("{:>10.3}", quantile(a, q) / quantile(b, q)));
+            println!();
+        }
     }
 }

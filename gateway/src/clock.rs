@@ -24,6 +24,8 @@ pub trait Clock: Send {
 #[derive(Clone, Debug, Default)]
 pub struct SystemClock {
     clock: quanta::Clock,
+    /// UTC when `clock` showed 0, where nothing but `clock` moves time.
+    began: Option<u64>,
 }
 
 impl SystemClock {
@@ -31,6 +33,17 @@ impl SystemClock {
     /// a part of a second.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// Clocks of a simulation: `clock` alone moves time, and it showed 0 at `began`, in nanoseconds since
+    /// 1970 in UTC.
+    pub const fn simulated(clock: quanta::Clock, began: u64) -> Self {
+        Self { clock, began: Some(began) }
+    }
+
+    /// The clock for intervals.
+    pub fn intervals(&self) -> quanta::Clock {
+        self.clock.clone()
     }
 }
 
@@ -46,6 +59,9 @@ impl Clock for SystemClock {
     }
 
     fn utc_ns(&self) -> u64 {
+        if let Some(began) = self.began {
+            return began.saturating_add(self.now_ns());
+        }
         let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         u64::try_from(since_epoch.as_nanos()).unwrap_or(u64::MAX)
     }

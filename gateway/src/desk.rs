@@ -4,7 +4,7 @@
 use rtrb::{Consumer, Producer};
 use spindle_engine::command::Command;
 use spindle_engine::event::Event;
-use spindle_types::{EventTime, SessionId};
+use spindle_types::{EventTime, SessionId, keep};
 
 use crate::board::GatewayCounts;
 use crate::config::{ConfigError, GatewayConfig, Limits};
@@ -34,14 +34,18 @@ enum Route {
 }
 
 /// Sessions, rings and counters.
+#[derive(keep::State)]
 pub struct Desk {
     pub(crate) port: Port,
     pub(crate) ouch: OuchDesk,
     pub(crate) fix: FixDesk,
+    #[keep(skip)]
     routes: Box<[Route]>,
     copies: Copies,
+    #[keep(skip)]
     events: Consumer<Event>,
     /// Requests that had been passed on when an answer was last looked for.
+    #[keep(skip)]
     passed: u64,
 }
 
@@ -151,6 +155,7 @@ impl Desk {
     #[inline]
     pub fn begin_turn(&mut self, now: Now) {
         self.port.now = now;
+        self.port.turn += 1;
         self.fix.turn(&mut self.port);
         self.ouch.turn(&mut self.port);
     }
@@ -199,6 +204,12 @@ impl Desk {
             std::hint::spin_loop();
             !self.events.is_empty()
         })
+    }
+
+    /// What was passed on since is for sessions that are served aside: nobody looks for its answers.
+    #[inline]
+    pub(crate) const fn await_nothing(&mut self) {
+        self.passed = self.port.stats.commands;
     }
 
     /// Touches the memory of all sessions once.

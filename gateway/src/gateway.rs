@@ -2,12 +2,12 @@
 //! engine. One agent, one thread, one pair of rings.
 
 use std::io::ErrorKind;
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use rtrb::{Consumer, Producer, RingBuffer};
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use socket2::SockRef;
 use spindle_engine::command::Command;
 use spindle_engine::event::Event;
 use spindle_types::Agent;
@@ -19,34 +19,19 @@ use crate::close::CloseCause;
 use crate::config::{ConfigError, GatewayConfig};
 use crate::desk::Desk;
 use crate::fix::session::Now;
-use crate::line::Line;
-use crate::notice::{Away, GatewayNotice};
+use crate::notice::GatewayNotice;
 use crate::options::Door;
+use crate::pace::Pace;
 use crate::soup::server::Timing;
 use crate::stats::GatewayStats;
 use crate::transport::Connection;
-use crate::wire::{Carrier, Wire};
 
-/// New connections are looked for at least this often, and at every 64th turn if the one before had
-/// nothing to do.
-const ACCEPT_INTERVAL_NS: u64 = 2_000_000;
-const ACCEPT_TURNS: u64 = 64;
+/// Bytes that the system keeps for a client that does not read, about: beyond them it is noticed, and what waits is
+/// counted here. Without it the system takes megabytes.
+const SEND_BUFFER_BYTES: usize = 256 * 1_024;
 
-/// Addresses that are asked about in one call.
-const LISTENERS_AT_ONCE: usize = 4;
-
-/// Asks and does not wait.
-const NO_TIME: Timespec = Timespec { tv_sec: 0, tv_nsec: 0 };
-
-/// Connections accepted on each address in one turn at most.
-const ACCEPTS_MAX: usize = 1;
-
-/// After one that was turned away nobody is looked at for so long: a flood waits in the kernel's
-/// queue, and costs those who are served a small part of their time.
-const AWAY_NS: u64 = 10_000_000;
-
-/// Connections without a login that are read in one turn at most.
-const STRANGERS_MAX: usize = 2;
+/// Members who were not heard lately are read from in turns without other work, and at least in one of so many.
+const QUIET_TURNS: u64 = 8;
 
 /// What clients of OUCH are told when the journal has failed, at most 48 bytes.
 const HALTED: &[u8] = b"halted: the journal cannot be written";
@@ -124,10 +109,10 @@ pub enum Speech {
 }
 
 /// An address that is listened on.
-struct Listener {
-    socket: TcpListener,
-    speech: Speech,
-    door: Door,
+pub(crate) struct Listener {
+    pub(crate) socket: TcpListener,
+    pub(crate) speech: Speech,
+    pub(crate) door: Door,
 }
 
 impl Listener {
@@ -139,6 +124,8 @@ impl Listener {
         let listen = |source| GatewayError::Listen { address, source };
         let socket = TcpListener::bind(address).map_err(listen)?;
         socket.set_nonblocking(true).map_err(listen)?;
+        // What is accepted inherits it.
+        SockRef::from(&socket).set_send_buffer_size(SEND_BUFFER_BYTES).map_err(listen)?;
         let local_address = socket.local_addr().map_err(listen)?;
         Ok((Self { socket, speech, door: door.clone() }, local_address))
     }
@@ -146,27 +133,32 @@ impl Listener {
 
 /// The gateway.
 pub struct Gateway<C = SystemClock> {
-    listeners: Vec<Listener>,
+    pub(crate) listeners: Vec<Listener>,
     local_address: SocketAddr,
     fix_address: Option<SocketAddr>,
-    connections: Vec<Connection>,
+    /// Connections of users who are logged in. They are served in every turn, but for those aside.
+    pub(crate) members: Vec<Connection>,
+    /// All others: without a login yet, and those whose last bytes are leaving.
+    pub(crate) crowd: Vec<Connection>,
     /// Who is served first in this turn: it moves on, so that nobody is always last.
     first: usize,
-    desk: Desk,
-    clock: C,
-    timing: Timing,
+    /// Whether every member was read from in this turn, but for those aside.
+    pub(crate) read_all: bool,
+    pub(crate) desk: Desk,
+    pub(crate) clock: C,
+    pub(crate) timing: Timing,
     shutdown: Arc<AtomicBool>,
     phase: Phase,
-    turn: u64,
-    accept_at: u64,
-    /// Whether the last turn had nothing to do.
-    idle: bool,
-    /// Until when nobody is looked at, after one who was turned away.
-    away_until: u64,
-    first_listener: usize,
-    /// Which of the connections without a login is read next.
-    first_stranger: usize,
-    accept_failing: bool,
+    /// When those who may wait are served.
+    pub(crate) pace: Pace,
+    /// Which kind of them was served last.
+    pub(crate) kind: u8,
+    pub(crate) first_listener: usize,
+    /// Which of the crowd is served next.
+    pub(crate) next_stranger: usize,
+    /// Which of the members aside is served next, or the first behind it.
+    pub(crate) next_aside: usize,
+    pub(crate) accept_failing: bool,
     board: BoardWriter,
 }
 
@@ -181,35 +173,51 @@ impl<C: Clock> Gateway<C> {
         commands: Producer<Command>,
         events: Consumer<Event>,
     ) -> Result<Self, GatewayError> {
-        let begun = config.day_began.unwrap_or_else(|| clock.time_of_day());
-        let mut desk = Desk::new(config, begun, commands, events)?;
-        desk.start_helper().map_err(GatewayError::Helper)?;
-        let board = BoardWriter::new(desk.sessions());
+        let mut gateway = Self::without_ports(config, clock, commands, events)?;
+        gateway.desk.start_helper().map_err(GatewayError::Helper)?;
         let (ouch, local_address) = Listener::bind(config.listen, Speech::Ouch, &config.door)?;
-        let mut listeners = vec![ouch];
-        let mut fix_address = None;
+        gateway.local_address = local_address;
+        gateway.listeners.push(ouch);
         if let Some(fix) = &config.fix {
             let (listener, address) = Listener::bind(fix.listen, Speech::Fix, &fix.door)?;
-            listeners.push(listener);
-            fix_address = Some(address);
+            gateway.listeners.push(listener);
+            gateway.fix_address = Some(address);
         }
+        Ok(gateway)
+    }
+
+    /// A gateway that listens nowhere and starts no thread: its connections come by [`Gateway::adopt`], and
+    /// hashed passwords are checked where they are asked for.
+    ///
+    /// # Errors
+    /// A wrong configuration.
+    pub fn without_ports(
+        config: &GatewayConfig,
+        clock: C,
+        commands: Producer<Command>,
+        events: Consumer<Event>,
+    ) -> Result<Self, GatewayError> {
+        let begun = config.day_began.unwrap_or_else(|| clock.time_of_day());
+        let desk = Desk::new(config, begun, commands, events)?;
+        let board = BoardWriter::new(desk.sessions());
         Ok(Self {
-            listeners,
-            local_address,
-            fix_address,
-            connections: Vec::with_capacity(config.limits.connections_max),
+            listeners: Vec::new(),
+            local_address: config.listen,
+            fix_address: None,
+            members: Vec::with_capacity(config.limits.connections_max),
+            crowd: Vec::with_capacity(config.limits.connections_max),
             first: 0,
+            read_all: false,
             desk,
             clock,
             timing: config.timing,
             shutdown: Arc::new(AtomicBool::new(false)),
             phase: Phase::Running,
-            turn: 0,
-            accept_at: 0,
-            idle: true,
-            away_until: 0,
+            pace: Pace::default(),
+            kind: 0,
             first_listener: 0,
-            first_stranger: 0,
+            next_stranger: 0,
+            next_aside: 0,
             accept_failing: false,
             board,
         })
@@ -241,13 +249,14 @@ impl<C: Clock> Gateway<C> {
     #[cold]
     fn halt(&mut self, now: u64) {
         self.listeners.clear();
-        for connection in &mut self.connections {
+        for connection in self.members.iter_mut().chain(&mut self.crowd) {
             if connection.line().say(&self.desk, HALTED) {
                 connection.flush(&mut self.desk, now);
             }
             connection.cut(&mut self.desk, CloseCause::Halted);
         }
-        self.connections.clear();
+        self.members.clear();
+        self.crowd.clear();
         self.phase = Phase::Done;
     }
 
@@ -288,194 +297,91 @@ impl<C: Clock> Gateway<C> {
     /// Writes on the board.
     #[cold]
     fn write_board(&mut self) {
-        let open = self.connections.len() as u64;
+        let open = self.connections_open() as u64;
         let counts = GatewayCounts { open, ..self.desk.counts() };
-        let (desk, connections) = (&self.desk, &self.connections);
-        let up = connections.iter().filter_map(|connection| connection.standing(desk));
+        let (desk, connections) = (&self.desk, self.members.iter().chain(&self.crowd));
+        let up = connections.filter_map(|connection| connection.standing(desk));
         self.board.write(&counts, up);
     }
 
     /// Connections that are open now, those without a login included.
     pub fn connections_open(&self) -> usize {
-        self.connections.len()
+        self.members.len() + self.crowd.len()
     }
 
-    fn accept(&mut self, now: u64) -> usize {
-        self.turn += 1;
-        let often = now >= self.away_until && self.idle && self.turn.is_multiple_of(ACCEPT_TURNS);
-        if now < self.accept_at && !often {
-            return 0;
-        }
-        self.accept_at = now.saturating_add(ACCEPT_INTERVAL_NS);
-        if !self.has_newcomers() {
-            return 0;
-        }
-        // Who is looked at first moves on, so that a flood of one port leaves the other open.
-        let count = self.listeners.len();
-        self.first_listener = (self.first_listener + 1) % count.max(1);
-        (0..count).map(|at| self.accept_from((self.first_listener + at) % count, now)).sum()
-    }
-
-    /// Whether somebody waits to be accepted. One call for all addresses, and a cheap one: to accept
-    /// makes a socket before it looks whether there is anybody, which costs microseconds.
-    fn has_newcomers(&self) -> bool {
-        self.listeners.chunks(LISTENERS_AT_ONCE).any(|listeners| {
-            let mut asked: [_; LISTENERS_AT_ONCE] = std::array::from_fn(|at| {
-                let listener = listeners.get(at).unwrap_or(&listeners[0]);
-                PollFd::new(&listener.socket, PollFlags::IN)
-            });
-            // Where the answer is a failure, accepting tells it.
-            poll(&mut asked[..listeners.len()], Some(&NO_TIME)).map_or(true, |ready| ready > 0)
-        })
-    }
-
-    fn accept_from(&mut self, index: usize, now: u64) -> usize {
-        for accepted in 0..ACCEPTS_MAX {
-            if now < self.away_until {
-                return accepted;
-            }
-            let Some(Listener { socket, .. }) = self.listeners.get(index) else {
-                return accepted;
-            };
-            match socket.accept() {
-                Ok((socket, peer)) => self.admit(socket, peer, index, now),
-                Err(error) => {
-                    self.accept_failed(error.kind());
-                    return accepted;
-                }
-            }
-        }
-        ACCEPTS_MAX
-    }
-
-    fn admit(&mut self, socket: TcpStream, peer: SocketAddr, index: usize, now: u64) {
-        self.accept_failing = false;
-        let Some(Listener { speech, door, .. }) = self.listeners.get(index) else { return };
-        let speech = *speech;
-        if let Some(why) = self.turns_away(peer, door) {
-            self.away_until = now.saturating_add(AWAY_NS);
-            self.accept_at = self.away_until;
-            return self.turn_away(peer, why);
-        }
-        let ready = socket.set_nonblocking(true).and_then(|()| socket.set_nodelay(true));
-        let carrier = ready.and_then(|()| match &door.tls {
-            None => Ok(Carrier::Plain(socket)),
-            Some(tls) => Ok(Carrier::Secure(Box::new(tls.accept(Box::new(socket))?))),
-        });
-        match carrier {
-            Ok(carrier) => self.take_over(carrier, peer, speech, now),
-            Err(error) => {
-                let cause = CloseCause::Socket(error.kind());
-                self.desk.notice(GatewayNotice::Closed { user: None, peer, cause });
-            }
-        }
-    }
-
-    /// Why a newcomer is not taken, if it is not.
-    fn turns_away(&self, peer: SocketAddr, door: &Door) -> Option<Away> {
-        if !door.allow.admits(peer.ip()) {
-            return Some(Away::Address);
-        }
-        let limits = self.desk.limits();
-        if self.connections.len() >= limits.connections_max {
-            return Some(Away::Full { connections_max: limits.connections_max });
-        }
-        let address = peer.ip().to_canonical();
-        let same = |connection: &&Connection| connection.address().to_canonical() == address;
-        let connections_max = limits.connections_by_address_max;
-        let full = self.connections.iter().filter(same).count() >= connections_max;
-        full.then_some(Away::AddressFull { connections_max })
-    }
-
-    fn turn_away(&mut self, peer: SocketAddr, why: Away) {
-        self.desk.stats_mut().turned_away += 1;
-        self.desk.notice(GatewayNotice::TurnedAway { peer, why });
-    }
-
-    fn take_over(&mut self, carrier: Carrier, peer: SocketAddr, speech: Speech, now: u64) {
-        let line = match speech {
-            Speech::Ouch => Line::new(self.timing, &self.desk, now),
-            Speech::Fix => Line::fix(self.timing, &self.desk, now),
-        };
-        self.connections.push(Connection::new(carrier, peer, line));
-        self.desk.stats_mut().connections += 1;
-        self.desk.notice(GatewayNotice::Connected { peer });
-    }
-
-    /// Takes over a connection that something else than a port of this gateway brought: a
-    /// simulated network, or a stream that fails on purpose. Limits and lists of addresses hold for
-    /// it too, TLS does not. False where it is turned away.
-    pub fn adopt(&mut self, wire: Box<dyn Wire>, peer: SocketAddr, speech: Speech) -> bool {
-        let why = self.turns_away(peer, &Door::default());
-        match why {
-            Some(why) => self.turn_away(peer, why),
-            None => self.take_over(Carrier::Other(wire), peer, speech, self.clock.now_ns()),
-        }
-        why.is_none()
-    }
-
-    fn accept_failed(&mut self, error: ErrorKind) {
-        // A client that was gone before it was accepted is no failure of this side.
-        let harmless = matches!(
-            error,
-            ErrorKind::WouldBlock | ErrorKind::Interrupted | ErrorKind::ConnectionAborted
-        );
-        if !harmless && !self.accept_failing {
-            self.accept_failing = true;
-            self.desk.notice(GatewayNotice::AcceptFailed { error });
-        }
-    }
-
+    /// Serves the members, and then those who may wait.
     fn serve(&mut self, now: u64) -> usize {
-        let mut work = self.desk.take_events();
-        for connection in &mut self.connections {
-            work += connection.flush(&mut self.desk, now);
+        let mut work = self.desk.take_events() + self.flush(now);
+        work += self.read(work > 0, now);
+        if self.desk.await_answer() {
+            work += self.desk.take_events() + self.flush(now);
         }
-        if self.phase == Phase::Running {
-            work += self.read(now);
-            if self.desk.await_answer() {
-                work += self.desk.take_events();
-                for connection in &mut self.connections {
-                    work += connection.flush(&mut self.desk, now);
-                }
-            }
-        } else {
-            for connection in &mut self.connections {
-                connection.read_end(&mut self.desk, now);
-            }
+        for connection in &mut self.members {
+            connection.tick_member(&mut self.desk, &self.timing, now);
         }
-        for connection in &mut self.connections {
-            connection.tick(&mut self.desk, &self.timing, now);
-        }
-        self.connections.retain(|connection| !connection.is_closed());
+        work += self.serve_aside(work > 0, now);
+        self.desk.await_nothing();
+        self.dismiss();
         work
     }
 
-    /// Reads from every connection that has a user, and then from a few of those without: so the
-    /// end of an old connection is seen before the same client's login on a new one, and many who
-    /// only connect cost little.
-    fn read(&mut self, now: u64) -> usize {
-        let count = self.connections.len();
-        self.first = if self.first + 1 < count { self.first + 1 } else { 0 };
+    fn flush(&mut self, now: u64) -> usize {
         let mut work = 0;
-        let (front, back) = self.connections.split_at_mut(self.first);
-        for connection in back.iter_mut().chain(front) {
-            if connection.has_user() {
-                work += connection.read(&mut self.desk, now);
+        for connection in &mut self.members {
+            if !connection.is_aside() {
+                work += connection.flush(&mut self.desk, now);
             }
         }
-        let mut strangers = 0;
-        for step in 0..count {
-            let at = (self.first_stranger + step) % count;
-            if !self.connections[at].has_user() {
-                work += self.connections[at].read(&mut self.desk, now);
-                strangers += 1;
-                if strangers == STRANGERS_MAX {
-                    self.first_stranger = (at + 1) % count;
-                    break;
+        work
+    }
+
+    /// Reads from the members, `busy` where this turn has had work: before anybody without a login, so that the end of an
+    /// old connection is seen before the same client's login on a new one. Who was heard lately comes first; to look
+    /// at all others costs a system call each, which whoever has just sent something shall not wait for.
+    fn read(&mut self, busy: bool, now: u64) -> usize {
+        let count = self.members.len();
+        self.first = if self.first + 1 < count { self.first + 1 } else { 0 };
+        let mut work = 0;
+        let must = self.desk.port.turn.is_multiple_of(QUIET_TURNS) || self.pace.is_due(now, true);
+        for heard_lately in [true, false] {
+            self.read_all = !busy && work == 0 || must;
+            if !heard_lately && !self.read_all {
+                break;
+            }
+            let (front, back) = self.members.split_at_mut(self.first);
+            for connection in back.iter_mut().chain(front) {
+                let lately = connection.was_heard_lately(&self.desk);
+                if !connection.is_aside() && lately == heard_lately {
+                    work += connection.read(&mut self.desk, now);
                 }
             }
         }
+        work
+    }
+
+    /// Who is a member no more joins the crowd, where closing his socket waits for a slice.
+    fn dismiss(&mut self) {
+        let mut at = 0;
+        while at < self.members.len() {
+            if self.members[at].has_user() {
+                at += 1;
+            } else {
+                let connection = self.members.remove(at);
+                self.crowd.push(connection);
+            }
+        }
+    }
+
+    /// The last bytes leave: everybody is served in every turn, and nothing is taken.
+    fn serve_last(&mut self, now: u64) -> usize {
+        let mut work = self.desk.take_events();
+        for connection in self.members.iter_mut().chain(&mut self.crowd) {
+            work += connection.flush(&mut self.desk, now);
+            connection.read_end(&mut self.desk, now);
+            connection.tick(&mut self.desk, &self.timing, now);
+        }
+        self.members.retain(|connection| !connection.is_closed());
+        self.crowd.retain(|connection| !connection.is_closed());
         work
     }
 
@@ -496,7 +402,7 @@ impl<C: Clock> Gateway<C> {
             Phase::Settling { until } => {
                 if self.desk.is_settled() || now >= until {
                     self.desk.end_day(self.clock.time_of_day());
-                    for connection in &mut self.connections {
+                    for connection in self.members.iter_mut().chain(&mut self.crowd) {
                         connection.end(&mut self.desk, now);
                     }
                     self.phase = Phase::Ending { until: now.saturating_add(self.timing.stall_ns) };
@@ -504,12 +410,13 @@ impl<C: Clock> Gateway<C> {
             }
             Phase::Ending { until } => {
                 if now >= until {
-                    for connection in &mut self.connections {
+                    for connection in self.members.iter_mut().chain(&mut self.crowd) {
                         connection.cut(&mut self.desk, CloseCause::EndOfSession);
                     }
-                    self.connections.clear();
+                    self.members.clear();
+                    self.crowd.clear();
                 }
-                if self.connections.is_empty() {
+                if self.connections_open() == 0 {
                     self.phase = Phase::Done;
                 }
             }
@@ -534,9 +441,9 @@ impl<C: Clock> Agent for Gateway<C> {
             return 0;
         }
         self.desk.begin_turn(Now { monotonic: now, utc });
-        let work = self.accept(now) + self.serve(now);
-        self.idle = work == 0;
-        if self.idle {
+        let running = self.phase == Phase::Running;
+        let work = if running { self.serve(now) } else { self.serve_last(now) };
+        if work == 0 {
             self.desk.prepare();
         }
         self.wind_down(now);

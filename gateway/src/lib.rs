@@ -23,7 +23,9 @@ pub mod tls;
 pub mod vault;
 pub mod wire;
 
+mod arrivals;
 pub mod copy;
+mod pace;
 mod port;
 mod protocol;
 mod transport;

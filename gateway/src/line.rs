@@ -11,7 +11,7 @@ use crate::desk::Desk;
 use crate::fix::talk::FixTalk;
 use crate::notice::UserName;
 use crate::ouch::talk::OuchTalk;
-use crate::protocol::{Taken, Talk};
+use crate::protocol::{ALWAYS, Taken, Talk};
 use crate::soup::buffer::ReceiveBuffer;
 use crate::soup::login::Refusal;
 use crate::soup::server::Timing;
@@ -142,18 +142,34 @@ impl Line {
     /// The cause for which the connection is to be closed now. What was passed on before stays.
     #[inline]
     pub fn take_packets(&mut self, desk: &mut Desk, now: u64) -> Result<usize, CloseCause> {
-        let taken = self.take_share(desk, now);
+        self.take_some(desk, desk.limits().requests_max, now)
+    }
+
+    /// The same with a share of its own.
+    #[inline]
+    pub(crate) fn take_some(
+        &mut self,
+        desk: &mut Desk,
+        requests_max: usize,
+        now: u64,
+    ) -> Result<usize, CloseCause> {
+        let taken = self.take_share(desk, requests_max, now);
         talk!(&self.talk, talk => talk.set_behind(self.stopped, desk));
         taken
     }
 
     #[inline]
-    fn take_share(&mut self, desk: &mut Desk, now: u64) -> Result<usize, CloseCause> {
+    fn take_share(
+        &mut self,
+        desk: &mut Desk,
+        requests_max: usize,
+        now: u64,
+    ) -> Result<usize, CloseCause> {
         if self.stopped {
             talk!(&mut self.talk, talk => talk.excuse(desk, now));
             self.stopped = false;
         }
-        for taken in 0..desk.limits().requests_max {
+        for taken in 0..requests_max {
             if !desk.takes_requests() {
                 desk.count_ring_full();
                 self.stopped = true;
@@ -181,7 +197,19 @@ impl Line {
             }
         }
         self.stopped = true;
-        Ok(desk.limits().requests_max)
+        Ok(requests_max)
+    }
+
+    /// Whether its session catches up with what it missed, or causes work that is no trading.
+    #[inline]
+    pub(crate) fn is_aside(&self, desk: &Desk) -> bool {
+        talk!(&self.talk, talk => talk.is_aside(desk))
+    }
+
+    /// Says whether its session is served aside from here on; if so, it was read from in this turn.
+    pub(crate) fn set_aside(&self, desk: &mut Desk, aside: bool) {
+        let looked = if aside { desk.port.turn } else { ALWAYS };
+        talk!(&self.talk, talk => talk.set_looked_at(looked, desk));
     }
 
     /// The place of its user in the configuration of OUCH.

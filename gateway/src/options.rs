@@ -4,7 +4,7 @@
 use std::net::IpAddr;
 
 use ipnet::IpNet;
-use spindle_types::{AccountId, SessionId};
+use spindle_types::{AccountId, SessionId, keep};
 
 use crate::tls::Tls;
 
@@ -99,8 +99,9 @@ pub enum Beyond {
 const TOKEN: u64 = 1_000_000_000;
 
 /// A bucket of tokens.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, keep::State)]
 pub struct Bucket {
+    #[keep(skip)]
     throttle: Throttle,
     /// What it holds, in tokens times nanoseconds, so that nothing is rounded.
     level: u64,
@@ -127,6 +128,17 @@ impl Bucket {
             self.level -= TOKEN;
         }
         has
+    }
+
+    /// Whether it holds no token at `now`.
+    #[inline]
+    pub const fn is_empty(&self, now: u64) -> bool {
+        // Most are never near it, and need no multiplication.
+        if self.level >= TOKEN {
+            return false;
+        }
+        let elapsed = now.saturating_sub(self.at) as u128;
+        (self.level as u128 + elapsed * self.throttle.rate as u128) < TOKEN as u128
     }
 
     /// What becomes of a request without a token.
@@ -187,7 +199,9 @@ mod tests {
             let mut now = 0;
             for step in steps {
                 now += step;
-                prop_assert_eq!(bucket.take(now), twin.take(now), "at {}", now);
+                let empty = bucket.is_empty(now);
+                let taken = bucket.take(now);
+                prop_assert_eq!((taken, empty), (twin.take(now), !taken), "at {}", now);
             }
         }
     }

@@ -4,7 +4,7 @@
 use rtrb::Producer;
 use spindle_engine::command::{Action, Command};
 use spindle_engine::latency::STAMPS;
-use spindle_types::{AccountId, EventTime, SessionId};
+use spindle_types::{AccountId, EventTime, SessionId, keep};
 
 use crate::config::Limits;
 use crate::fix::session::Now;
@@ -14,24 +14,37 @@ use crate::stats::GatewayStats;
 use crate::vault::Vault;
 
 /// The way from the protocols to the engine, and to people.
+#[derive(keep::State)]
 pub(crate) struct Port {
+    #[keep(skip)]
     pub(crate) limits: Limits,
+    #[keep(skip)]
     commands: Producer<Command>,
     /// For stamps; `None` when nothing is measured.
+    #[keep(skip)]
     pub(crate) ticks: Option<quanta::Clock>,
     /// When the event that is being answered was taken from the ring, in raw ticks.
+    #[keep(skip)]
     pub(crate) taken: u64,
+    #[keep(skip)]
     pub(crate) stats: GatewayStats,
+    #[keep(skip)]
     notices: Option<Producer<GatewayNotice>>,
     /// The time of this turn.
     pub(crate) now: Now,
+    /// Turns so far.
+    pub(crate) turn: u64,
     /// Where what happens at sessions is recorded, if it is.
+    #[keep(skip)]
     pub(crate) tap: Option<SessionTap>,
     /// Commands passed on since the venue was started.
+    #[keep(skip)]
     passed: u64,
     /// What verifies passwords.
+    #[keep(skip)]
     pub(crate) vault: Vault,
     /// How long a wrong login waits for its refusal.
+    #[keep(skip)]
     pub(crate) refusal_ns: u64,
 }
 
@@ -45,6 +58,7 @@ impl Port {
             stats: GatewayStats::new(),
             notices: None,
             now: Now::default(),
+            turn: 0,
             tap: None,
             passed: 0,
             vault: Vault::default(),

@@ -28,6 +28,9 @@ pub(crate) trait Sessions {
     fn prepare(&mut self);
 }
 
+/// The turn in which a session was last read from, where that is every turn.
+pub(crate) const ALWAYS: u64 = u64::MAX;
+
 /// What came of a look at received bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Taken {
@@ -61,6 +64,14 @@ pub(crate) trait Talk {
 
     /// Says whether the connection has requests that were received and not yet taken.
     fn set_behind(&self, behind: bool, desk: &mut Desk);
+
+    /// Whether the session catches up with what it missed, or causes work that is no trading: it may wait for those who
+    /// trade.
+    fn is_aside(&self, desk: &Desk) -> bool;
+
+    /// Says in which turn the session was last read from: who logs in again is not refused before the end of the old
+    /// connection could be seen.
+    fn set_looked_at(&self, turn: u64, desk: &mut Desk);
 
     /// The bytes to send next, as far as they are in one piece; empty when there are none.
     fn output<'a>(&'a self, desk: &'a Desk) -> &'a [u8];

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use spindle_engine::event::Event;
 use spindle_engine::input::{Cursor, InputError};
 use spindle_engine::tap::{FrameHeader, Progress, Tap};
-use spindle_types::EventTime;
+use spindle_types::{EventTime, keep};
 
 use crate::desk::Desk;
 use crate::fix::session::Now;
@@ -83,6 +83,9 @@ impl Head {
         })
     }
 }
+
+/// What sessions consist of in a snapshot; another layout has another number.
+pub const SHAPE: keep::Shape = <Desk as keep::State>::SHAPE;
 
 /// What is asked of a journal before anything leaves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -292,6 +295,20 @@ impl Desk {
     /// Tells a session an event again.
     pub fn tell(&mut self, event: &Event) {
         self.route(event);
+    }
+
+    /// Writes down all of the sessions that comes back with them: numbers, streams, stores, what is awaited. What a client's
+    /// connection alone knows is no part of it.
+    pub fn save(&self, pen: &mut keep::Pen) {
+        keep::State::save(self, pen);
+    }
+
+    /// Fills sessions that were made from the same configuration. After an error they must not be used.
+    ///
+    /// # Errors
+    /// Bytes that are no state of them.
+    pub fn load(&mut self, reader: &mut keep::Reader<'_>) -> Result<(), keep::Unfit> {
+        keep::State::load(self, reader)
     }
 
     /// The venue begins anew behind what was recorded: nobody is connected any more.

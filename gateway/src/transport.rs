@@ -15,6 +15,18 @@ use crate::wire::Carrier;
 /// Writes to one connection in one turn at most: control bytes, then two chunks of the stream.
 const WRITES_MAX: usize = 3;
 
+/// Bytes written to one connection in one turn at most, so that a burst of one leaves the others their turn.
+const TURN_BYTES_MAX: usize = 16 * 1_024;
+
+/// What waits for a member above this is no burst: it is served aside until it has left.
+const BURST_BYTES_MAX: usize = 256 * 1_024;
+
+/// Whoever sent something in the last so many turns, about a millisecond, was heard lately.
+const LATELY_TURNS: u64 = 1_024;
+
+/// Requests taken from a connection that is served aside in one slice at most.
+const ASIDE_REQUESTS_MAX: usize = 4;
+
 /// A connection of the gateway.
 pub(crate) struct Connection {
     carrier: Carrier,
@@ -23,6 +35,12 @@ pub(crate) struct Connection {
     /// Why nothing can be written any more. What was received is still dealt with.
     broken: Option<CloseCause>,
     state: State,
+    /// Whether the last write left something behind because the other side does not take it.
+    blocked: bool,
+    /// Whether it is served in slices: see [`Pace`](crate::pace::Pace).
+    aside: bool,
+    /// The turn in which something came from it last.
+    heard: u64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,7 +58,8 @@ impl Connection {
     /// Takes over what was just accepted. It must not block.
     pub(crate) fn new(carrier: Carrier, peer: SocketAddr, mut line: Line) -> Self {
         line.comes_from(peer.ip());
-        Self { carrier, peer, line, broken: None, state: State::Open }
+        let (broken, state, blocked, aside, heard) = (None, State::Open, false, false, 0);
+        Self { carrier, peer, line, broken, state, blocked, aside, heard }
     }
 
     /// Where it comes from.
@@ -56,6 +75,19 @@ impl Connection {
     /// The session that is logged in on it, and the bytes that wait for the client to read them.
     pub(crate) fn standing(&self, desk: &Desk) -> Option<(SessionId, u64)> {
         self.line.standing(desk)
+    }
+
+    /// Whether it is a session that is served aside: it does not read, catches up with what it missed, or causes work
+    /// that is no trading.
+    #[inline]
+    pub(crate) const fn is_aside(&self) -> bool {
+        self.aside
+    }
+
+    /// Whether something came from it in one of the last turns, or is left to be taken.
+    #[inline]
+    pub(crate) const fn was_heard_lately(&self, desk: &Desk) -> bool {
+        self.line.is_stopped() || desk.port.turn - self.heard < LATELY_TURNS
     }
 
     /// The line behind the socket.
@@ -108,28 +140,36 @@ impl Connection {
         if self.state != State::Open || self.broken.is_some() {
             return 0;
         }
+        self.blocked = false;
         if self.carrier.waits()
             && let Err(error) = self.carrier.push()
         {
             if !is_for_now(error.kind()) {
                 self.broken = Some(CloseCause::Socket(error.kind()));
             }
+            self.blocked = true;
             return 0;
         }
+        let mut left = TURN_BYTES_MAX;
         for writes in 0..WRITES_MAX {
             let output = self.line.output(desk);
-            if output.is_empty() || self.broken.is_some() {
+            if output.is_empty() || left == 0 || self.broken.is_some() {
                 return writes;
             }
-            let wanted = output.len();
-            match self.carrier.write(output) {
+            let wanted = output.len().min(left);
+            match self.carrier.write(&output[..wanted]) {
                 Ok(count) if count > 0 => {
                     self.line.written(desk, count, now);
+                    left -= count;
                     if count < wanted {
+                        self.blocked = true;
                         return writes + 1;
                     }
                 }
-                Err(error) if is_for_now(error.kind()) => return writes,
+                Err(error) if is_for_now(error.kind()) => {
+                    self.blocked = true;
+                    return writes;
+                }
                 Ok(_) => self.broken = Some(CloseCause::Socket(ErrorKind::WriteZero)),
                 Err(error) => self.broken = Some(CloseCause::Socket(error.kind())),
             }
@@ -137,21 +177,56 @@ impl Connection {
         WRITES_MAX
     }
 
+    /// Serves it in a slice: writes, reads, lets time pass. Gives how much was done.
+    pub(crate) fn serve_aside(&mut self, desk: &mut Desk, timing: &Timing, now: u64) -> usize {
+        let work = self.flush(desk, now) + self.read_some(desk, ASIDE_REQUESTS_MAX, now);
+        self.tick(desk, timing, now);
+        self.settle(desk);
+        self.line.set_aside(desk, self.aside);
+        work
+    }
+
+    /// Lets time pass for a member, unless it is served aside.
+    #[inline]
+    pub(crate) fn tick_member(&mut self, desk: &mut Desk, timing: &Timing, now: u64) {
+        if self.aside {
+            return;
+        }
+        self.tick(desk, timing, now);
+        self.settle(desk);
+    }
+
+    /// Decides how it is served from here on.
+    #[inline]
+    fn settle(&mut self, desk: &mut Desk) {
+        let much = self.line.output(desk).len() > BURST_BYTES_MAX;
+        let aside = self.blocked || much || self.line.is_aside(desk);
+        if aside != self.aside {
+            self.aside = aside;
+            self.line.set_aside(desk, aside);
+        }
+    }
+
     /// Reads once and deals with what came. Gives how many packets were dealt with.
     #[inline]
     pub(crate) fn read(&mut self, desk: &mut Desk, now: u64) -> usize {
+        self.read_some(desk, desk.limits().requests_max, now)
+    }
+
+    #[inline]
+    fn read_some(&mut self, desk: &mut Desk, requests_max: usize, now: u64) -> usize {
         if self.state != State::Open || self.line.is_closing(desk) {
             self.read_end(desk, now);
             return 0;
         }
         let mut packets = 0;
         if self.line.is_stopped() {
-            packets = self.take_packets(desk, now);
+            packets = self.take_packets(desk, requests_max, now);
         }
         let more =
             self.state == State::Open && !self.line.is_stopped() && !self.line.is_closing(desk);
         if more && self.fill(desk) {
-            packets += self.take_packets(desk, now);
+            packets += self.take_packets(desk, requests_max, now);
         }
         if let Some(cause) = self.broken
             && !self.line.is_stopped()
@@ -167,6 +242,7 @@ impl Connection {
         match self.carrier.read(self.line.space()) {
             Ok(0) => self.cut(desk, CloseCause::PeerClosed),
             Ok(count) => {
+                self.heard = desk.port.turn;
                 self.line.commit(count, desk.stamp());
                 return true;
             }
@@ -177,8 +253,8 @@ impl Connection {
     }
 
     #[inline]
-    fn take_packets(&mut self, desk: &mut Desk, now: u64) -> usize {
-        let taken = self.line.take_packets(desk, now);
+    fn take_packets(&mut self, desk: &mut Desk, requests_max: usize, now: u64) -> usize {
+        let taken = self.line.take_some(desk, requests_max, now);
         if let Some(outcome) = self.line.take_login_outcome() {
             desk.notice(login_notice(outcome, self.peer));
         }

@@ -279,6 +279,8 @@ pub(crate) struct Knock {
     right: Option<bool>,
     /// Until when a refusal is held back.
     held_until: Option<u64>,
+    /// The turn in which it first found that its session has a connection.
+    found_taken: Option<u64>,
 }
 
 impl Knock {
@@ -319,6 +321,12 @@ impl Knock {
     /// Whether a refusal has to wait, so that guessing takes time.
     pub(crate) fn holds_back(&mut self, refusal_ns: u64, now: u64) -> bool {
         now < *self.held_until.get_or_insert(now.saturating_add(refusal_ns))
+    }
+
+    /// Whether this login came before the session's other connection, last read from in the turn `looked_at`, could show
+    /// its end.
+    pub(crate) fn is_before(&mut self, looked_at: u64, turn: u64) -> bool {
+        looked_at <= *self.found_taken.get_or_insert(turn)
     }
 
     /// The connection is gone.

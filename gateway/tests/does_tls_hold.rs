@@ -232,7 +232,7 @@ fn plain_text_garbage_and_silence_on_a_tls_port_do_no_harm() {
     let silent = TcpStream::connect(world.address).expect("the gateway listens");
     for _ in 0..2_000 {
         world.turn();
-        if world.gateway.connections_open() == 1 {
+        if world.gateway.stats().connections == 3 && world.gateway.connections_open() == 1 {
             break;
         }
         std::thread::yield_now();

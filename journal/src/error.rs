@@ -84,6 +84,22 @@ pub enum Fault {
         /// The first record that the header says.
         first: u64,
     },
+    /// What a snapshot goes on from is not here.
+    #[error(
+        "record {sequence}, behind a snapshot, is not here: the snapshot is of another journal, or segments were moved"
+    )]
+    Elsewhere {
+        /// The record that should be here.
+        sequence: u64,
+    },
+    /// The first segments are gone, and no snapshot leads behind them.
+    #[error(
+        "the journal begins with record {first} here, and no snapshot that this program can use leads there; put the segments before it back from archive/"
+    )]
+    Beheaded {
+        /// The first record that is here.
+        first: u64,
+    },
     /// Something else lies in the directory.
     #[error("it is no part of a journal; give an empty directory")]
     Stranger,
@@ -120,6 +136,9 @@ pub enum JournalError {
     /// Another program has the directory.
     #[error("{}: another venue that runs has this journal; stop it or give another directory", .0.display())]
     Locked(PathBuf),
+    /// Another one makes snapshots.
+    #[error("{}: somebody else makes snapshots of this journal; one is enough", .0.display())]
+    Followed(PathBuf),
     /// The file system does not take a sync.
     #[error("{}: this file system cannot sync ({source}); give a directory on one that can, or durability = \"off\"", .file.display())]
     NoSync {

@@ -11,10 +11,14 @@ pub mod format;
 pub mod lock;
 pub mod read;
 pub mod scan;
+pub mod snapshot;
+pub mod tail;
 pub mod write;
 
 pub use error::{Fault, JournalError, Refusal};
 pub use format::{Identity, Venue};
-pub use read::{Place, Scanned, Torn, read};
+pub use read::{Place, Scanned, Torn, read, read_from};
 pub use scan::Record;
+pub use snapshot::{Snapshot, Start};
+pub use tail::Tail;
 pub use write::{Journal, Settings};

@@ -9,8 +9,9 @@ use crate::format::{
     Identity, SEGMENT_HEADER, SegmentHeader, VERSION, Venue, decode_segment, file_name, number_of,
     seed,
 };
-use crate::lock::LOCK_NAME;
+use crate::lock::{FOLLOWER_LOCK_NAME, LOCK_NAME};
 use crate::scan::{Chain, End, Record, Segment};
+use crate::snapshot::{Start, snapshot_of};
 
 /// The end of a name of a file that is being made.
 pub const NEW: &str = ".new";
@@ -118,9 +119,12 @@ impl Reading<'_> {
         for name in names {
             if let Some(number) = number_of(&name) {
                 numbers.push(number);
-            } else if name.strip_suffix(NEW).is_some_and(|name| number_of(name).is_some()) {
+            } else if name
+                .strip_suffix(NEW)
+                .is_some_and(|name| number_of(name).or_else(|| snapshot_of(name)).is_some())
+            {
                 unfinished.push(name);
-            } else if name != LOCK_NAME && !KEPT.contains(&name.as_str()) {
+            } else if !KEPT.contains(&name.as_str()) && snapshot_of(&name).is_none() {
                 return self.refuse(&name, 0, Fault::Stranger);
             }
         }
@@ -152,8 +156,42 @@ impl Reading<'_> {
     }
 }
 
-/// Names that may lie beside the segments: where old segments go.
-const KEPT: [&str; 1] = ["archive"];
+/// Names that may lie beside the segments: the locks, and where old segments go.
+const KEPT: [&str; 3] = [LOCK_NAME, FOLLOWER_LOCK_NAME, "archive"];
+
+/// Whose journal lies there, by its first segment; `None` where there is none.
+///
+/// # Errors
+/// The system refuses, or the header of that segment is damaged.
+pub fn identity(disk: &mut dyn Disk) -> Result<Option<Identity>, JournalError> {
+    let (first, _) = segments(disk)?;
+    if first == 0 {
+        return Ok(None);
+    }
+    let name = file_name(first);
+    let file = disk.open(&name).map_err(io(disk, "read", &name))?;
+    let mut page = vec![0; SEGMENT_HEADER];
+    let length = disk.length(file).map_err(io(disk, "read", &name))?;
+    let read = if length < page.len() as u64 { Ok(()) } else { disk.read(file, 0, &mut page) };
+    disk.close(file);
+    read.map_err(io(disk, "read", &name))?;
+    let Some(header) = decode_segment(&page) else {
+        return Err(
+            Refusal { file: disk.place().join(name), offset: 0, fault: Fault::Header }.into()
+        );
+    };
+    Ok(Some(Identity { venue: Venue(header.venue), journal: header.journal.get() }))
+}
+
+/// The numbers of the first and the last segment that lie there; 0 and 0 for none.
+///
+/// # Errors
+/// The system refuses.
+pub fn segments(disk: &mut dyn Disk) -> Result<(u64, u64), JournalError> {
+    let names = disk.names().map_err(io(disk, "read", ""))?;
+    let numbers = || names.iter().filter_map(|name| number_of(name));
+    Ok((numbers().min().unwrap_or(0), numbers().max().unwrap_or(0)))
+}
 
 /// Reads all records in their order. `visit` may end the reading early; what lies behind is then not looked
 /// at. At most one segment is in memory at once.
@@ -165,6 +203,19 @@ pub fn read(
     venue: Option<Venue>,
     visit: &mut dyn FnMut(Place, &Record<'_>) -> ControlFlow<()>,
 ) -> Result<Scanned, JournalError> {
+    read_from(disk, venue, None, visit)
+}
+
+/// As [`read`], from a place on that a snapshot knows. Segments before it are not looked into.
+///
+/// # Errors
+/// As [`read`]; and where the place is none of this journal.
+pub fn read_from(
+    disk: &mut dyn Disk,
+    venue: Option<Venue>,
+    start: Option<&Start>,
+    visit: &mut dyn FnMut(Place, &Record<'_>) -> ControlFlow<()>,
+) -> Result<Scanned, JournalError> {
     let mut reading = Reading { disk, bytes: Vec::new() };
     let (numbers, unfinished) = reading.list()?;
     let mut scanned = Scanned { unfinished, ..Scanned::EMPTY };
@@ -172,9 +223,18 @@ pub fn read(
         return Ok(scanned);
     };
     scanned.segments = (first, last);
+    if let Some(expected) =
+        start.map(|start| start.place.segment).filter(|at| !numbers.contains(at))
+    {
+        return reading.refuse(&file_name(first), 0, Fault::Missing { expected });
+    }
+    let mut begins_at = SEGMENT_HEADER;
     for (at, &number) in (first..).zip(&numbers) {
         if at != number {
             return reading.refuse(&file_name(number), 0, Fault::Missing { expected: at });
+        }
+        if start.is_some_and(|start| number < start.place.segment) {
+            continue;
         }
         let header = reading.load(number)?;
         let name = file_name(number);
@@ -193,6 +253,21 @@ pub fn read(
                 }
                 (scanned.identity, scanned.first, scanned.chain) =
                     (Some(identity), begin.next, begin);
+                if let Some(start) = start {
+                    let is_here = identity == start.identity
+                        && number == start.place.segment
+                        && start.follows(&reading.bytes, begin);
+                    if !is_here {
+                        let sequence = start.chain.next;
+                        return reading.refuse(
+                            &name,
+                            start.place.offset,
+                            Fault::Elsewhere { sequence },
+                        );
+                    }
+                    (scanned.first, scanned.chain) = (start.chain.next, start.chain);
+                    begins_at = usize::try_from(start.place.offset).unwrap_or(usize::MAX);
+                }
             }
             Some(before) if before.venue != identity.venue => {
                 let fault = Fault::Foreign { found: identity.venue, expected: before.venue };
@@ -210,7 +285,8 @@ pub fn read(
             Some(_) => {}
         }
         scanned.segment_bytes = header.bytes.get();
-        let mut segment = Segment::new(&reading.bytes, scanned.chain);
+        let begins_at = std::mem::replace(&mut begins_at, SEGMENT_HEADER);
+        let mut segment = Segment::at(&reading.bytes, begins_at, scanned.chain);
         let mut offset = segment.offset() as u64;
         while let Some(record) = segment.next_record() {
             scanned.records += 1;

@@ -113,6 +113,13 @@ fn look(bytes: &[u8]) -> Look<'_> {
     })
 }
 
+/// Whether the record before what comes next stands at the front of `bytes`, whole, and takes so many of them.
+pub(crate) fn is_record(bytes: &[u8], next: &Chain, length: usize) -> bool {
+    matches!(look(bytes), Look::Whole(record) if record.sequence + 1 == next.next
+        && record.checksum == next.previous
+        && record.bytes() == length)
+}
+
 /// The records of a segment, one after the other, as long as they are whole and in order.
 #[derive(Clone, Debug)]
 pub struct Segment<'a> {
@@ -124,7 +131,12 @@ pub struct Segment<'a> {
 impl<'a> Segment<'a> {
     /// The records of the segment with these bytes, header included.
     pub const fn new(bytes: &'a [u8], chain: Chain) -> Self {
-        Self { bytes, offset: SEGMENT_HEADER, chain }
+        Self::at(bytes, SEGMENT_HEADER, chain)
+    }
+
+    /// The records from a place in these bytes on.
+    pub const fn at(bytes: &'a [u8], offset: usize, chain: Chain) -> Self {
+        Self { bytes, offset, chain }
     }
 
     /// Where the next record begins.

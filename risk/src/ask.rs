@@ -1,6 +1,6 @@
 //! What the gate is asked: whether an order may go; and what each request counts for.
 
-use spindle_types::{AccountId, EventTime, InstrumentId, SessionId};
+use spindle_types::{AccountId, EventTime, InstrumentId, Price, SessionId};
 
 use crate::gate::Gate;
 use crate::judge::Admission;
@@ -21,9 +21,27 @@ impl Gate {
     #[inline]
     pub fn check(&mut self, request: &Request, market: &Market) -> Result<Admission, Reject> {
         let at = self.route(request.account, request.session, request.instrument);
+        let route = self.routes.get(at);
+        if self.is_marked(route, market)
+            && let Some(admission) = self.passes::<false>(route, request, market)
+        {
+            debug_assert_eq!(self.judge(route, request, market), Ok(admission));
+            return Ok(admission);
+        }
+        self.check_closely(at, request, market)
+    }
+
+    /// The same of an order that does not pass at once.
+    #[inline(never)]
+    fn check_closely(
+        &mut self,
+        at: usize,
+        request: &Request,
+        market: &Market,
+    ) -> Result<Admission, Reject> {
         self.mark(at, market, request.instrument);
         let route = self.routes.get(at);
-        if let Some(admission) = self.passes(route, request, market) {
+        if let Some(admission) = self.passes::<true>(route, request, market) {
             debug_assert_eq!(self.judge(route, request, market), Ok(admission));
             return Ok(admission);
         }
@@ -57,8 +75,21 @@ impl Gate {
         decision
     }
 
+    /// Whether what is held in the instrument is valued by what it could be sold or bought back for,
+    /// as far as that is seen at a glance.
+    #[inline(always)]
+    fn is_marked(&self, route: &Route, market: &Market) -> bool {
+        let price = |side: Option<Price>| side.map_or(u64::MAX, |price| price.0.into());
+        let (long, short) = (price(market.bid), price(market.ask));
+        route.cells.iter().all(|&at| {
+            self.cells.get(at).is_none_or(|cell| {
+                let best = if cell.position < 0 { short } else { long };
+                cell.position == 0 || best == u64::from(cell.mark)
+            })
+        })
+    }
+
     /// Values what is held in the instrument by what it could be sold or bought back for.
-    #[inline]
     fn mark(&mut self, at: usize, market: &Market, instrument: InstrumentId) {
         let route = self.routes.get(at);
         for at in 0..3 {
@@ -88,6 +119,7 @@ impl Gate {
     /// Counts a refusal, and stops who has too many or has lost too much.
     #[cold]
     fn refuse(&mut self, route: &Route, request: &Request, reject: &Reject) {
+        self.counts.refuse(reject.check);
         if reject.check == Check::Account {
             return;
         }

@@ -2,10 +2,12 @@
 
 use std::collections::VecDeque;
 
-use spindle_types::{AccountId, InstrumentId, Price, SessionId, Side};
+use spindle_types::{AccountId, InstrumentId, Price, SessionId, Side, keep};
 
+use crate::counts::Counts;
+use crate::keys::CURRENCIES_MAX;
 use crate::limits::Limits;
-use crate::notice::{Notice, Target};
+use crate::notice::{NO_FIRM, Notice, Target};
 use crate::request::InstrumentState;
 use crate::route::Routes;
 use crate::set::Set;
@@ -55,15 +57,20 @@ impl GateConfig {
 }
 
 /// The risk state of all accounts, sessions and firms, in tables of fixed size.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, keep::State)]
+#[keep(settle)]
 pub struct Gate {
     pub(crate) owners: Box<[Owner]>,
+    #[keep(skip)]
     pub(crate) accounts: usize,
+    #[keep(skip)]
     pub(crate) sessions: usize,
     pub(crate) cells: Cells,
+    #[keep(skip)]
     pub(crate) routes: Routes,
     /// The first is that of those who have none.
     pub(crate) sets: Vec<Set>,
+    #[keep(skip)]
     pub(crate) sets_max: usize,
     pub(crate) instruments: Box<[InstrumentState]>,
     /// Bands of the tape, by the side that each end bounds; they go before those in `instruments`.
@@ -78,10 +85,32 @@ pub struct Gate {
     pub(crate) tripped: bool,
     pub(crate) notices: VecDeque<Notice>,
     pub(crate) notices_lost: u64,
-    pub(crate) warnings: u64,
+    pub(crate) counts: Counts,
 }
 
 impl Gate {
+    /// Whether every number leads somewhere. What was looked up before is forgotten.
+    fn settle_kept(&mut self) -> Result<(), keep::Unfit> {
+        self.routes.forget();
+        let firms = self.owners.len() - self.accounts - self.sessions;
+        let has_set = |set: u16| usize::from(set) < self.sets.len();
+        let has_currency = |currency: u8| usize::from(currency) < CURRENCIES_MAX;
+        let owners = self.owners.iter().all(|owner| {
+            has_set(owner.set) && (owner.firm == NO_FIRM || usize::from(owner.firm) < firms)
+        });
+        let cells = self.cells.iter().all(|cell| {
+            has_set(cell.set)
+                && has_currency(cell.currency)
+                && (cell.owner() as usize) < self.owners.len()
+        });
+        let instruments = self.instruments.iter().all(|one| has_currency(one.currency));
+        let sets = !self.sets.is_empty() && self.sets.len() <= self.sets_max;
+        match owners && cells && instruments && sets {
+            true => Ok(()),
+            false => Err(keep::Unfit::new("Gate", "a place that there is not")),
+        }
+    }
+
     /// A gate for accounts 0 to `accounts_max - 1`, none of which may trade yet.
     pub fn new(accounts_max: usize) -> Self {
         Self::with(&GateConfig::for_accounts(accounts_max))
@@ -112,7 +141,7 @@ impl Gate {
             tripped: false,
             notices: VecDeque::with_capacity(NOTICES_MAX),
             notices_lost: 0,
-            warnings: 0,
+            counts: Counts::default(),
         }
     }
 

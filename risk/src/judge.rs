@@ -5,7 +5,7 @@ use spindle_types::{Price, Side};
 
 use crate::gate::Gate;
 use crate::keys::{Key, OFF};
-use crate::pass::{MONEY, SHARES};
+use crate::near::{MONEY, SHARES};
 use crate::price;
 use crate::reject::{Check, Level, Reject};
 use crate::request::{Form, InstrumentState, Market, Purpose, Request, Sale};
@@ -217,7 +217,7 @@ impl Gate {
     }
 
     /// Of locate and price test, those that a short sale fails where they are on.
-    #[cold]
+    #[inline]
     pub(crate) fn short_failures(
         &self,
         route: &Route,
@@ -238,6 +238,7 @@ impl Gate {
 
     /// Shares that are located for short sales of the account in the instrument, and what would be
     /// used of them.
+    #[inline]
     pub(crate) fn located(&self, route: &Route, request: &Request) -> (u64, u64) {
         let own = self.own_cell(route);
         let located = match self.set(own.set).map_or(OFF, |set| set.limits.at(Key::LocateShares)) {
@@ -249,6 +250,7 @@ impl Gate {
         (located, used + u64::from(request.quantity.0))
     }
 
+    #[inline]
     fn own_cell(&self, route: &Route) -> &Cell {
         self.cells.get(route.cells[0]).unwrap_or(&NO_CELL)
     }

@@ -2,10 +2,12 @@
 //! check compares, and in which order, is in `docs/risk.md`.
 
 mod ask;
+mod counts;
 mod gate;
 mod judge;
 mod keys;
 mod limits;
+mod near;
 mod notice;
 mod pass;
 mod price;
@@ -24,6 +26,7 @@ mod view;
 mod warn;
 mod why;
 
+pub use counts::Counts;
 pub use gate::{Gate, GateConfig};
 pub use judge::Admission;
 pub use keys::{CURRENCIES_MAX, Key, OFF, Unit};

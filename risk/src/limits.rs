@@ -1,5 +1,6 @@
 //! Limits: what is set together, and what contradicts what.
 
+use spindle_types::keep;
 use thiserror::Error;
 
 use crate::keys::{COMMON, CURRENCIES_MAX, Key, MONEY, OFF};
@@ -45,7 +46,7 @@ pub enum LimitError {
 }
 
 /// The limits at one level. What is not set is [`OFF`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, keep::Value)]
 pub struct Limits {
     pub(crate) money: [[u64; MONEY]; CURRENCIES_MAX],
     pub(crate) common: [u64; COMMON],

@@ -1,6 +1,6 @@
 //! What the gate has to say to its operator.
 
-use spindle_types::{AccountId, InstrumentId, SessionId};
+use spindle_types::{AccountId, InstrumentId, SessionId, keep};
 
 use crate::{Check, Level};
 
@@ -8,7 +8,7 @@ use crate::{Check, Level};
 pub const NO_FIRM: u16 = u16::MAX;
 
 /// Who can be stopped.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, keep::Value)]
 pub enum Target {
     /// Everybody.
     All,
@@ -21,7 +21,7 @@ pub enum Target {
 }
 
 /// Why somebody was stopped.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, keep::Value)]
 #[repr(u8)]
 pub enum Cause {
     /// An operator did it.
@@ -53,7 +53,7 @@ impl Cause {
 }
 
 /// Something that the operator is told.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, keep::Value)]
 pub enum Notice {
     /// A sum has reached the part of its limit from which it is told.
     Warning {

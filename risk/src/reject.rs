@@ -1,8 +1,10 @@
 //! What the gate answers.
 
+use spindle_types::keep;
+
 /// The checks of the gate, in their order of precedence: the first that fails is the answer.
 /// `docs/risk.md` has each one's formula.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, keep::Value)]
 #[repr(u8)]
 pub enum Check {
     /// The account is in the gate's table.
@@ -164,7 +166,7 @@ pub enum Measure {
 }
 
 /// At which level a limit was met, in the order in which they are looked at.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, keep::Value)]
 pub enum Level {
     /// The account.
     Account,

@@ -1,6 +1,6 @@
 //! What the gate is asked, and what it must know of the market to answer.
 
-use spindle_types::{AccountId, EventTime, InstrumentId, Price, Quantity, SessionId, Side};
+use spindle_types::{AccountId, EventTime, InstrumentId, Price, Quantity, SessionId, Side, keep};
 
 /// How an order sells, as far as the gate treats it differently.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -106,7 +106,7 @@ pub struct Market {
 }
 
 /// What the gate itself keeps of an instrument.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, keep::Value)]
 pub struct InstrumentState {
     /// Its currency, below [`CURRENCIES_MAX`](crate::CURRENCIES_MAX).
     pub currency: u8,

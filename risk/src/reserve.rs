@@ -1,10 +1,10 @@
 //! What an order reserves, what it gives back, and what an execution moves.
 
-use spindle_types::{EventTime, Price, Quantity};
+use spindle_types::{EventTime, Price, Quantity, Side};
 
 use crate::gate::Gate;
 use crate::judge::Admission;
-use crate::keys::{Key, OFF};
+use crate::keys::{CURRENCIES_MAX, Key, OFF};
 use crate::notice::Cause;
 use crate::reject::Check;
 use crate::request::{Holder, Purpose, Request, Sale};
@@ -18,55 +18,69 @@ impl Gate {
     /// reserved goes back, and what it may need is reserved.
     #[inline]
     pub fn reserve(&mut self, request: &Request, admission: &Admission) {
-        let Admission { price, warned } = *admission;
         let mut at = self.route(request.account, request.session, request.instrument);
         if !self.routes.get(at).whole {
             at = self.make_cells(request);
         }
+        match request.side {
+            Side::Buy => self.reserve_on::<0>(at, request, admission),
+            Side::Sell => self.reserve_on::<1>(at, request, admission),
+        }
+    }
+
+    #[inline(always)]
+    fn reserve_on<const SIDE: usize>(
+        &mut self,
+        at: usize,
+        request: &Request,
+        admission: &Admission,
+    ) {
+        let Admission { price, warned } = *admission;
         self.entered = self.entered.saturating_add(request.quantity.0.into());
-        let route = self.routes.get(at);
-        let side = request.side.index();
-        let currency = usize::from(route.currency);
-        let shares = i64::from(request.quantity.0) - i64::from(request.before.quantity.0);
-        let value = i128::from(price.times(request.quantity).0)
-            - i128::from(request.before.price.times(request.before.quantity).0);
-        let is_new = request.purpose == Purpose::Enter;
-        let counts = request.purpose != Purpose::Trigger;
-        let print = Print { key: print_of(request), time: request.time.0 };
+        let Self { owners, cells, sets, routes, .. } = self;
+        let route = routes.get(at);
+        let currency = route.currency();
+        let Request { time, sale, purpose, before, .. } = *request;
+        let added = Reservation {
+            shares: i64::from(request.quantity.0) - i64::from(before.quantity.0),
+            value: i128::from(price.times(request.quantity).0)
+                - i128::from(before.price.times(before.quantity).0),
+            orders: [u64::from(purpose == Purpose::Enter), u64::from(purpose != Purpose::Trigger)],
+            print: Print { key: print_of(request), time: time.0 },
+        };
+        let rates = route.on & RATES != 0 && added.orders[1] != 0;
+        let mut told = warned.iter().fold(0, |told, warned| told | warned);
         for at in 0..3 {
-            let (Some(owner), Some(cell)) = (
-                self.owners.get_mut(route.owners[at] as usize),
-                self.cells.get_mut(route.cells[at]),
-            ) else {
+            let (Some(owner), Some(cell)) =
+                (owners.get_mut(route.owners[at] as usize), cells.get_mut(route.cells[at]))
+            else {
                 continue;
             };
-            let before = cell.money.gross;
-            cell.money.open[side] += value;
-            cell.money.gross = cell.money.worst();
-            let money = &mut owner.money[currency];
-            money.open[side] += value;
-            money.gross += cell.money.gross - before;
-            for flow in [&mut cell.flow, &mut owner.flow] {
-                flow.open[side] = moved(flow.open[side], shares);
-                flow.open_orders += u64::from(is_new);
-                flow.orders += u64::from(counts);
-            }
-            if at == 0 && request.sale != Sale::Long {
-                cell.located = moved(cell.located, shares);
-            }
-            if is_new {
-                cell.prints[usize::from(cell.next_print & 3)] = print;
-                cell.next_print = (cell.next_print + 1) & 3;
-            }
-            if counts && route.on & RATES != 0 {
-                count(&mut owner.flow, &self.sets[usize::from(owner.set)], request.time);
-                if at == 0 {
-                    count(&mut cell.flow, &self.sets[usize::from(cell.set)], request.time);
+            told |= added.add::<SIDE>(owner, cell, currency);
+        }
+        if rates {
+            for (at, set) in [route.sets[0], route.sets[2], route.sets[3]].into_iter().enumerate() {
+                if set != 0
+                    && let Some(owner) = owners.get_mut(route.owners[at] as usize)
+                {
+                    count(&mut owner.flow, &sets[usize::from(set)], time);
                 }
             }
         }
-        if counts {
-            self.warn(at, request, warned);
+        if SIDE == 1
+            && sale != Sale::Long
+            && let Some(own) = cells.get_mut(route.cells[0])
+        {
+            own.located = moved(own.located, added.shares);
+        }
+        if rates
+            && route.sets[1] != 0
+            && let Some(own) = cells.get_mut(route.cells[0])
+        {
+            count(&mut own.flow, &sets[usize::from(route.sets[1])], time);
+        }
+        if told != 0 && added.orders[1] != 0 {
+            self.keep_warnings(at, request, warned);
         }
     }
 
@@ -120,7 +134,7 @@ impl Gate {
         let at = self.route(holder.account, holder.session, holder.instrument);
         let (side, owners) = (holder.side, self.routes.get(at).owners);
         let route = self.routes.get(at);
-        let currency = usize::from(route.currency);
+        let currency = route.currency();
         let mut stops = [false; 3];
         for (at, stops) in stops.iter_mut().enumerate() {
             let (Some(owner), Some(cell)) = (
@@ -161,6 +175,43 @@ impl Gate {
             }
             self.stop_for_loss(owner, currency);
         }
+    }
+}
+
+/// What an accepted order adds to the sums of an owner and of its cell.
+struct Reservation {
+    shares: i64,
+    value: i128,
+    /// Open orders, and orders of the day.
+    orders: [u64; 2],
+    print: Print,
+}
+
+impl Reservation {
+    /// Adds it: checks of which a warning was told there. A function of its own keeps its figures in
+    /// registers.
+    #[inline(always)]
+    fn add<const SIDE: usize>(&self, owner: &mut Owner, cell: &mut Cell, currency: usize) -> u32 {
+        let before = cell.money.gross;
+        cell.money.open[SIDE] += self.value;
+        cell.money.gross = cell.money.worst();
+        let money = &mut owner.money[currency % CURRENCIES_MAX];
+        money.open[SIDE] += self.value;
+        money.gross += cell.money.gross - before;
+        self.add_shares::<SIDE>(&mut cell.flow);
+        self.add_shares::<SIDE>(&mut owner.flow);
+        if self.orders[0] != 0 {
+            cell.prints[usize::from(cell.next_print & 3)] = self.print;
+            cell.next_print = cell.next_print.wrapping_add(1) & 3;
+        }
+        owner.told(currency % CURRENCIES_MAX) | cell.warned[0] | cell.warned[1]
+    }
+
+    #[inline(always)]
+    fn add_shares<const SIDE: usize>(&self, flow: &mut Flow) {
+        flow.open[SIDE] = moved(flow.open[SIDE], self.shares);
+        flow.open_orders += self.orders[0];
+        flow.orders += self.orders[1];
     }
 }
 

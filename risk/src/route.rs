@@ -3,6 +3,7 @@
 use spindle_types::{AccountId, InstrumentId, SessionId};
 
 use crate::gate::Gate;
+use crate::keys::CURRENCIES_MAX;
 use crate::notice::NO_FIRM;
 use crate::set::Set;
 use crate::table::{NONE, key_of};
@@ -19,6 +20,8 @@ pub(crate) struct Route {
     pub(crate) cells: [u32; 3],
     /// The limits of each level, 0 where it has none.
     pub(crate) sets: [u16; 4],
+    /// The levels whose limits an order is judged by one by one, a bit for each.
+    pub(crate) levels: u8,
     /// Every check that is on at any of the levels.
     pub(crate) on: u32,
     pub(crate) currency: u8,
@@ -31,11 +34,19 @@ pub(crate) struct Route {
 const _: () = assert!(size_of::<Route>() == 64);
 
 impl Route {
+    /// The currency of its instrument.
+    #[inline(always)]
+    pub(crate) const fn currency(&self) -> usize {
+        // Always below: this says so to the compiler.
+        self.currency as usize % CURRENCIES_MAX
+    }
+
     const VACANT: Self = Self {
         key: 0,
         owners: [NONE; 3],
         cells: [NONE; 3],
         sets: [0; 4],
+        levels: 0,
         on: 0,
         currency: 0,
         known: false,
@@ -55,6 +66,8 @@ impl Route {
 #[derive(Clone, Debug)]
 pub(crate) struct Routes {
     routes: Box<[Route]>,
+    /// The bits of a place that a key has; there is one place more.
+    mask: usize,
     /// How often what they say has changed, from 1.
     age: u16,
 }
@@ -62,7 +75,7 @@ pub(crate) struct Routes {
 impl Routes {
     pub(crate) fn new(cells: usize) -> Self {
         let routes = vec![Route::VACANT; Self::places(cells) + 1].into_boxed_slice();
-        Self { routes, age: 1 }
+        Self { mask: routes.len() - 2, routes, age: 1 }
     }
 
     /// An order has up to three cells.
@@ -105,7 +118,7 @@ impl Routes {
     fn home(&self, key: u64) -> usize {
         // Without the age, which is the same for all.
         let mixed = (key >> 16).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        (mixed >> 40) as usize & (self.routes.len() - 2)
+        (mixed >> 40) as usize & self.mask
     }
 
     #[inline]
@@ -181,6 +194,8 @@ impl Gate {
         let owned = owners.map(|owner| self.owners.get(owner as usize).map_or(0, |one| one.set));
         let own = self.cells.get(route.cells[0]).map_or(0, |cell| cell.set);
         route.sets = [owned[0], own, owned[1], owned[2]];
+        let judges = |at: usize| self.set(route.sets[at]).is_some_and(|set| set.judges);
+        route.levels = (0..4).fold(0, |all, at| all | u8::from(judges(at)) << at);
         route.on = route.sets.iter().fold(0, |on, &set| on | self.set(set).map_or(0, |set| set.on));
         route.currency = self.instruments.get(instrument.index()).map_or(0, |one| one.currency);
         route.known = self.owners.get(owners[0] as usize).is_some_and(|owner| owner.known);

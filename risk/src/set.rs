@@ -1,9 +1,13 @@
 //! Limits as the gate uses them.
 
+use spindle_types::Side;
+
 use crate::keys::{COMMON, CURRENCIES_MAX, Key, MONEY, OFF};
 use crate::limits::Limits;
+use crate::near::Next;
 use crate::reject::Check;
 use crate::state::{Flow, Rate};
+use spindle_types::keep;
 
 /// Per cent of a limit from which a warning is due, where nothing is said.
 const WARN_PERCENT: u64 = 70;
@@ -12,10 +16,12 @@ const WARN_PERCENT: u64 = 70;
 const ORDERS_FREE: u64 = 1_000;
 
 /// The limits of a level, with what follows from them.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, keep::Value)]
 pub(crate) struct Set {
     /// The checks that are on, in money of any currency.
     pub(crate) on: u32,
+    /// Whether any of them looks at this level alone: neither band, nor locate, nor price test.
+    pub(crate) judges: bool,
     /// The checks that refuse an order for its side alone: of a buy, a sale, a short one, an exempt one.
     pub(crate) blocked: [u32; 4],
     /// The sums that are limited, by currency.
@@ -31,6 +37,8 @@ pub(crate) struct Set {
     pub(crate) limits: Limits,
     pub(crate) warn_money: [[u64; MONEY]; CURRENCIES_MAX],
     pub(crate) warn: [u64; COMMON],
+    /// The next of each sum that matters, by side.
+    pub(crate) next: [Next; 2],
 }
 
 /// Which key switches a check on that is a limit.
@@ -84,8 +92,14 @@ impl Set {
             OFF => ORDERS_FREE,
             free => free,
         };
+        let (warn_money, warn) = (limits.money.map(|row| row.map(part)), limits.common.map(part));
+        let warned = |key: Key, currency: usize| match key.is_money() {
+            true => warn_money[currency][key.place()],
+            false => warn[key.place()],
+        };
         let mut set = Self {
             on: 0,
+            judges: false,
             blocked: [0; 4],
             limited: [0; CURRENCIES_MAX],
             warns: [0; CURRENCIES_MAX],
@@ -94,8 +108,9 @@ impl Set {
             orders: rate(Key::OrderRateMax, Key::OrderBurst),
             free,
             limits,
-            warn_money: limits.money.map(|row| row.map(part)),
-            warn: limits.common.map(part),
+            warn_money,
+            warn,
+            next: [Side::Buy, Side::Sell].map(|side| Next::of(side, &limits, warned)),
         };
         for (check, key) in KEYS {
             for currency in 0..CURRENCIES_MAX {
@@ -123,6 +138,11 @@ impl Set {
             *blocked = if restricted { Check::Restricted.bit() } else { 0 }
                 | if side { Check::Side.bit() } else { 0 };
         }
+        let elsewhere = Check::Locate.bit() | Check::RegSho.bit() | Check::LuldBand.bit();
+        let of_each = [Key::OrderSizeMax, Key::OrderValueMax];
+        set.judges = set.on & !elsewhere != 0
+            || set.blocked != [0; 4]
+            || limits.iter().any(|(key, _, _)| of_each.contains(&key));
         set
     }
 

@@ -1,6 +1,6 @@
 //! What is set: accounts, firms, instruments, limits.
 
-use spindle_types::{AccountId, InstrumentId, Symbol};
+use spindle_types::{AccountId, InstrumentId, Symbol, keep};
 
 use crate::gate::Gate;
 use crate::limits::Limits;
@@ -10,7 +10,7 @@ use crate::set::Set;
 use crate::table::{NONE, key_of};
 
 /// Limits for an account in an instrument that is known by its symbol alone so far.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, keep::Value)]
 pub(crate) struct Awaited {
     symbol: Symbol,
     account: AccountId,

@@ -1,6 +1,6 @@
 //! What is counted: of each owner, and of each owner in each instrument.
 
-use spindle_types::{EventTime, Price, Side};
+use spindle_types::{EventTime, Price, Side, keep};
 
 use crate::keys::CURRENCIES_MAX;
 use crate::notice::NO_FIRM;
@@ -9,7 +9,7 @@ use crate::notice::NO_FIRM;
 const ONE: u64 = 1_000_000_000;
 
 /// What a leaky bucket loses a second, and what it holds at most.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, keep::Value)]
 pub(crate) struct Rate {
     a_second: u64,
     /// Requests.
@@ -26,7 +26,7 @@ impl Rate {
 }
 
 /// A leaky bucket on the sequenced time. A rate a second drains it; each request adds one.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, keep::Value)]
 pub(crate) struct Bucket {
     /// In billionths of a request: at most 2^62.
     level: u64,
@@ -68,7 +68,7 @@ impl Bucket {
 }
 
 /// A count in a window of time that begins with the first after the last window's end.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, keep::Value)]
 pub(crate) struct Window {
     start: u64,
     count: u64,
@@ -85,6 +85,12 @@ impl Window {
         if self.is_over(time, millis) { 0 } else { self.count }
     }
 
+    /// Whether it holds fewer than this, whether it runs or is over.
+    #[inline]
+    pub(crate) const fn is_below(&self, most: u64) -> bool {
+        self.count < most
+    }
+
     /// Counts one, and says how many there are with it.
     #[inline]
     pub(crate) const fn add(&mut self, time: EventTime, millis: u64) -> u64 {
@@ -98,7 +104,7 @@ impl Window {
 }
 
 /// Shares, orders and rates.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, keep::Value)]
 pub(crate) struct Flow {
     /// Open shares, by side.
     pub(crate) open: [u64; 2],
@@ -114,7 +120,7 @@ pub(crate) struct Flow {
 }
 
 /// Sums of money, in price units times shares.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, keep::Value)]
 pub(crate) struct Money {
     /// Of a cell its worst; of an owner the sum of them.
     pub(crate) gross: i128,
@@ -151,7 +157,7 @@ impl Money {
 }
 
 /// An account, a session or a firm.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, keep::Value)]
 pub(crate) struct Owner {
     /// Whether it may trade at all.
     pub(crate) known: bool,
@@ -189,14 +195,14 @@ impl Default for Owner {
 }
 
 /// An order as duplicates are told apart: side, shares and limit.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, keep::Value)]
 pub(crate) struct Print {
     pub(crate) key: u64,
     pub(crate) time: u64,
 }
 
 /// An owner in one instrument.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, keep::Value)]
 #[repr(align(64))]
 pub(crate) struct Cell {
     /// Owner and instrument, see `table`; 0 is vacant.

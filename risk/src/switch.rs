@@ -2,6 +2,7 @@
 
 use spindle_types::{AccountId, SessionId};
 
+use crate::counts::Counts;
 use crate::gate::Gate;
 use crate::notice::{Cause, Notice, Target};
 
@@ -115,9 +116,10 @@ impl Gate {
         !self.notices.is_empty()
     }
 
-    /// Warnings that were told.
-    pub const fn warnings(&self) -> u64 {
-        self.warnings
+    /// Warnings and refusals so far, by check.
+    #[inline]
+    pub const fn counts(&self) -> &Counts {
+        &self.counts
     }
 
     /// Notices for which there was no room.

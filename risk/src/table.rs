@@ -1,7 +1,7 @@
 //! Cells by owner and instrument: an open-addressed table of fixed size from which nothing goes
 //! before the day is over.
 
-use spindle_types::InstrumentId;
+use spindle_types::{InstrumentId, keep};
 
 use crate::state::Cell;
 
@@ -9,7 +9,8 @@ use crate::state::Cell;
 pub(crate) const NONE: u32 = u32::MAX;
 
 /// Cells, at most half of the slots.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, keep::State)]
+#[keep(settle)]
 pub(crate) struct Cells {
     slots: Box<[u32]>,
     cells: Box<[Cell]>,
@@ -23,6 +24,18 @@ pub(crate) const fn key_of(owner: u32, instrument: InstrumentId) -> u64 {
 }
 
 impl Cells {
+    /// Whether every slot leads to a cell, and a search ends.
+    fn settle_kept(&self) -> Result<(), keep::Unfit> {
+        let taken = self.slots.iter().filter(|&&slot| slot != 0).count();
+        let leads = |&slot: &u32| slot as usize <= self.used;
+        let keyed = |cell: &Cell| cell.key >> 16 != 0 && cell.next_print < 4;
+        let whole = self.used <= self.cells.len()
+            && taken == self.used
+            && self.slots.iter().all(leads)
+            && self.iter().all(keyed);
+        if whole { Ok(()) } else { Err(keep::Unfit::new("Cells", "a place that there is not")) }
+    }
+
     pub(crate) fn new(cells_max: usize) -> Self {
         let slots = (cells_max.max(4) * 2).next_power_of_two();
         Self {

@@ -77,15 +77,21 @@ impl View<'_> {
 
     /// Shares of the instrument at worst on a side, with an order.
     #[inline(always)]
-    #[allow(clippy::cast_possible_wrap, reason = "shares of a day are at most 2^62")]
     #[allow(clippy::cast_sign_loss, reason = "of what is at least 0")]
     pub(crate) fn position(&self, added: &Added) -> u64 {
+        self.position_of(added).max(0) as u64
+    }
+
+    /// The same, below 0 where what is held is on the other side.
+    #[inline(always)]
+    #[allow(clippy::cast_possible_wrap, reason = "shares of a day are at most 2^62")]
+    pub(crate) fn position_of(&self, added: &Added) -> i64 {
         let open = moved(self.cell.flow.open[added.side.index()], added.shares) as i64;
         let held = match added.side {
             Side::Buy => self.cell.position,
             Side::Sell => -self.cell.position,
         };
-        (held + open).max(0) as u64
+        held + open
     }
 
     /// Money traded on a side and open there, with an order.
@@ -150,7 +156,7 @@ impl Gate {
     #[inline(always)]
     pub(crate) fn view(&self, route: &Route, at: usize, side: Side) -> Option<View<'_>> {
         let set = self.set(route.sets[at])?;
-        let owner = [0, 0, 1, 2][at];
+        let owner = at.saturating_sub(1);
         let cell = self.cells.get(route.cells[owner]).unwrap_or(&NO_CELL);
         if at == 1 {
             let executions = &cell.executions[1][side.index()];
@@ -158,7 +164,7 @@ impl Gate {
         }
         let executions = &cell.executions[0][side.index()];
         let owner = self.owners.get(route.owners[owner] as usize)?;
-        let money = &owner.money[usize::from(route.currency)];
+        let money = &owner.money[route.currency()];
         Some(View { set, flow: &owner.flow, money, cell, executions })
     }
 }

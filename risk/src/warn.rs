@@ -42,33 +42,17 @@ const MONEY_SUMS: u32 = Check::BoughtValue.bit()
 impl Owner {
     /// Checks of which a warning was told, of an order in this currency.
     #[inline]
-    const fn told(&self, currency: usize) -> u32 {
+    pub(crate) const fn told(&self, currency: usize) -> u32 {
         self.warned | self.warned_money[currency]
     }
 }
 
 impl Gate {
     /// Keeps which sums have reached the part of their limit that is told, and tells the new ones.
-    #[inline]
-    pub(crate) fn warn(&mut self, at: usize, request: &Request, warned: [u32; 4]) {
-        let route = self.routes.get(at);
-        let currency = usize::from(route.currency);
-        let mut any = warned.iter().fold(0, |any, now| any | now);
-        for at in 0..3 {
-            if let (Some(cell), Some(owner)) =
-                (self.cells.get(route.cells[at]), self.owners.get(route.owners[at] as usize))
-            {
-                any |= owner.told(currency) | cell.warned[0] | cell.warned[1];
-            }
-        }
-        if any != 0 {
-            let route = *route;
-            self.keep_warnings(&route, request, warned);
-        }
-    }
-
     #[cold]
-    fn keep_warnings(&mut self, route: &Route, request: &Request, warned: [u32; 4]) {
+    #[inline(never)]
+    pub(crate) fn keep_warnings(&mut self, at: usize, request: &Request, warned: [u32; 4]) {
+        let route = &{ *self.routes.get(at) };
         let currency = usize::from(route.currency);
         self.tell_warnings(route, request, warned);
         let sums = if request.side == Side::Buy { BUY_SUMS } else { SELL_SUMS };
@@ -141,7 +125,7 @@ impl Gate {
                 let limit = set.limits.get(key, currency);
                 let (owner, instrument) = (self.target(route.owners[at]), request.instrument);
                 let observed = cut(observed);
-                self.warnings += 1;
+                self.counts.warn(check);
                 self.tell(Notice::Warning { check, level, owner, instrument, limit, observed });
             }
         }

@@ -3,21 +3,18 @@
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use clap::{Args, Subcommand};
-use rtrb::RingBuffer;
 use serde_json::{Value, json};
-use spindle_gateway::desk::Desk;
+use spindle_engine::input::Cursor;
 use spindle_journal::disk::PlainDisk;
-use spindle_journal::{JournalError, Record, Scanned, read};
-use spindle_types::Side;
+use spindle_journal::{JournalError, Record, Scanned, Snapshot, Start, read, read_from, snapshot};
+use spindle_types::{EventTime, Side};
 
-use crate::accounting::StrategyBooks;
-use crate::config::Config;
+use crate::config::{Config, JournalConfig};
 use crate::exit::Exit;
-use crate::journal::{RecordKind, Replayer, Sessions, shape};
-use crate::venue::{engine_of, gateway_config};
+use crate::journal::{FollowError, Follower, Foreword, RecordKind, Replica, describe, layout};
 
 /// Look into a venue's journal. Nothing is changed, and the venue may run meanwhile.
 #[derive(Args)]
@@ -56,6 +53,21 @@ enum What {
         /// The other's
         other: PathBuf,
     },
+    /// Apply it behind the venue that writes it, and make snapshots: what the venue does by itself with
+    /// `snapshot_inputs`. Until the day is over
+    Follow {
+        /// The journal's directory
+        directory: PathBuf,
+        /// The configuration that it was begun with
+        #[arg(long, value_name = "FILE")]
+        config: PathBuf,
+        /// Inputs between two snapshots; left out as in the configuration, or 1,000,000
+        #[arg(long, value_name = "INPUTS")]
+        every: Option<u64>,
+        /// Make one snapshot of what is there and end
+        #[arg(long)]
+        once: bool,
+    },
     /// Stop behind a record and print books, orders, positions and sessions there
     Until {
         /// The number of the record
@@ -74,6 +86,9 @@ impl Journal {
             What::Inspect { directory } => inspect(directory)?,
             What::Verify { directory } => verify(directory)?,
             What::Replay { directory, config } => replay(directory, config, u64::MAX)?.0,
+            What::Follow { directory, config, every, once } => {
+                follow(directory, config, *every, *once)?
+            }
             What::Diff { directory, other } => diff(directory, other)?,
             What::Until { sequence, directory, config } => {
                 let (summary, state) = replay(directory, config, *sequence)?;
@@ -108,14 +123,19 @@ fn tell(value: &Value, depth: usize) {
     }
 }
 
+fn open(directory: &Path) -> Result<PlainDisk, Exit> {
+    PlainDisk::open(directory)
+        .map_err(|error| Exit::usage(format!("{}: {error}", directory.display())))
+}
+
 /// Reads a journal; one that is refused is a failure that was found.
 fn each(
     directory: &Path,
+    start: Option<&Start>,
     visit: &mut dyn FnMut(&Record<'_>) -> ControlFlow<()>,
 ) -> Result<Scanned, Exit> {
-    let mut disk = PlainDisk::open(directory)
-        .map_err(|error| Exit::usage(format!("{}: {error}", directory.display())))?;
-    let scanned = read(&mut disk, None, &mut |_, record| visit(record));
+    let mut disk = open(directory)?;
+    let scanned = read_from(&mut disk, None, start, &mut |_, record| visit(record));
     let scanned = scanned.map_err(|error| match error {
         JournalError::Refused(refusal) => Exit::failed(refusal),
         other => Exit::usage(other),
@@ -142,7 +162,7 @@ fn found(scanned: &Scanned) -> Value {
 fn inspect(directory: &Path) -> Result<Value, Exit> {
     let mut kinds = BTreeMap::<u16, (u64, u64)>::new();
     let mut times = (u64::MAX, 0);
-    let scanned = each(directory, &mut |record| {
+    let scanned = each(directory, None, &mut |record| {
         let (count, bytes) = kinds.entry(record.kind).or_default();
         *count += 1;
         *bytes += record.bytes() as u64;
@@ -164,39 +184,124 @@ fn inspect(directory: &Path) -> Result<Value, Exit> {
 }
 
 fn verify(directory: &Path) -> Result<Value, Exit> {
-    let scanned = each(directory, &mut |_| ControlFlow::Continue(()))?;
+    let scanned = each(directory, None, &mut |_| ControlFlow::Continue(()))?;
     let mut answer = found(&scanned);
     answer["whole"] = json!(scanned.torn.is_none());
     Ok(answer)
 }
 
-/// Runs a journal again up to a record: what was compared, and the state there.
+/// Applies a journal behind its writer, and makes snapshots.
+fn follow(directory: &Path, config: &Path, every: Option<u64>, once: bool) -> Result<Value, Exit> {
+    let file = config;
+    let config = Config::read(config).map_err(Exit::usage)?;
+    let Some(kept) = &config.journal else {
+        return Err(Exit::usage(format!("{}: it has no [journal]", file.display())));
+    };
+    let directory = directory.to_owned();
+    let every = every.unwrap_or(match kept.snapshot_inputs {
+        0 => FOLLOW_INPUTS,
+        inputs => inputs,
+    });
+    let kept = JournalConfig { directory: directory.clone(), ..kept.clone() };
+    let said = |error: FollowError| Exit::failed(format!("{}: {error}", directory.display()));
+    let (mut follower, mut made, mut last) = (None, 0, None);
+    loop {
+        let Some(follower) = &mut follower else {
+            follower = Follower::begin(&config, &kept).map_err(said)?;
+            if follower.is_none() {
+                if once {
+                    return Err(Exit::usage(format!(
+                        "{}: no journal is here",
+                        directory.display()
+                    )));
+                }
+                std::thread::sleep(PAUSE);
+            }
+            continue;
+        };
+        let taken = follower.follow().map_err(said)?;
+        let is_due = follower.inputs_since() >= every.max(1) || (once && taken == 0);
+        if is_due && !follower.is_over() {
+            let one = follower.snapshot().map_err(said)?;
+            eprintln!("{}", describe(&one));
+            (made, last) = (made + 1, Some(one));
+        }
+        if follower.is_over() && taken == 0 || once && made > 0 {
+            return Ok(json!({
+                "snapshots": made,
+                "last": last.map(|one| one.sequence),
+                "inputs": last.map(|one| one.inputs),
+                "bytes": last.map(|one| one.bytes),
+                "segments_put_away": last.map(|one| one.put_away),
+                "day_over": follower.is_over(),
+            }));
+        }
+        if taken == 0 {
+            std::thread::sleep(PAUSE);
+        }
+    }
+}
+
+/// Inputs between two snapshots where nothing is said.
+const FOLLOW_INPUTS: u64 = 1_000_000;
+
+/// How long a follower waits for more.
+const PAUSE: Duration = Duration::from_millis(10);
+
+/// Snapshots of a journal by their last record.
+fn snapshots_of(disk: &mut PlainDisk) -> Result<BTreeMap<u64, Snapshot>, Exit> {
+    let identity = read::identity(disk).map_err(Exit::usage)?;
+    let mut found = BTreeMap::new();
+    for sequence in snapshot::snapshots(disk).map_err(Exit::usage)? {
+        match snapshot::read_snapshot(disk, sequence, identity.as_ref(), layout()) {
+            Ok(snapshot) => drop(found.insert(sequence, snapshot)),
+            Err(passed) => eprintln!("{passed}"),
+        }
+    }
+    Ok(found)
+}
+
+/// Runs a journal again up to a record: what was compared, and the state there. Where its first segments are gone, from the
+/// oldest snapshot.
 fn replay(directory: &Path, config: &Path, until: u64) -> Result<(Value, Value), Exit> {
     let config = Config::read(config).map_err(Exit::usage)?;
-    let mut engine = engine_of(&config);
-    let (mut books, _) = StrategyBooks::new(&config);
-    let mut began = None;
-    each(directory, &mut |record| {
-        began = spindle_engine::input::Cursor::new(record.payload).u64("time").ok();
-        ControlFlow::Break(())
-    })?;
-    let (commands_in, mut commands) = RingBuffer::new(1 << 16);
-    let (_events, events) = RingBuffer::new(1);
-    let time = spindle_types::EventTime(began.unwrap_or_default());
-    let mut desk = Desk::new(&gateway_config(&config), time, commands_in, events)
-        .map_err(|error| Exit::usage(format!("gateway: {error}")))?;
-    let mut sessions = Sessions { desk: &mut desk, commands: &mut commands };
-    let mut replayer = Replayer::new(shape(&config));
+    let mut disk = open(directory)?;
+    let snapshots = snapshots_of(&mut disk)?;
+    let is_whole = read::segments(&mut disk).map_err(Exit::usage)?.0 <= 1;
+    let from = snapshots.values().next().filter(|_| !is_whole);
+    let mut began = from.and_then(|from| Foreword::of(&from.state).ok()).map(|one| one.day_began);
+    if began.is_none() {
+        each(directory, None, &mut |record| {
+            began = Cursor::new(record.payload).u64("time").ok().map(EventTime);
+            ControlFlow::Break(())
+        })?;
+    }
+    let mut replica = Replica::new(&config, began.unwrap_or_default()).map_err(Exit::usage)?;
     let started = Instant::now();
-    let mut wrong = None;
-    let scanned = each(directory, &mut |record| {
-        let applied = replayer.apply(record, &mut engine, Some(&mut books), Some(&mut sessions));
-        wrong = applied.err();
+    if let Some(from) = from {
+        let loaded = replica.whole(|whole| whole.load(&from.state));
+        loaded.map_err(|error| Exit::failed(format!("{}: {error}", directory.display())))?;
+    }
+    let (mut wrong, mut compared) = (None, 0);
+    let start = from.map(|from| from.start);
+    let scanned = each(directory, start.as_ref(), &mut |record| {
+        wrong = replica.apply(record).err().map(|error| error.to_string());
+        if let Some(snapshot) = snapshots.get(&record.sequence) {
+            let (then, now) = (snapshot.hash, replica.engine.state_hash());
+            compared += 1;
+            if then != now && wrong.is_none() {
+                let sequence = record.sequence;
+                wrong = Some(format!(
+                    "record {sequence}: the snapshot has state hash {then:016x}, it is {now:016x}"
+                ));
+            }
+        }
         match wrong.is_some() || record.sequence >= until {
             true => ControlFlow::Break(()),
             false => ControlFlow::Continue(()),
         }
     })?;
+    let Replica { engine, desk, replayer, .. } = &replica;
     if let Some(error) = wrong {
         return Err(Exit::failed(format!("{}: {error}", directory.display())));
     }
@@ -209,6 +314,8 @@ fn replay(directory: &Path, config: &Path, until: u64) -> Result<(Value, Value),
         "digest": format!("{:016x}", now.digest),
         "checkpoints_compared": replayer.checkpoints,
         "state_hashes_compared": replayer.hashes,
+        "snapshots_compared": compared,
+        "from_snapshot": from.map(|from| from.start.chain.next - 1),
         "restarts": replayer.restarts,
         "requests_not_taken": replayer.pending().count(),
         "state_hash": format!("{:016x}", engine.state_hash()),
@@ -264,7 +371,7 @@ fn diff(one: &Path, other: &Path) -> Result<Value, Exit> {
     type Digest = (u64, u16, u64, u32);
     let digests = |directory: &Path| -> Result<Vec<Digest>, Exit> {
         let mut all = Vec::new();
-        each(directory, &mut |record| {
+        each(directory, None, &mut |record| {
             // Marks say how a journal was written, not what was.
             if record.kind != 0 {
                 let sum = record.payload.iter().fold(0x811c_9dc5_u32, |sum, byte| {

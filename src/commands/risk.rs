@@ -220,8 +220,19 @@ fn table(told: &Value) -> String {
         let field = |name: &str| one.get(name).map(text).unwrap_or_default();
         shown += &format!("stopped: {} ({})\n", field("of"), field("cause"));
     }
-    shown += &format!("warnings: {}\n", told.get("warnings").map(text).unwrap_or_default());
+    shown += &format!("warnings: {}", told.get("warnings").map(text).unwrap_or_default());
+    shown += &counts(told, "warnings_by", ": ");
+    shown += &counts(told, "refusals_by", "\nrefused: ");
+    shown.push('\n');
     shown
+}
+
+/// Counts by check on one line, after these words; nothing where nothing was counted.
+fn counts(told: &Value, field: &str, words: &str) -> String {
+    let by = told.get(field).and_then(Value::as_object);
+    let some = by.into_iter().flatten().map(|(check, count)| format!("{check} {count}"));
+    let some = some.collect::<Vec<_>>().join(", ");
+    if some.is_empty() { some } else { format!("{words}{some}") }
 }
 
 #[cfg(test)]
@@ -243,6 +254,8 @@ mod tests {
             ],
             "stopped": [{"of": "firm F", "cause": "operator"}],
             "warnings": 3,
+            "warnings_by": {"credit": 1, "position": 2},
+            "refusals_by": {"order_size": 7},
         });
         let expected = "\
 whose         limit             used       of    %
@@ -250,7 +263,8 @@ account A     credit_max      250.00  1000.00   25
 account A     order_size_max              500
 account A, X  position_max        40       40  100
 stopped: firm F (operator)
-warnings: 3
+warnings: 3: credit 1, position 2
+refused: order_size 7
 ";
         assert_eq!(table(&told), expected);
     }

@@ -324,6 +324,7 @@ fn serve(
         publisher,
         shutdown,
         journal,
+        follower,
         ..
     } = venue;
     let mut operator = Operator::new(risk, status, port, metrics, log);
@@ -346,6 +347,10 @@ fn serve(
     let cold = Place { core: None, idle: Idle::Park };
     let journal_thread = journal
         .map(|journal| agent_thread(journal, cold, Stop::default(), control.clone()))
+        .transpose()?;
+    let stop_follower = Stop::default();
+    let follower_thread = follower
+        .map(|follower| agent_thread(follower, cold, stop_follower.clone(), control.clone()))
         .transpose()?;
     // This thread is cold: it prints, and waits for the end.
     loop {
@@ -380,6 +385,10 @@ fn serve(
     let Front { mut gateway, publisher: beside } = front;
     gateway.desk_mut().close_tap();
     engine.close_tap();
+    stop_follower.stop();
+    if follower_thread.is_some_and(|thread| thread.join().is_err()) {
+        eprintln!("snapshot: the follower ended by a panic; see the lines above");
+    }
     if let Some(thread) = journal_thread {
         let Ok(mut journal) = thread.join() else {
             return Err(Exit::failed("the journal's thread ended by a panic; see the lines above"));
@@ -514,7 +523,7 @@ pub(crate) fn summary(outcome: &Outcome<'_>) -> String {
         ("requests", counters.commands),
         ("orders accepted", counters.accepted),
         ("requests rejected", counters.rejected),
-        ("risk warnings", outcome.engine.engine().gate().warnings()),
+        ("risk warnings", engine.gate().counts().all_warnings()),
         ("executions", counters.executions),
         ("shares executed", counters.executed_shares),
         ("logins", outcome.gateway.logins),

@@ -7,11 +7,15 @@ use std::path::Path;
 use spindle_engine::input::Cursor;
 use spindle_journal::disk::{Disk, PlainDisk, UringDisk};
 use spindle_journal::lock::DirectoryLock;
+use spindle_journal::read::identity;
+use spindle_journal::snapshot::{snapshot_name, snapshots};
 use spindle_journal::{
-    Identity, Journal, JournalError, Record, Scanned, Settings, Venue, format, read,
+    Fault, Identity, Journal, JournalError, Record, Refusal, Scanned, Settings, Snapshot, Start,
+    Venue, format, read_from,
 };
 use spindle_types::EventTime;
 
+use super::whole::{self, Foreword};
 use crate::config::{Config, DiskCalls, JournalConfig};
 use crate::venue::gateway_config;
 
@@ -117,9 +121,16 @@ pub struct Opening {
     pub(super) scanned: Scanned,
     settings: Settings,
     venue: Venue,
+    /// The newest snapshot that can be used.
+    snapshot: Option<Snapshot>,
+    start: Option<Start>,
+    /// Lines for people about snapshots that cannot.
+    pub passed: Vec<String>,
     /// When the day of its sessions began; `None` for a new journal.
     pub day_began: Option<EventTime>,
-    _lock: Option<DirectoryLock>,
+    /// Whether that day is over.
+    is_over: bool,
+    lock: Option<DirectoryLock>,
 }
 
 fn disk(config: &JournalConfig) -> Result<Box<dyn Disk>, JournalError> {
@@ -137,27 +148,48 @@ impl Opening {
     /// # Errors
     /// Whatever is wrong with the directory or the journal, but for a torn tail.
     pub fn find(config: &Config, journal: &JournalConfig) -> Result<Self, JournalError> {
-        let mut disk = disk(journal)?;
+        let disk = disk(journal)?;
         let lock = DirectoryLock::take(&journal.directory)?;
-        let venue = Venue::named(&config.name);
-        let look = |disk: &mut dyn Disk| {
-            let (mut began, mut over) = (None, false);
-            let scanned = read(disk, Some(venue), &mut |_, record: &Record<'_>| {
-                if record.kind == RecordKind::BEGIN {
-                    began = Cursor::new(record.payload).u64("time").ok().map(EventTime);
-                }
-                over |= record.kind == spindle_gateway::record::kind::DAY_ENDED;
-                ControlFlow::Continue(())
-            })?;
-            Ok::<_, JournalError>((scanned, began, over))
-        };
-        let (mut scanned, mut day_began, over) = look(&mut disk)?;
-        if over {
-            put_aside(&journal.directory, &scanned)?;
-            (scanned, day_began, _) = look(&mut disk)?;
+        let mut found = Self::on(disk, config, journal)?;
+        if found.is_over {
+            put_aside(&mut found.disk, &journal.directory, &found.scanned)?;
+            found = Self::on(found.disk, config, journal)?;
         }
+        found.lock = Some(lock);
+        Ok(found)
+    }
+
+    /// Looks at a journal on this disk, which nobody else has.
+    ///
+    /// # Errors
+    /// Whatever is wrong with the journal, but for a torn tail.
+    pub fn on(
+        mut disk: Box<dyn Disk>,
+        config: &Config,
+        journal: &JournalConfig,
+    ) -> Result<Self, JournalError> {
+        let venue = Venue::named(&config.name);
+        let Found { scanned, snapshot, passed, day_began, is_over } =
+            Found::look(&mut disk, venue)?;
         let settings = Settings { segment_bytes: journal.segment_bytes };
-        Ok(Self { disk, scanned, settings, venue, day_began, _lock: Some(lock) })
+        let start = snapshot.as_ref().map(|snapshot| snapshot.start);
+        Ok(Self {
+            disk,
+            scanned,
+            settings,
+            venue,
+            snapshot,
+            start,
+            passed,
+            day_began,
+            is_over,
+            lock: None,
+        })
+    }
+
+    /// The snapshot to begin with, if there is one.
+    pub const fn take_snapshot(&mut self) -> Option<Snapshot> {
+        self.snapshot.take()
     }
 
     /// Whether there is something to bring back.
@@ -170,7 +202,7 @@ impl Opening {
         &self.scanned
     }
 
-    /// Hands over every record in its order, until one is refused.
+    /// Hands over every record in its order, those behind the snapshot where there is one, until one is refused.
     ///
     /// # Errors
     /// As [`Opening::find`]; within it what was refused.
@@ -180,11 +212,13 @@ impl Opening {
     ) -> Result<Result<(), E>, JournalError> {
         let mut refused = Ok(());
         let scanned =
-            read(&mut self.disk, Some(self.venue), &mut |_, record| match visit(record) {
-                Ok(()) => ControlFlow::Continue(()),
-                Err(error) => {
-                    refused = Err(error);
-                    ControlFlow::Break(())
+            read_from(&mut self.disk, Some(self.venue), self.start.as_ref(), &mut |_, record| {
+                match visit(record) {
+                    Ok(()) => ControlFlow::Continue(()),
+                    Err(error) => {
+                        refused = Err(error);
+                        ControlFlow::Break(())
+                    }
                 }
             })?;
         if refused.is_ok() {
@@ -200,15 +234,56 @@ impl Opening {
     pub fn go_on(self, utc: u64) -> Result<LockedJournal, JournalError> {
         let identity = Identity { venue: self.venue, journal: utc };
         let journal = Journal::open(self.disk, identity, self.settings, &self.scanned)?;
-        Ok((journal, self._lock))
+        Ok((journal, self.lock))
+    }
+}
+
+/// What lies in a directory.
+struct Found {
+    scanned: Scanned,
+    snapshot: Option<Snapshot>,
+    passed: Vec<String>,
+    day_began: Option<EventTime>,
+    /// Whether that day is over.
+    is_over: bool,
+}
+
+impl Found {
+    fn look(disk: &mut dyn Disk, venue: Venue) -> Result<Self, JournalError> {
+        let (mut day_began, mut is_over) = (None, false);
+        let (snapshot, mut passed) = match identity(disk)? {
+            Some(identity) => whole::newest(disk, Some(&identity))?,
+            None => (None, Vec::new()),
+        };
+        if let Some(snapshot) = &snapshot {
+            match Foreword::of(&snapshot.state) {
+                Ok(foreword) => day_began = Some(foreword.day_began),
+                Err(error) => passed.push(error.to_string()),
+            }
+        }
+        let snapshot = snapshot.filter(|_| day_began.is_some());
+        let start = snapshot.as_ref().map(|snapshot| snapshot.start);
+        let scanned = read_from(disk, Some(venue), start.as_ref(), &mut |_, record| {
+            if record.kind == RecordKind::BEGIN {
+                day_began = Cursor::new(record.payload).u64("time").ok().map(EventTime);
+            }
+            is_over |= record.kind == spindle_gateway::record::kind::DAY_ENDED;
+            ControlFlow::Continue(())
+        })?;
+        if start.is_none() && scanned.first > 1 {
+            let fault = Fault::Beheaded { first: scanned.first };
+            let file = disk.place().join(format::file_name(scanned.segments.0));
+            return Err(Refusal { file, offset: 0, fault }.into());
+        }
+        Ok(Self { scanned, snapshot, passed, day_began, is_over })
     }
 }
 
 /// A journal and the lock of its directory, which lasts as long.
 pub(super) type LockedJournal = (Journal<Box<dyn Disk>>, Option<DirectoryLock>);
 
-/// Moves the segments of a journal whose day is over into a folder of their own.
-fn put_aside(directory: &Path, scanned: &Scanned) -> Result<(), JournalError> {
+/// Moves the segments and snapshots of a journal whose day is over into a folder of their own.
+fn put_aside(disk: &mut dyn Disk, directory: &Path, scanned: &Scanned) -> Result<(), JournalError> {
     let number = scanned.identity.map_or(0, |identity| identity.journal);
     let aside = directory.join("archive").join(number.to_string());
     let failed = |what, file: &Path| {
@@ -216,8 +291,10 @@ fn put_aside(directory: &Path, scanned: &Scanned) -> Result<(), JournalError> {
         move |source| JournalError::Io { what, file, source }
     };
     std::fs::create_dir_all(&aside).map_err(failed("make", &aside))?;
-    for segment in scanned.segments.0..=scanned.segments.1 {
-        let name = format::file_name(segment);
+    let segments = (scanned.segments.0..=scanned.segments.1).map(format::file_name);
+    let snapshots = snapshots(disk)?.into_iter().map(snapshot_name);
+    // Snapshots first: without one the segments behind it would lead to nothing.
+    for name in snapshots.chain(segments) {
         let from = directory.join(&name);
         std::fs::rename(&from, aside.join(&name)).map_err(failed("move", &from))?;
     }

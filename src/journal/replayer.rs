@@ -13,7 +13,7 @@ use spindle_gateway::desk::Desk;
 use spindle_gateway::fix::session::Now;
 use spindle_gateway::record::kind as session_kind;
 use spindle_journal::Record;
-use spindle_types::{EventTime, Sequence};
+use spindle_types::{EventTime, Sequence, keep};
 use thiserror::Error;
 
 use super::begin::difference;
@@ -39,7 +39,9 @@ pub struct Sessions<'a> {
 }
 
 /// Applies records.
+#[derive(keep::State)]
 pub struct Replayer {
+    #[keep(skip)]
     shape: Shape,
     digest: Digest,
     inputs: u64,
@@ -58,6 +60,8 @@ pub struct Replayer {
     pub hashes: u64,
     /// Restarts that were recorded.
     pub restarts: u64,
+    /// Whether the day of the sessions is over.
+    pub is_over: bool,
 }
 
 impl Replayer {
@@ -75,7 +79,13 @@ impl Replayer {
             checkpoints: 0,
             hashes: 0,
             restarts: 0,
+            is_over: false,
         }
+    }
+
+    /// The shape of the configuration.
+    pub fn shape(&self) -> &str {
+        &self.shape
     }
 
     /// What was told so far.
@@ -99,6 +109,7 @@ impl Replayer {
         books: Option<&mut StrategyBooks>,
         sessions: Option<&mut Sessions<'_>>,
     ) -> Result<(), ReplayError> {
+        self.is_over |= record.kind == session_kind::DAY_ENDED;
         let applied = match record.kind {
             spindle_journal::format::MARK => Ok(()),
             kind::COMMAND | kind::MARKET | kind::FEED | kind::RISK => {
@@ -225,7 +236,8 @@ impl Replayer {
         }
         let known = sessions.desk.apply(record.kind, record.payload).map_err(said)?;
         while let Ok(command) = sessions.commands.pop() {
-            self.pending.push_back(command);
+            // Its stamps are of now, and decide nothing.
+            self.pending.push_back(Command { received: 0, queued: 0, ..command });
         }
         match known {
             true => Ok(()),

@@ -100,6 +100,11 @@ impl JournalAgent {
         }
     }
 
+    /// Takes its time from this clock: for whoever steps it by hand.
+    pub fn set_clock(&mut self, clock: quanta::Clock) {
+        self.clock = clock;
+    }
+
     /// What it has done.
     pub const fn stats(&self) -> &JournalStats {
         &self.stats

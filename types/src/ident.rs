@@ -2,10 +2,12 @@
 
 use std::fmt;
 
+use crate::keep;
+
 macro_rules! ident {
     ($(#[$doc:meta])* $name:ident($raw:ty)) => {
         $(#[$doc])*
-        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, keep::Value)]
         pub struct $name(pub $raw);
 
         impl fmt::Display for $name {
@@ -73,7 +75,7 @@ impl SessionId {
 }
 
 /// The side of the book on which an order stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, keep::Value)]
 #[repr(u8)]
 pub enum Side {
     /// Buy: bids.

@@ -2,10 +2,15 @@
 //!
 //! Everything here is a plain `Copy` value. On the hot path a price is an integer in the
 //! instrument's own [`PriceUnit`]; conversions to and from decimals happen at the edges, with
-//! [`rust_decimal`]. This crate depends on no other crate of the workspace.
+//! [`rust_decimal`]. This crate depends on no other crate of the
+//! workspace but its own derives.
+
+// What is derived names this crate from wherever it stands.
+extern crate self as spindle_types;
 
 mod agent;
 mod ident;
+pub mod keep;
 mod price;
 mod symbol;
 mod time;

@@ -6,18 +6,18 @@ use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive;
 use thiserror::Error;
 
-use crate::Side;
+use crate::{Side, keep};
 
 /// A price in the instrument's own [`PriceUnit`]; for ITCH 5.0 that is 1/10,000 dollar.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, keep::Value)]
 pub struct Price(pub u32);
 
 /// A number of shares of one order. Sums over many orders are `u64`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, keep::Value)]
 pub struct Quantity(pub u32);
 
 /// Price times quantity, in price units. The product of two `u32` always fits.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, keep::Value)]
 pub struct Notional(pub u64);
 
 impl Price {

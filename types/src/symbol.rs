@@ -3,9 +3,11 @@ use std::str::FromStr;
 
 use thiserror::Error;
 
+use crate::keep;
+
 /// An instrument's symbol: up to eight ASCII characters, padded on the right with spaces, as ITCH
 /// and OUCH carry it.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, keep::Value)]
 pub struct Symbol(pub [u8; 8]);
 
 /// Why a text is not a symbol.

@@ -3,13 +3,15 @@
 
 use std::fmt;
 
+use crate::keep;
+
 /// Nanoseconds since midnight in the venue's time zone: the time inside a message.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, keep::Value)]
 pub struct EventTime(pub u64);
 
 /// Nanoseconds since the Unix epoch on this machine's clock: when the kernel received a packet. 0
 /// where the kernel gave no stamp.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, keep::Value)]
 pub struct ReceiveTime(pub u64);
 
 impl EventTime {

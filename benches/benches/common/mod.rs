@@ -84,7 +84,11 @@ pub(crate) struct Orders {
     time: u64,
     market: Market,
     side: Side,
+    batch: Vec<(Request, Holder)>,
 }
+
+/// Orders that are made before and cancelled after what is measured of them.
+pub(crate) const BATCH: u32 = 64;
 
 impl Orders {
     pub(crate) fn new(gate: Gate) -> Self {
@@ -99,7 +103,7 @@ impl Orders {
             last: Some(Price(99_950)),
             tick: 100,
         };
-        let mut orders = Self { gate, time: 0, market, side };
+        let mut orders = Self { gate, time: 0, market, side, batch: Vec::new() };
         // Something is held, and something stands.
         let (request, holder) = orders.next();
         let admission = orders.gate.check(&request, &orders.market).expect("a pass");
@@ -112,7 +116,8 @@ impl Orders {
     fn next(&mut self) -> (Request, Holder) {
         self.time += 1_000;
         let (from, sale) = match self.side {
-            Side::Buy => (99_000, Sale::Long),
+            // Three of eight reach beyond the best ask, within the collar.
+            Side::Buy => (99_600, Sale::Long),
             Side::Sell => (100_100, Sale::Short),
         };
         let price = from + 100 * u32::try_from(self.time / 1_000 % 8).expect("small");
@@ -146,6 +151,31 @@ impl Orders {
         let admission = self.gate.check(black_box(&request), &self.market).expect("a pass");
         self.gate.reserve(&request, &admission);
         holder
+    }
+
+    /// The orders that [`Orders::enter_batch`] enters.
+    pub(crate) fn make_batch(&mut self) {
+        self.batch.clear();
+        for _ in 0..BATCH {
+            let made = self.next();
+            self.batch.push(made);
+        }
+    }
+
+    /// Each order is judged and accepted: what the gate does before an accepted order goes to its book.
+    pub(crate) fn enter_batch(&mut self) {
+        let Self { gate, market, batch, .. } = self;
+        for (request, _) in batch {
+            let admission = gate.check(black_box(request), market).expect("a pass");
+            gate.reserve(request, &admission);
+        }
+    }
+
+    /// What is open of them is cancelled.
+    pub(crate) fn cancel_batch(&mut self) {
+        for (_, holder) in &self.batch {
+            self.gate.release(holder, Quantity(100), true);
+        }
     }
 
     /// And cancelled again.

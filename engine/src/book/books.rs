@@ -1,6 +1,6 @@
 //! The books: what an add, a reduction and a removal do to table, queue, level and ladder.
 
-use spindle_types::{InstrumentId, Price, Quantity, Side};
+use spindle_types::{InstrumentId, Price, Quantity, Side, keep};
 use thiserror::Error;
 
 use super::ladder::{Arena, Ladder, entry, level_of, price_of, rank};
@@ -117,7 +117,7 @@ pub struct Place {
     side: u8,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, keep::Value)]
 #[repr(C, align(64))]
 struct Book {
     /// The level of the last entry of each ladder, kept here because almost every message asks for
@@ -139,7 +139,8 @@ impl Book {
 }
 
 /// The books of all instruments.
-#[derive(Debug)]
+#[derive(Debug, keep::State)]
+#[keep(settle)]
 pub struct Books {
     orders: OrderTable,
     levels: Levels,
@@ -153,6 +154,24 @@ pub struct Books {
 }
 
 impl Books {
+    /// Whether every number leads somewhere: nothing that is trusted later is out of range.
+    fn settle_kept(&self) -> Result<(), keep::Unfit> {
+        let (levels, instruments) = (self.levels.indices(), self.books.len());
+        let leads = self.orders.leads_somewhere(levels, instruments)
+            && self.levels.leads_somewhere(self.orders.slots())
+            && self.arena.frees_what_is_there()
+            && self.books.iter().all(|book| {
+                book.best.iter().all(|&level| (level as usize) < levels)
+                    && book.ladders.iter().all(|one| self.arena.leads_somewhere(one, levels))
+            });
+        if leads { Ok(()) } else { Err(keep::Unfit::new("Books", "a place that there is not")) }
+    }
+
+    /// The places in the table of strategies' orders that orders name.
+    pub(crate) fn own_places(&self) -> impl Iterator<Item = u32> {
+        self.orders.own_places()
+    }
+
     /// Empty books of this capacity, [clamped](Capacity::clamped).
     pub fn new(capacity: Capacity) -> Self {
         let capacity = capacity.clamped();

@@ -10,7 +10,7 @@
 
 use spindle_feed::memory::table;
 use spindle_feed::prefetch::prefetch_in;
-use spindle_types::Side;
+use spindle_types::{Side, keep};
 
 use super::levels::LevelIndex;
 
@@ -29,7 +29,7 @@ const NONE: u32 = u32::MAX;
 /// A price rank in the upper half, a level in the lower.
 pub(super) type Entry = u64;
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, keep::Value)]
 #[repr(C, align(64))]
 struct Block([Entry; BLOCK]);
 
@@ -80,7 +80,7 @@ fn place(entries: &[Entry], rank: u32) -> Result<usize, usize> {
 }
 
 /// One side of one book: where its entries are.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, keep::Value)]
 pub(super) struct Ladder {
     root: u32,
     /// Levels.
@@ -104,7 +104,7 @@ impl Ladder {
 }
 
 /// The memory of all ladders.
-#[derive(Debug)]
+#[derive(Debug, keep::State)]
 pub(super) struct Arena {
     blocks: Box<[Block]>,
     /// The block that became free last; its first entry is the one before.

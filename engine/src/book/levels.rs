@@ -4,7 +4,7 @@
 //! that comes finds its level without a search through the book. Prices one cent apart are
 //! neighbours in memory: what is near the best of a book lies in few cache lines.
 
-use spindle_types::{InstrumentId, Side};
+use spindle_types::{InstrumentId, Side, keep};
 
 use super::orders::{NONE, Slot};
 use spindle_feed::memory::table;
@@ -28,7 +28,7 @@ const fn key(instrument: InstrumentId, side: Side, price: u32) -> u64 {
 }
 
 /// A price at which orders stand, in the order in which they came.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, keep::Value)]
 #[repr(C, align(32))]
 pub(super) struct Level {
     key: u64,
@@ -62,15 +62,29 @@ impl Level {
 }
 
 /// All levels. Index 0 is nobody's; a table of `n` slots has them numbered from 1 to `n`.
-#[derive(Debug)]
+#[derive(Debug, keep::State)]
 pub(super) struct Levels {
     levels: Box<[Level]>,
+    #[keep(skip)]
     mask: u32,
     live: usize,
+    #[keep(skip)]
     live_max: usize,
 }
 
 impl Levels {
+    /// Whether every level's queue begins and ends at one of so many slots.
+    pub(super) fn leads_somewhere(&self, slots: usize) -> bool {
+        let is_slot = |slot: Slot| (slot as usize) < slots;
+        self.live <= self.live_max
+            && self.levels.iter().all(|level| is_slot(level.head) && is_slot(level.tail))
+    }
+
+    /// Indices that there are: the highest is one less.
+    pub(super) fn indices(&self) -> usize {
+        self.levels.len()
+    }
+
     #[allow(clippy::cast_possible_truncation, reason = "a capacity is checked to fit 32 bits")]
     pub(super) fn new(live_max: usize) -> Self {
         let slots = Self::slots(live_max);

@@ -9,7 +9,7 @@
 
 use spindle_feed::memory::table;
 use spindle_feed::prefetch::prefetch;
-use spindle_types::{InstrumentId, OrderReference, OrderToken, SessionId, Side};
+use spindle_types::{InstrumentId, OrderReference, OrderToken, SessionId, Side, keep};
 
 /// A stable handle of a live order: its place in the slab.
 pub type Slot = u32;
@@ -68,7 +68,7 @@ const fn scattered(part: u64) -> u64 {
 }
 
 /// One order in the books.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, keep::Value)]
 #[repr(C, align(32))]
 pub struct Order {
     key: u64,
@@ -168,19 +168,44 @@ impl Order {
 }
 
 /// The table. Record 0 is nobody's; entry 0 of the index is always empty.
-#[derive(Debug)]
+#[derive(Debug, keep::State)]
 pub(super) struct OrderTable {
     index: Box<[Slot]>,
     orders: Box<[Order]>,
+    #[keep(skip)]
     mask: usize,
     /// The record that became free last, and in its `next` the one before.
     vacant: Slot,
     untouched: Slot,
     live: usize,
+    #[keep(skip)]
     live_max: usize,
 }
 
 impl OrderTable {
+    /// Whether every number leads to a record: of this table, of so many levels, instruments and own orders.
+    pub(super) fn leads_somewhere(&self, levels: usize, instruments: usize) -> bool {
+        let is_slot = |slot: Slot| (slot as usize) < self.orders.len();
+        let empty = self.index.iter().skip(1).any(|&entry| entry < PASSED && entry & SLOT == NONE);
+        empty
+            && self.live <= self.live_max
+            && is_slot(self.vacant)
+            && (self.vacant != NONE || self.live == self.untouched as usize - 1)
+            && (1..=self.orders.len()).contains(&(self.untouched as usize))
+            && self.index.iter().all(|&entry| is_slot(entry & SLOT))
+            && self.orders.iter().all(|order| {
+                is_slot(order.previous)
+                    && is_slot(order.next)
+                    && (order.level as usize) < levels
+                    && usize::from(order.instrument) < instruments
+            })
+    }
+
+    /// The places in the table of own orders that orders name.
+    pub(super) fn own_places(&self) -> impl Iterator<Item = u32> {
+        self.orders.iter().filter_map(Order::own_index)
+    }
+
     /// A table for `live_max` orders at once.
     pub(super) fn new(live_max: usize) -> Self {
         let entries = Self::entries(live_max);

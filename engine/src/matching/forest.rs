@@ -6,6 +6,8 @@
 //! (shares) and knows the sum of those below it. All operations take the logarithm of the set's
 //! size. The shape follows from the members alone: which priority an index has is fixed.
 
+use spindle_types::keep;
+
 /// The root of one set.
 pub(crate) type Root = u32;
 
@@ -13,13 +15,13 @@ pub(crate) type Root = u32;
 pub(crate) const NONE: Root = u32::MAX;
 
 /// What a set is sorted by: a rank, the first first, then a time. No two members have both alike.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, keep::Value)]
 pub(crate) struct Key {
     pub(crate) rank: u64,
     pub(crate) time: u64,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, keep::Value)]
 struct Node {
     key: Key,
     sum: u64,
@@ -34,12 +36,22 @@ impl Node {
 }
 
 /// The nodes of all sets.
-#[derive(Debug)]
+#[derive(Debug, keep::State)]
 pub(crate) struct Forest {
     nodes: Box<[Node]>,
 }
 
 impl Forest {
+    /// Whether a root or a child is none or one of this forest.
+    pub(crate) fn has(&self, root: Root) -> bool {
+        root == NONE || (root as usize) < self.nodes.len()
+    }
+
+    /// Whether every child is there.
+    pub(crate) fn leads_somewhere(&self) -> bool {
+        self.nodes.iter().all(|node| self.has(node.left) && self.has(node.right))
+    }
+
     /// Room for indices below `nodes_max`.
     pub(crate) fn new(nodes_max: usize) -> Self {
         Self { nodes: vec![Node::VACANT; nodes_max].into() }

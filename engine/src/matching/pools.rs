@@ -1,6 +1,6 @@
 //! Where orders stand that are not plain, and how they get there and away.
 
-use spindle_types::{EventTime, InstrumentId, Price, Quantity, Side};
+use spindle_types::{EventTime, InstrumentId, Price, Quantity, Side, keep};
 
 use super::TAPE_FILLS_MAX;
 use super::forest::{Forest, Key, NONE, Root};
@@ -40,7 +40,7 @@ pub(crate) mod features {
 const AHEAD: usize = 8;
 
 /// What an order is, beyond its limit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, keep::Value)]
 pub(crate) enum Kind {
     Plain,
     MarketToLimit,
@@ -61,7 +61,7 @@ impl Kind {
 }
 
 /// Where an order stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, keep::Value)]
 pub(crate) enum Place {
     /// In the book, displayed.
     Shown,
@@ -82,7 +82,7 @@ pub(crate) enum Place {
 }
 
 /// What is known of an order that is not plain, beside its [`OwnOrder`].
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, keep::Value)]
 pub(crate) struct Special {
     pub(crate) kind: Kind,
     pub(crate) place: Place,
@@ -155,7 +155,7 @@ impl Incoming {
 }
 
 /// The sets of one instrument.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, keep::Value)]
 pub(crate) struct Pools {
     pub(crate) hidden: [Root; 2],
     pub(crate) close: [Root; 2],
@@ -247,7 +247,7 @@ pub(crate) fn price_of(side: Side, rank: u64) -> u32 {
 }
 
 /// All that is known beyond plain orders.
-#[derive(Debug)]
+#[derive(Debug, keep::State)]
 pub(crate) struct Extras {
     pub(crate) specials: Box<[Special]>,
     pub(crate) pools: Box<[Pools]>,
@@ -260,6 +260,7 @@ pub(crate) struct Extras {
     /// Instruments to be settled at the end of the input.
     pub(crate) dirty: Vec<InstrumentId>,
     /// For lists of orders in order of entry.
+    #[keep(skip)]
     pub(crate) list: Vec<(u64, u32)>,
     /// How often all standing icebergs together can be refilled.
     pub(crate) refills: u64,
@@ -275,6 +276,25 @@ pub(crate) struct Extras {
 }
 
 impl Extras {
+    /// Whether every number leads somewhere.
+    pub(crate) fn leads_somewhere(&self) -> bool {
+        let forests = [&self.places, &self.followers, &self.expiries];
+        let instruments = self.pools.len();
+        let has = |roots: &[Root]| roots.iter().all(|&root| self.places.has(root));
+        forests.iter().all(|forest| forest.leads_somewhere())
+            && self.expiries.has(self.expiring)
+            && self.dirty.iter().all(|one| one.index() < instruments)
+            && self.dirty.len() <= instruments
+            && self.pools.iter().all(|pools| {
+                let Pools { hidden, close, open, market, icebergs, primaries, stops, .. } = pools;
+                [hidden, close, open, market, icebergs, primaries, stops]
+                    .iter()
+                    .all(|two| has(*two))
+                    && has(&[pools.elected])
+                    && [pools.trailing, pools.pegs].iter().all(|&root| self.followers.has(root))
+            })
+    }
+
     pub(crate) fn new(own_orders: usize, instruments: usize, accounts: usize) -> Self {
         Self {
             specials: vec![Special::PLAIN; own_orders].into(),

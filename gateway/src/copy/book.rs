@@ -5,10 +5,10 @@ use std::collections::HashMap;
 
 use spindle_engine::command::{OrderSide, TimeInForce};
 use spindle_engine::event::{Event, Outcome};
-use spindle_types::{OrderToken, Price, SessionId, Symbol};
+use spindle_types::{OrderToken, Price, SessionId, Symbol, keep};
 
 /// An order of a session, at one moment.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, keep::Value)]
 pub(crate) struct Order {
     /// The venue's number; 0 where it has none.
     pub(crate) reference: u64,
@@ -44,9 +44,10 @@ impl Order {
 }
 
 /// The orders that are open. Room is taken at the start.
-#[derive(Debug)]
+#[derive(Debug, keep::State)]
 pub(super) struct Book {
     orders: HashMap<(SessionId, OrderToken), Order>,
+    #[keep(skip)]
     orders_max: usize,
 }
 

@@ -10,7 +10,7 @@ pub mod record;
 pub(crate) mod report;
 
 use spindle_engine::event::Event;
-use spindle_types::AccountId;
+use spindle_types::{AccountId, keep};
 
 use self::book::Book;
 pub(crate) use self::book::Order;
@@ -40,12 +40,16 @@ enum Reader {
 }
 
 /// All drop copies of a gateway.
+#[derive(keep::State)]
 pub(crate) struct Copies {
+    #[keep(skip)]
     readers: Vec<(CopyScope, Reader)>,
     book: Book,
     /// By the session's number.
+    #[keep(skip)]
     sessions: Vec<String>,
     /// By the account's number.
+    #[keep(skip)]
     accounts: Vec<String>,
 }
 

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use spindle_engine::command::{Action, MassCancel};
 use spindle_engine::event::{Event, RejectReason};
 use spindle_risk::Check;
-use spindle_types::{AccountId, EventTime, OrderToken, SessionId};
+use spindle_types::{AccountId, EventTime, OrderToken, SessionId, keep};
 
 use super::config::{Application, CancelOn, FixConfig, FixUser};
 use super::dictionary::Version;
@@ -19,11 +19,15 @@ use super::tag;
 use crate::config::GatewayConfig;
 use crate::copy::{self, Told};
 use crate::notice::{GatewayNotice, UserName};
-use crate::options::{AllowList, Beyond, Bucket, SessionOptions};
+use crate::options::{AllowList, Beyond, Bucket, SessionOptions, Throttle};
 use crate::port::Port;
-use crate::protocol::{Sessions, Taken};
+use crate::protocol::{ALWAYS, Sessions, Taken};
 use crate::record::{Head, Release, kind};
 use crate::vault::{Knock, Secret, is_same};
+
+/// Messages of the session layer (all but heartbeats), repetitions, rejected and garbled messages: so many at once, and
+/// so many a second, before a session is served aside. None is refused.
+const NUISANCE: Throttle = Throttle { rate: 16, burst: 64, beyond: Beyond::Reject };
 
 /// What answers a session.
 enum App {
@@ -33,24 +37,60 @@ enum App {
     Copy,
 }
 
+#[derive(keep::State)]
 struct User {
     session: Session,
     app: App,
+    #[keep(skip)]
     username: Box<[u8]>,
+    #[keep(skip)]
     secret: Secret,
+    #[keep(skip)]
     allow: AllowList,
+    #[keep(same)]
     bucket: Option<Bucket>,
+    #[keep(skip)]
     session_id: SessionId,
+    #[keep(skip)]
     account: AccountId,
+    #[keep(skip)]
     cancel_on: CancelOn,
+    #[keep(skip)]
     grace_ns: u64,
     /// When its orders are cancelled, on the monotonic clock.
     cancel_at: Option<u64>,
     /// Whether its connection has requests that were received and not yet taken.
     behind: bool,
+    /// The turn in which its connection was last read from, as far as that is not every turn.
+    looked_at: u64,
+    /// What it may cause of work that is no trading before it is served aside.
+    nuisance: Bucket,
     full_told: bool,
     /// What may leave, where a journal has to be safe first.
+    #[keep(skip)]
     release: Option<Release>,
+}
+
+impl keep::State for App {
+    const SHAPE: keep::Shape = keep::Shape::of("app")
+        .shape(<Entry as keep::State>::SHAPE)
+        .shape(<Echo as keep::State>::SHAPE);
+
+    fn save(&self, pen: &mut keep::Pen) {
+        match self {
+            Self::Venue(entry) => entry.save(pen),
+            Self::Echo(echo) => echo.save(pen),
+            Self::Copy => {}
+        }
+    }
+
+    fn load(&mut self, reader: &mut keep::Reader<'_>) -> Result<(), keep::Unfit> {
+        match self {
+            Self::Venue(entry) => entry.load(reader),
+            Self::Echo(echo) => echo.load(reader),
+            Self::Copy => Ok(()),
+        }
+    }
 }
 
 impl User {
@@ -80,6 +120,8 @@ impl User {
             grace_ns: user.grace_ns,
             cancel_at: None,
             behind: false,
+            looked_at: ALWAYS,
+            nuisance: Bucket::new(NUISANCE),
             full_told: false,
             release: None,
         }
@@ -109,11 +151,16 @@ fn password<'a>(version: Option<Version>, message: &Message<'a>) -> &'a [u8] {
 }
 
 /// The sessions of FIX. A session is known by its place in the configuration, from 0.
+#[derive(keep::State)]
 pub(crate) struct FixDesk {
+    #[keep(each)]
     users: Vec<User>,
+    #[keep(skip)]
     scratch: Scratch,
     /// A message that waited beyond a gap, while it is dealt with.
+    #[keep(skip)]
     queued: Box<[u8]>,
+    #[keep(skip)]
     message_max: usize,
     ended: bool,
 }
@@ -174,6 +221,18 @@ impl FixDesk {
 
     pub(crate) fn set_behind(&mut self, user: usize, behind: bool) {
         self.users[user].behind = behind;
+    }
+
+    /// See [`Talk::set_looked_at`](crate::protocol::Talk::set_looked_at).
+    pub(crate) fn set_looked_at(&mut self, user: usize, turn: u64) {
+        self.users[user].looked_at = turn;
+    }
+
+    /// Whether a session gets again what it has missed, or causes work that is no trading.
+    #[inline]
+    pub(crate) fn is_aside(&self, user: usize, now: u64) -> bool {
+        let user = &self.users[user];
+        user.session.is_catching_up() || user.nuisance.is_empty(now)
     }
 
     pub(crate) fn next_timer(&self) -> Option<u64> {
@@ -247,7 +306,7 @@ impl FixDesk {
         let user = &mut users[index];
         if user.session.is_taken() {
             // Its connection may turn out to have ended behind what is left to be taken of it.
-            if user.behind {
+            if user.behind || knock.is_before(user.looked_at, port.turn) {
                 return Ok((Taken::Wait, None));
             }
             port.stats.refused_logins += 1;
@@ -266,7 +325,7 @@ impl FixDesk {
         if let App::Echo(echo) = &mut user.app {
             echo.forget();
         }
-        (user.cancel_at, user.behind) = (None, false);
+        (user.cancel_at, user.behind, user.looked_at) = (None, false, ALWAYS);
         port.stats.logins += 1;
         Ok((Taken::Used(end), Some(index)))
     }
@@ -305,6 +364,7 @@ impl FixDesk {
             Frame::More { skip } => Taken::More(skip),
             Frame::Garbled { used, .. } => {
                 port.stats.garbled += 1;
+                user.nuisance.take(port.now.monotonic);
                 Taken::Used(used)
             }
             Frame::Whole { start, end } => {
@@ -314,9 +374,14 @@ impl FixDesk {
                         port.record(kind::FIX_MESSAGE, &head, &bytes[start..end]);
                         if user.session.receive(&message, port.now) == Received::Application {
                             user.apply(&message, received, port);
+                        } else if message.msg_type() != b"0" {
+                            user.nuisance.take(port.now.monotonic);
                         }
                     }
-                    Err(_) => port.stats.garbled += 1,
+                    Err(_) => {
+                        port.stats.garbled += 1;
+                        user.nuisance.take(port.now.monotonic);
+                    }
                 }
                 Taken::Used(end)
             }
@@ -451,6 +516,8 @@ impl FixDesk {
         let Self { users, scratch, queued, .. } = self;
         let user = users.get_mut(index)?;
         user.session.adopt_numbers(head.numbers);
+        // No message is taken, and no time makes a session speak, before all is sent again that was asked for.
+        user.session.assume_sent();
         match kind {
             kind::FIX_LOGON => {
                 let message = scratch.parse(body).ok()?;

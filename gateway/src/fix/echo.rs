@@ -1,5 +1,6 @@
 //! An application that sends back what comes: for testing a session layer.
 
+use spindle_types::keep;
 use std::collections::HashSet;
 
 use super::dictionary::{Part, part};
@@ -9,9 +10,10 @@ use super::tag;
 use super::text::Text;
 
 /// What it remembers of new orders, so that a possible resend is known.
-#[derive(Debug)]
+#[derive(Debug, keep::State)]
 pub(crate) struct Echo {
     known: HashSet<Text<20>>,
+    #[keep(skip)]
     known_max: usize,
 }
 

@@ -1,5 +1,7 @@
 //! Bytes on their way to a socket.
 
+use spindle_types::keep;
+
 /// A send buffer of fixed size.
 #[derive(Debug)]
 pub struct Output {
@@ -8,6 +10,26 @@ pub struct Output {
     end: usize,
     /// Bytes ever put in.
     put: u64,
+}
+
+/// What waits, from the front.
+impl keep::State for Output {
+    const SHAPE: keep::Shape = keep::Shape::of("output");
+
+    fn save(&self, pen: &mut keep::Pen) {
+        keep::Value::save(&self.put, pen);
+        pen.count(self.waiting().len());
+        pen.raw(self.waiting());
+    }
+
+    fn load(&mut self, reader: &mut keep::Reader<'_>) -> Result<(), keep::Unfit> {
+        self.put = keep::Value::read(reader)?;
+        (self.start, self.end) = (0, reader.count()?);
+        let place = self.bytes.get_mut(..self.end);
+        let place = place.ok_or(keep::Unfit::new("output", "more than it has room for"))?;
+        place.copy_from_slice(reader.raw(self.end)?);
+        Ok(())
+    }
 }
 
 impl Output {

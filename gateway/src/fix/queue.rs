@@ -1,5 +1,7 @@
 //! Messages that came beyond a gap and wait until it is filled.
 
+use spindle_types::keep;
+
 /// A bounded number of messages, by their numbers.
 #[derive(Debug)]
 pub struct Queue {
@@ -8,11 +10,37 @@ pub struct Queue {
     waiting: Vec<Waiting>,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, keep::Value)]
 struct Waiting {
     sequence: u64,
     start: usize,
     length: usize,
+}
+
+/// What waits, and the bytes up to the last that is used.
+impl keep::State for Queue {
+    const SHAPE: keep::Shape = keep::Shape::of("queue").shape(<Waiting as keep::Value>::SHAPE);
+
+    fn save(&self, pen: &mut keep::Pen) {
+        keep::State::save(&self.waiting, pen);
+        pen.count(self.used);
+        pen.raw(&self.bytes[..self.used]);
+    }
+
+    fn load(&mut self, reader: &mut keep::Reader<'_>) -> Result<(), keep::Unfit> {
+        let wrong = keep::Unfit::new("queue", "messages that do not fit it");
+        let room = self.waiting.capacity();
+        keep::State::load(&mut self.waiting, reader)?;
+        self.used = reader.count()?;
+        let within =
+            |one: &Waiting| one.start.checked_add(one.length).is_some_and(|end| end <= self.used);
+        if self.waiting.len() > room || !self.waiting.iter().all(within) {
+            return Err(wrong);
+        }
+        let place = self.bytes.get_mut(..self.used).ok_or(wrong)?;
+        place.copy_from_slice(reader.raw(self.used)?);
+        Ok(())
+    }
 }
 
 impl Queue {

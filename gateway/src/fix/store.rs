@@ -5,8 +5,10 @@
 
 use std::collections::VecDeque;
 
+use spindle_types::keep;
+
 /// A message that was sent, without its header.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, keep::Value)]
 pub struct Sent {
     /// MsgSeqNum.
     pub sequence: u64,
@@ -32,6 +34,33 @@ pub struct Store {
     tail: usize,
     used: usize,
     evicted: u64,
+}
+
+/// The messages that are kept, each to its place.
+impl keep::State for Store {
+    const SHAPE: keep::Shape = keep::Shape::of("store").shape(<Sent as keep::Value>::SHAPE);
+
+    fn save(&self, pen: &mut keep::Pen) {
+        keep::State::save(&self.sent, pen);
+        self.sent.iter().for_each(|sent| pen.raw(self.body(sent)));
+        keep::Value::save(&(self.tail, self.used, self.evicted), pen);
+    }
+
+    fn load(&mut self, reader: &mut keep::Reader<'_>) -> Result<(), keep::Unfit> {
+        let wrong = keep::Unfit::new("store", "messages that do not fit it");
+        keep::State::load(&mut self.sent, reader)?;
+        if self.sent.len() > self.messages_max {
+            return Err(wrong);
+        }
+        for sent in &self.sent {
+            let end = sent.start.checked_add(sent.length).ok_or(wrong)?;
+            let place = self.bytes.get_mut(sent.start..end).ok_or(wrong)?;
+            place.copy_from_slice(reader.raw(sent.length)?);
+        }
+        (self.tail, self.used, self.evicted) = keep::Value::read(reader)?;
+        let used: usize = self.sent.iter().map(|sent| sent.length).sum();
+        if self.tail <= self.bytes.len() && used == self.used { Ok(()) } else { Err(wrong) }
+    }
 }
 
 impl Store {

@@ -87,6 +87,17 @@ impl Talk for FixTalk {
     }
 
     #[inline]
+    fn is_aside(&self, desk: &Desk) -> bool {
+        self.user.is_some_and(|user| desk.fix.is_aside(user, desk.port.now.monotonic))
+    }
+
+    fn set_looked_at(&self, turn: u64, desk: &mut Desk) {
+        if let Some(user) = self.user {
+            desk.fix.set_looked_at(user, turn);
+        }
+    }
+
+    #[inline]
     fn output<'a>(&'a self, desk: &'a Desk) -> &'a [u8] {
         self.user.map_or(&[], |user| desk.fix.output(user))
     }

@@ -1,5 +1,7 @@
 //! Short texts of fixed room.
 
+use spindle_types::keep;
+
 /// A text of up to `N` bytes, `N` at most 255.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Text<const N: usize> {
@@ -23,6 +25,20 @@ impl<const N: usize> Text<N> {
     #[inline]
     pub(super) fn as_bytes(&self) -> &[u8] {
         &self.bytes[..usize::from(self.length)]
+    }
+}
+
+impl<const N: usize> keep::Value for Text<N> {
+    const SHAPE: keep::Shape = keep::Shape::of("text").shape(keep::Shape(N as u64));
+
+    fn save(&self, pen: &mut keep::Pen) {
+        pen.u8(self.length);
+        pen.raw(self.as_bytes());
+    }
+
+    fn read(reader: &mut keep::Reader<'_>) -> Result<Self, keep::Unfit> {
+        let length = reader.u8()?;
+        Self::new(reader.raw(length.into())?).ok_or(keep::Unfit::new("text", "it is too long"))
     }
 }
 

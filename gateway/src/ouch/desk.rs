@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use spindle_engine::command::Action;
 use spindle_engine::event::{Event, RejectReason};
 use spindle_risk::Check;
-use spindle_types::{AccountId, EventTime, SessionId};
+use spindle_types::{AccountId, EventTime, SessionId, keep};
 use zeroize::Zeroizing;
 
 use super::DecodeError;
@@ -22,7 +22,7 @@ use crate::notice::{GatewayNotice, UserName};
 use crate::options::{AllowList, Beyond, Bucket, SessionOptions};
 use crate::ouch42::session as ouch42;
 use crate::port::Port;
-use crate::protocol::Sessions;
+use crate::protocol::{ALWAYS, Sessions};
 use crate::record::{Head, kind};
 use crate::soup::codec::{LoginRequest, SessionName, padded_right};
 use crate::soup::login::{Refusal, Standing, admit, canonical};
@@ -102,29 +102,63 @@ impl Dialect {
     }
 }
 
+impl keep::State for Dialect {
+    const SHAPE: keep::Shape = keep::Shape::of("dialect")
+        .shape(<Session as keep::State>::SHAPE)
+        .shape(<ouch42::Session as keep::State>::SHAPE);
+
+    fn save(&self, pen: &mut keep::Pen) {
+        match self {
+            Self::V50(session) => keep::State::save(session, pen),
+            Self::V42(session) => keep::State::save(session, pen),
+        }
+    }
+
+    fn load(&mut self, reader: &mut keep::Reader<'_>) -> Result<(), keep::Unfit> {
+        match self {
+            Self::V50(session) => keep::State::load(session, reader),
+            Self::V42(session) => keep::State::load(session, reader),
+        }
+    }
+}
+
 /// One user.
+#[derive(keep::State)]
 struct User {
     /// In capitals, padded.
+    #[keep(skip)]
     username: [u8; 6],
+    #[keep(skip)]
     secret: Secret,
+    #[keep(skip)]
     session_id: SessionId,
+    #[keep(skip)]
     account: AccountId,
     /// The accounts that its orders may name, by the option Firm.
+    #[keep(skip)]
     accounts: Box<[([u8; 4], AccountId)]>,
+    #[keep(skip)]
     allow: AllowList,
+    #[keep(skip)]
     bucket: Option<Bucket>,
     /// Whether it only reads along.
+    #[keep(skip)]
     is_copy: bool,
     session: Dialect,
     stream: Stream,
+    #[keep(skip)]
     cancel_on: CancelOn,
+    #[keep(skip)]
     grace_ns: u64,
     /// When its orders are cancelled, on the monotonic clock.
     cancel_at: Option<u64>,
     logged_in: bool,
     /// Whether its connection has requests that were received and not yet taken.
     behind: bool,
+    /// The turn in which its connection was last read from, as far as that is not every turn.
+    looked_at: u64,
     full_told: bool,
+    #[keep(skip)]
     marks: VecDeque<Mark>,
 }
 
@@ -162,6 +196,7 @@ impl User {
             cancel_at: None,
             logged_in: false,
             behind: false,
+            looked_at: ALWAYS,
             full_told: false,
             marks: VecDeque::with_capacity(MARKS_MAX),
         }
@@ -209,11 +244,15 @@ impl User {
 }
 
 /// The users of OUCH. A user is known by its place in the configuration, from 0.
+#[derive(keep::State)]
 pub(crate) struct OuchDesk {
+    #[keep(each)]
     users: Vec<User>,
+    #[keep(skip)]
     session_name: SessionName,
     ended: bool,
     /// In lockstep, what each user waits for; `None` while it has its turn.
+    #[keep(skip)]
     waits: Option<Box<[Option<Wait>]>>,
 }
 
@@ -384,7 +423,7 @@ impl OuchDesk {
         port: &mut Port,
     ) -> Option<Result<(usize, u64), Refusal>> {
         let found = self.user_of(request, knock, &mut port.vault)?;
-        let decision = self.decide_login(found, address, request);
+        let decision = self.decide_login(found, address, request, knock, port.turn);
         if let Err((Refusal::NotAuthorized | Refusal::Address, _)) = decision
             && knock.holds_back(port.refusal_ns, port.now.monotonic)
         {
@@ -394,7 +433,7 @@ impl OuchDesk {
             Ok((index, _)) => {
                 let user = &mut self.users[index];
                 user.logged_in = true;
-                user.behind = false;
+                (user.behind, user.looked_at) = (false, ALWAYS);
                 user.cancel_at = None;
                 user.marks.clear();
                 port.stats.logins += 1;
@@ -412,6 +451,8 @@ impl OuchDesk {
         found: Option<usize>,
         address: Option<IpAddr>,
         request: &LoginRequest,
+        knock: &mut Knock,
+        turn: u64,
     ) -> Result<(usize, u64), (Refusal, bool)> {
         let index = found.ok_or((Refusal::NotAuthorized, false))?;
         let user = &self.users[index];
@@ -424,15 +465,22 @@ impl OuchDesk {
             logged_in: user.logged_in,
             ended: self.ended,
         };
-        admit(request, &standing)
-            .map(|sequence| (index, sequence))
-            .map_err(|refusal| (refusal, refusal == Refusal::AlreadyLoggedIn && user.behind))
+        admit(request, &standing).map(|sequence| (index, sequence)).map_err(|refusal| {
+            let taken = refusal == Refusal::AlreadyLoggedIn;
+            let waits = taken && (user.behind || knock.is_before(user.looked_at, turn));
+            (refusal, waits)
+        })
     }
 
     /// Whether the user's connection has requests that were received and not yet taken.
     #[inline]
     pub(crate) fn set_behind(&mut self, user: usize, behind: bool) {
         self.users[user].behind = behind;
+    }
+
+    /// See [`Talk::set_looked_at`](crate::protocol::Talk::set_looked_at).
+    pub(crate) fn set_looked_at(&mut self, user: usize, turn: u64) {
+        self.users[user].looked_at = turn;
     }
 
     /// The user's connection is gone. What the engine answers goes into the stream all the same.
@@ -633,9 +681,8 @@ impl Sessions for OuchDesk {
     }
 
     fn prepare(&mut self) {
-        for user in &mut self.users {
-            user.stream.prepare();
-        }
+        // One page in a turn.
+        let _ = self.users.iter_mut().any(|user| user.stream.prepare());
     }
 }
 

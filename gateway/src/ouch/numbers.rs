@@ -1,12 +1,14 @@
 //! The rules of UserRefNum.
 
+use spindle_types::keep;
+
 /// Which numbers of one account are used up.
 ///
 /// A number at or below the last one used is a retransmission. A replace that finds its original
 /// gone, or is itself invalid, leaves its number unused; that is known only with the engine's
 /// answer, so a number that lies between what is used for sure and what is under way has to wait
 /// for it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, keep::Value)]
 pub(super) struct Numbers {
     /// The highest that was passed on.
     passed: u32,

@@ -15,7 +15,7 @@ use spindle_engine::command::{
     Action, Attributes, Cancel, MassCancel, Modify, Priority, Refuse, Replace,
 };
 use spindle_engine::event::{CancelReason, Event, Outcome, RejectReason};
-use spindle_types::{OrderToken, Quantity, SessionId, Side, Symbol};
+use spindle_types::{OrderToken, Quantity, SessionId, Side, Symbol, keep};
 
 use super::answer::Answer;
 use super::codes::option;
@@ -57,7 +57,7 @@ pub enum Ignored {
 
 /// A request that was passed to the engine and has no answer yet. Answers come in the order of the
 /// requests.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, keep::Value)]
 enum Asked {
     /// A new order, a cancel or a modify: the event says everything.
     Plain,
@@ -76,9 +76,11 @@ enum Asked {
 }
 
 /// The state of one account.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, keep::State)]
 pub struct Session {
+    #[keep(skip)]
     id: SessionId,
+    #[keep(skip)]
     firms: Box<[[u8; 4]]>,
     numbers: Numbers,
     /// The firms of which the client has disabled order entry, and whether that of all.
@@ -86,6 +88,7 @@ pub struct Session {
     all_disabled: bool,
     asked: VecDeque<Asked>,
     standing: Standing,
+    #[keep(skip)]
     remark: Option<Remark>,
 }
 

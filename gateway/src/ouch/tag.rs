@@ -1,5 +1,6 @@
 //! The optional values: their numbers, sizes, values, and on which messages they may stand.
 
+use spindle_types::keep;
 use std::fmt;
 
 macro_rules! tags {
@@ -151,7 +152,7 @@ pub(super) fn number(value: &[u8]) -> u64 {
 }
 
 /// A set of tags.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, keep::Value)]
 pub struct TagSet(u32);
 
 impl TagSet {

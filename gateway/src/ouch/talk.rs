@@ -125,6 +125,17 @@ impl Talk for OuchTalk {
     }
 
     #[inline]
+    fn is_aside(&self, _: &Desk) -> bool {
+        self.link.is_replaying()
+    }
+
+    fn set_looked_at(&self, turn: u64, desk: &mut Desk) {
+        if let Some(user) = self.user {
+            desk.ouch.set_looked_at(user, turn);
+        }
+    }
+
+    #[inline]
     fn output<'a>(&'a self, desk: &'a Desk) -> &'a [u8] {
         self.link.output(stream(self.user, desk))
     }

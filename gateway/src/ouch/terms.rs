@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use spindle_engine::command::{Modifiers, OrderKind, OrderSide};
 use spindle_engine::event::RejectReason;
-use spindle_types::Quantity;
+use spindle_types::{Quantity, keep};
 
 use super::appendage::{Appendage, AppendageWriter, TagValue};
 use super::tag::{Tag, TagSet};
@@ -28,7 +28,7 @@ const REPEATED_REPLACED: [Tag; 5] =
     [Tag::Firm, Tag::MaxFloor, Tag::PriceType, Tag::PostOnly, Tag::ExpireTime];
 
 /// What an order asks for with options, and with the fields that a replacement cannot change.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, keep::Value)]
 pub struct Terms {
     given: TagSet,
     firm: [u8; 4],
@@ -253,7 +253,7 @@ fn asks_for_nothing(option: TagValue<'_>, firms: &[[u8; 4]]) -> bool {
 
 /// The terms of the orders of one session that are under way or open and have any. Room is taken at
 /// the start.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, keep::State)]
 pub(super) struct Standing {
     terms: HashMap<u32, Terms>,
     most: usize,

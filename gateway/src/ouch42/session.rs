@@ -9,7 +9,7 @@ use std::collections::VecDeque;
 
 use spindle_engine::command::{Action, Cancel, MassCancel, Modify, Priority, Refuse, Replace};
 use spindle_engine::event::{CancelReason, Event, Outcome, RejectReason};
-use spindle_types::{OrderToken, Quantity, SessionId};
+use spindle_types::{OrderToken, Quantity, SessionId, keep};
 
 use super::answer::Answer;
 use super::inbound::{self, Message};
@@ -52,14 +52,17 @@ pub(crate) fn firm_of(message: &[u8]) -> Option<[u8; 4]> {
 }
 
 /// The state of one account.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, keep::State)]
 pub struct Session {
+    #[keep(skip)]
     id: SessionId,
+    #[keep(skip)]
     firms: Box<[[u8; 4]]>,
     tokens: Tokens,
     /// The requests that have no answer yet, in their order: the replacement's number of a Replace, and
     /// nothing of others.
     asked: VecDeque<OrderToken>,
+    #[keep(skip)]
     remark: Option<Remark>,
 }
 

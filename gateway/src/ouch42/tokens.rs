@@ -3,12 +3,12 @@
 
 use std::collections::HashMap;
 
-use spindle_types::OrderToken;
+use spindle_types::{OrderToken, keep};
 
 use super::Token;
 
 /// What a client named with a token.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, keep::Value)]
 pub(super) struct Record {
     pub(super) token: Token,
     pub(super) firm: [u8; 4],
@@ -20,7 +20,7 @@ pub(super) struct Record {
 }
 
 /// Whether a token is used up.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, keep::Value)]
 enum Use {
     /// It was that of a replacement which came to nothing.
     Free,
@@ -43,14 +43,29 @@ pub(super) enum Verdict {
 }
 
 /// All of them. The engine's number is the place of a token, from 1.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, keep::State)]
+#[keep(settle)]
 pub(super) struct Tokens {
     records: Vec<(Record, Use)>,
+    #[keep(skip)]
     by_name: HashMap<Token, u32>,
+    #[keep(skip)]
     most: usize,
 }
 
 impl Tokens {
+    /// Whether there is room for all. What finds them is made anew.
+    fn settle_kept(&mut self) -> Result<(), keep::Unfit> {
+        self.by_name.clear();
+        for (number, (record, _)) in (1..).zip(&self.records) {
+            self.by_name.insert(record.token, number);
+        }
+        match self.records.len() <= self.most && self.by_name.len() == self.records.len() {
+            true => Ok(()),
+            false => Err(keep::Unfit::new("Tokens", "too many, or one twice")),
+        }
+    }
+
     pub(super) fn new(most: usize) -> Self {
         Self { records: Vec::with_capacity(most), by_name: HashMap::with_capacity(most), most }
     }

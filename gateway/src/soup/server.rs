@@ -141,6 +141,12 @@ impl Link {
         matches!(self.phase, Phase::Closing { .. } | Phase::Ending)
     }
 
+    /// Whether what lay in the stream before the login is still being sent.
+    #[inline]
+    pub const fn is_replaying(&self) -> bool {
+        self.is_live() && self.cursor.position() < self.replay_end
+    }
+
     /// How far the stream is sent, in its bytes.
     pub const fn position(&self) -> u64 {
         self.cursor.position()

@@ -4,12 +4,19 @@
 //! are therefore the same thing, a cursor that walks towards the end, and there is no seam between
 //! the two. No packet crosses a chunk's end. Memory is allocated a chunk at a time.
 
+use spindle_types::keep;
 use thiserror::Error;
 
 use super::codec::{HEADER_LENGTH, Packet};
 
 /// Bytes in a chunk.
 pub const CHUNK_BYTES: usize = 64 * 1024;
+
+/// How much of the next chunk is asked for at once.
+const PAGE_BYTES: usize = 4 * 1_024;
+
+/// What stands where nothing was written yet.
+const UNUSED: u8 = b' ';
 
 /// The largest message that a stream keeps.
 pub const MESSAGE_MAX: usize = CHUNK_BYTES - HEADER_LENGTH;
@@ -32,7 +39,8 @@ struct Chunk {
 pub struct Stream {
     /// Never empty but in [`Stream::NOTHING`].
     chunks: Vec<Chunk>,
-    spare: Option<Box<[u8]>>,
+    /// The next chunk, as far as the system has given its pages.
+    spare: Vec<u8>,
     next: u64,
     total: u64,
 }
@@ -59,15 +67,50 @@ impl Default for Stream {
     }
 }
 
+/// Chunk by chunk as far as each is used.
+impl keep::State for Stream {
+    const SHAPE: keep::Shape = keep::Shape::of("stream").shape(keep::Shape(CHUNK_BYTES as u64));
+
+    fn save(&self, pen: &mut keep::Pen) {
+        keep::Value::save(&(self.next, self.total), pen);
+        pen.count(self.chunks.len());
+        for chunk in &self.chunks {
+            keep::Value::save(&(chunk.used, chunk.first), pen);
+            pen.raw(&chunk.bytes[..chunk.used]);
+        }
+    }
+
+    fn load(&mut self, reader: &mut keep::Reader<'_>) -> Result<(), keep::Unfit> {
+        let wrong = keep::Unfit::new("stream", "chunks that do not add up");
+        (self.next, self.total) = keep::Value::read(reader)?;
+        self.chunks.clear();
+        let (mut before, mut total) = (0, 0);
+        for _ in 0..reader.count()? {
+            let (used, first): (usize, u64) = keep::Value::read(reader)?;
+            if used > CHUNK_BYTES || first <= before || first > self.next {
+                return Err(wrong);
+            }
+            let mut bytes = empty_chunk();
+            bytes[..used].copy_from_slice(reader.raw(used)?);
+            self.chunks.push(Chunk { bytes, used, first });
+            (before, total) = (first, total + used as u64);
+        }
+        match !self.chunks.is_empty() && total == self.total {
+            true => Ok(()),
+            false => Err(wrong),
+        }
+    }
+}
+
 impl Stream {
     /// What is sent to a connection before its login: nothing. It cannot be appended to.
     pub(crate) const NOTHING: &'static Self =
-        &Self { chunks: Vec::new(), spare: None, next: 1, total: 0 };
+        &Self { chunks: Vec::new(), spare: Vec::new(), next: 1, total: 0 };
 
     /// An empty stream, with its first chunk allocated.
     pub fn new() -> Self {
         let first = Chunk { bytes: empty_chunk(), used: 0, first: 1 };
-        Self { chunks: vec![first], spare: None, next: 1, total: 0 }
+        Self { chunks: vec![first], spare: Vec::new(), next: 1, total: 0 }
     }
 
     /// The number that the next message will have.
@@ -82,12 +125,18 @@ impl Stream {
         self.total
     }
 
-    /// Allocates the next chunk ahead of need, when this one is at least half full. To be called
-    /// when there is nothing better to do.
-    pub fn prepare(&mut self) {
-        if self.spare.is_none() && self.last().used > CHUNK_BYTES / 2 {
-            self.spare = Some(empty_chunk());
+    /// Gets the next chunk ahead of need, when this one is at least a quarter full: one page of it at a time, because the
+    /// system takes a part of a microsecond for each. To be called when there is nothing better to do. Whether it did
+    /// something.
+    pub fn prepare(&mut self) -> bool {
+        if self.spare.len() == CHUNK_BYTES || self.last().used <= CHUNK_BYTES / 4 {
+            return false;
         }
+        if self.spare.is_empty() {
+            self.spare.reserve_exact(CHUNK_BYTES);
+        }
+        self.spare.resize((self.spare.len() + PAGE_BYTES).min(CHUNK_BYTES), UNUSED);
+        true
     }
 
     /// Appends one message.
@@ -117,7 +166,9 @@ impl Stream {
 
     #[cold]
     fn add_chunk(&mut self) {
-        let bytes = self.spare.take().unwrap_or_else(empty_chunk);
+        let mut bytes = std::mem::take(&mut self.spare);
+        bytes.resize(CHUNK_BYTES, UNUSED);
+        let bytes = bytes.into_boxed_slice();
         self.chunks.push(Chunk { bytes, used: 0, first: self.next });
     }
 
@@ -168,7 +219,7 @@ impl Stream {
 /// A chunk whose pages the system has given: written to at once, so that not every thirtieth message
 /// waits for a page of its own. (Zeros would be promised and not written.)
 fn empty_chunk() -> Box<[u8]> {
-    vec![b' '; CHUNK_BYTES].into_boxed_slice()
+    vec![UNUSED; CHUNK_BYTES].into_boxed_slice()
 }
 
 #[cfg(test)]

@@ -122,6 +122,12 @@ impl SimDisk {
         state.fail_sync = Some(state.syncs + nth);
     }
 
+    /// Takes back what [`SimDisk::fail_write`] and [`SimDisk::fail_sync`] have ordered and has not come yet.
+    pub fn heal(&self) {
+        let mut state = self.state();
+        (state.fail_write, state.fail_sync) = (None, None);
+    }
+
     /// Leaves room for so many bytes in files that are made from now on.
     pub fn limit_room(&self, bytes: u64) {
         self.state().room = Some(bytes);

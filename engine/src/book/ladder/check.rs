@@ -1,7 +1,10 @@
 //! Whether a ladder is whole: for tests, slow.
 
 use super::tree::{LEAST, Node};
-use super::{Arena, Ladder, rank_of};
+use super::{Arena, BLOCK, Entry, Ladder, level_of, rank_of};
+
+/// Blocks from a root to a level at most, less one: 20^6 levels are more than there can be.
+const HEIGHT_MAX: u8 = 6;
 
 impl Arena {
     /// Looks at a ladder's shape, and says how many blocks it has. That its entries are in order is
@@ -65,6 +68,52 @@ impl Arena {
                 self.check_node(ladder, self.child(node, at), height - 1, from, blocks, levels)?;
         }
         Ok(last)
+    }
+
+    /// Whether every block that a ladder leads to is there, and every level is one of so many. Unlike the rest it is asked of what
+    /// is not trusted.
+    pub(in super::super) fn leads_somewhere(&self, ladder: &Ladder, levels: usize) -> bool {
+        let is_block = |block: u32| (block as usize) < self.blocks.len();
+        let (last, width) = (usize::from(ladder.last_width), usize::from(ladder.width));
+        if last == 0 {
+            return ladder.root == Ladder::EMPTY.root && ladder.length == 0 && ladder.height == 0;
+        }
+        let fits = last <= BLOCK && width <= BLOCK && ladder.height <= HEIGHT_MAX;
+        if !fits || !is_block(ladder.root) || !is_block(ladder.last) {
+            return false;
+        }
+        match ladder.height {
+            0 => ladder.root == ladder.last && self.leaf_leads(self.last(ladder), levels),
+            height => self.node_leads(ladder, ladder.root_node(), height, levels),
+        }
+    }
+
+    fn leaf_leads(&self, entries: &[Entry], levels: usize) -> bool {
+        entries.iter().all(|&entry| (level_of(entry) as usize) < levels)
+    }
+
+    fn node_leads(&self, ladder: &Ladder, node: Node, height: u8, levels: usize) -> bool {
+        let is_there = (node.block as usize) < self.blocks.len();
+        if !is_there || node.length == 0 || node.length > BLOCK {
+            return false;
+        }
+        match height {
+            0 => self.leaf_leads(self.leaf(ladder, node), levels),
+            _ => (0..node.length)
+                .all(|at| self.node_leads(ladder, self.child(node, at), height - 1, levels)),
+        }
+    }
+
+    /// Whether what is free is there.
+    pub(in super::super) fn frees_what_is_there(&self) -> bool {
+        let (mut at, mut left) = (self.free, self.blocks.len());
+        while at != super::NONE {
+            if at as usize >= self.blocks.len() || left == 0 {
+                return false;
+            }
+            (at, left) = (level_of(self.blocks[at as usize].0[0]), left - 1);
+        }
+        self.untouched <= self.blocks.len() && self.used <= self.blocks.len()
     }
 
     /// Blocks in use.

@@ -15,7 +15,7 @@ use std::collections::VecDeque;
 
 use spindle_engine::command::Action;
 use spindle_engine::event::{Event, RejectReason};
-use spindle_types::{AccountId, OrderToken};
+use spindle_types::{AccountId, OrderToken, keep};
 
 use super::dictionary::Version;
 use super::message::Message;
@@ -47,7 +47,7 @@ pub(crate) enum Reaction {
 
 /// A request that was passed to the engine and has no answer yet. Answers come in the order of the
 /// requests.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, keep::Value)]
 struct Pending {
     what: Asked,
     /// Its ClOrdID.
@@ -59,7 +59,7 @@ struct Pending {
     msg_type: u8,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, keep::Value)]
 enum Asked {
     /// A new order with this token.
     New(OrderToken),
@@ -117,9 +117,11 @@ impl Accounts {
 }
 
 /// The order entry of one session.
-#[derive(Debug)]
+#[derive(Debug, keep::State)]
 pub(crate) struct Entry {
+    #[keep(skip)]
     version: Version,
+    #[keep(skip)]
     accounts: Accounts,
     orders: Orders,
     pending: VecDeque<Pending>,

@@ -3,12 +3,12 @@
 
 use std::collections::HashMap;
 
-use spindle_types::{AccountId, OrderToken, Price};
+use spindle_types::{AccountId, OrderToken, Price, keep};
 
 use super::{ClOrdId, Text};
 
 /// One order with all its replacements.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, keep::Value)]
 pub(super) struct Order {
     pub(super) account: AccountId,
     pub(super) symbol: Text<24>,
@@ -35,7 +35,7 @@ pub(super) struct Order {
 }
 
 /// Where an order is in its life.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, keep::Value)]
 pub(super) enum Life {
     /// The engine has not answered yet.
     Pending,
@@ -47,7 +47,7 @@ pub(super) enum Life {
 }
 
 /// One name of an order: that of its entry, or of a replacement.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, keep::Value)]
 pub(super) struct Name {
     pub(super) id: ClOrdId,
     /// Its place among the orders.
@@ -58,15 +58,31 @@ pub(super) struct Name {
 }
 
 /// All of them. A token is the place of a name, from 1.
-#[derive(Debug)]
+#[derive(Debug, keep::State)]
+#[keep(settle)]
 pub(super) struct Orders {
     orders: Vec<Order>,
     names: Vec<Name>,
+    #[keep(skip)]
     by_id: HashMap<ClOrdId, u32>,
+    #[keep(skip)]
     names_max: usize,
 }
 
 impl Orders {
+    /// Whether every name is that of an order. What finds them is made anew.
+    fn settle_kept(&mut self) -> Result<(), keep::Unfit> {
+        let has_room = self.names.len() <= self.names_max && self.orders.len() <= self.names_max;
+        if !has_room || self.names.iter().any(|name| name.order as usize >= self.orders.len()) {
+            return Err(keep::Unfit::new("Orders", "a name of no order"));
+        }
+        self.by_id.clear();
+        for (token, name) in (1..).zip(&self.names) {
+            self.by_id.entry(name.id).or_insert(token);
+        }
+        Ok(())
+    }
+
     pub(super) fn new(names_max: usize) -> Self {
         Self {
             orders: Vec::with_capacity(names_max),

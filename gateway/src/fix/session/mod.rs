@@ -11,6 +11,7 @@
 mod inbound;
 mod outbound;
 
+use spindle_types::keep;
 use thiserror::Error;
 
 use super::dictionary::Version;
@@ -24,7 +25,7 @@ const SECOND: u64 = 1_000_000_000;
 const LOGON_NS: u64 = 10 * SECOND;
 
 /// The time of a turn.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, keep::Value)]
 pub struct Now {
     /// Nanoseconds on a clock that never goes back.
     pub monotonic: u64,
@@ -89,7 +90,7 @@ pub struct SessionConfig {
 }
 
 /// Why a connection of a session ends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error, keep::Value)]
 pub enum Close {
     /// The peer logged out.
     #[error("logout")]
@@ -124,7 +125,7 @@ pub enum Close {
 }
 
 /// What a session found wrong for good.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error, keep::Value)]
 pub enum Why {
     /// The day is over.
     #[error("the day is over")]
@@ -169,7 +170,7 @@ pub enum Why {
     EncryptMethod,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, keep::Value)]
 enum State {
     /// Nobody is connected.
     Down,
@@ -184,14 +185,14 @@ enum State {
 }
 
 /// Stored messages that are being sent again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, keep::Value)]
 struct Replay {
     next: u64,
     end: u64,
 }
 
 /// What was asked for again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, keep::Value)]
 struct Asked {
     from: u64,
     /// The number that showed the gap.
@@ -208,12 +209,17 @@ pub enum Received {
 }
 
 /// One session.
-#[derive(Debug)]
+#[derive(Debug, keep::State)]
 pub struct Session {
+    #[keep(skip)]
     version: Version,
+    #[keep(skip)]
     ours: Box<[u8]>,
+    #[keep(skip)]
     theirs: Box<[u8]>,
+    #[keep(skip)]
     reset_on_logon: bool,
+    #[keep(skip)]
     limits: SessionLimits,
     state: State,
     /// The number of the next message that comes.
@@ -235,6 +241,7 @@ pub struct Session {
     queue: Queue,
     store: Store,
     output: Output,
+    #[keep(skip)]
     body: Box<[u8]>,
 }
 
@@ -342,6 +349,12 @@ impl Session {
             && self.output.room() >= least_output(&self.limits)
     }
 
+    /// Whether stored messages are being sent: again, or because the peer did not read.
+    #[inline]
+    pub const fn is_catching_up(&self) -> bool {
+        self.replay.is_some() || self.held.is_some()
+    }
+
     /// The bytes to write next.
     #[inline]
     pub fn output(&self) -> &[u8] {
@@ -363,6 +376,15 @@ impl Session {
     /// Takes over numbers that were recorded: of the next message that comes, and of the next that goes.
     pub(crate) const fn adopt_numbers(&mut self, (next_in, next_out): (u64, u64)) {
         (self.next_in, self.next_out) = (next_in, next_out);
+    }
+
+    /// What was being sent again when something was recorded had been sent by then, and what had to be asked for behind it had
+    /// been asked for: its number is among those that were recorded.
+    pub(crate) const fn assume_sent(&mut self) {
+        (self.replay, self.held) = (None, None);
+        if let Some(until) = self.ask_later.take() {
+            self.asked = Some(Asked { from: self.next_in, until });
+        }
     }
 
     /// Bytes of new messages that wait because the peer does not read, or so many that are more than `enough`.
@@ -390,6 +412,7 @@ impl Session {
     /// Why the connection is to be closed now.
     pub fn tick(&mut self, now: Now) -> Result<(), Close> {
         self.pump(now);
+        self.ask_at_last(now);
         match self.state {
             State::Down => Ok(()),
             State::LogonSent { since } => {
@@ -496,6 +519,9 @@ impl Session {
         (self.asked, self.ask_later, self.replay, self.held) = (None, None, None, None);
     }
 }
+
+#[cfg(test)]
+mod tests;
 
 /// Room for what one request can make a session say at once: its longest message, and a few short
 /// ones.

@@ -282,6 +282,12 @@ impl Session {
         if self.replay.is_none() && self.held.is_some() {
             self.pump_held(now);
         }
+    }
+
+    /// Asks for what had to wait until everything was sent again. Only time does this, never a message: how
+    /// long sending takes is the socket's affair, and the number that the question uses up is recorded where time
+    /// passes.
+    pub(super) fn ask_at_last(&mut self, now: Now) {
         if self.replay.is_none()
             && self.held.is_none()
             && let Some(until) = self.ask_later.take()

@@ -1,0 +1,208 @@
+//! Follows a journal that is being written: every record once it is known to be safe, and no record before.
+
+use crate::disk::{Disk, FileId};
+use crate::error::{Fault, JournalError, Refusal};
+use crate::format::{Identity, SEGMENT_HEADER, Venue, decode_segment, file_name, seed};
+use crate::read::{Place, io};
+use crate::scan::{Chain, Record, Segment};
+use crate::snapshot::Start;
+
+/// Bytes that are read at once.
+const PIECE: usize = 1 << 20;
+
+/// A place in a journal that moves on behind its writer.
+pub struct Tail<D: Disk> {
+    disk: D,
+    identity: Identity,
+    place: Place,
+    before: u64,
+    chain: Chain,
+    /// The last record that is known to be safe.
+    durable: u64,
+    file: Option<FileId>,
+    bytes: Vec<u8>,
+    /// How much is read at once: more where a record is longer.
+    piece: usize,
+}
+
+impl<D: Disk> Tail<D> {
+    /// From a place on. All before it is taken for safe.
+    pub const fn new(disk: D, start: &Start) -> Self {
+        Self {
+            disk,
+            identity: start.identity,
+            place: start.place,
+            before: start.before,
+            chain: start.chain,
+            durable: start.chain.next - 1,
+            file: None,
+            bytes: Vec::new(),
+            piece: PIECE,
+        }
+    }
+
+    /// From the first record on of the journal that lies there; `None` while there is none.
+    ///
+    /// # Errors
+    /// The system refuses, or the first segment is none.
+    pub fn from_the_first(mut disk: D) -> Result<Result<Self, D>, JournalError> {
+        let name = file_name(1);
+        if !disk.names().map_err(io(&disk, "read", ""))?.contains(&name) {
+            return Ok(Err(disk));
+        }
+        let file = disk.open(&name).map_err(io(&disk, "read", &name))?;
+        let mut page = vec![0; SEGMENT_HEADER];
+        let read = disk.read(file, 0, &mut page);
+        disk.close(file);
+        read.map_err(io(&disk, "read", &name))?;
+        let Some(header) = decode_segment(&page) else {
+            return Err(refusal(&disk, &name, 0, Fault::Header));
+        };
+        let identity = Identity { venue: Venue(header.venue), journal: header.journal.get() };
+        let place = Place { segment: 1, offset: SEGMENT_HEADER as u64 };
+        let chain = Chain { next: 1, previous: seed(&identity) };
+        Ok(Ok(Self::new(disk, &Start { identity, place, before: 0, chain })))
+    }
+
+    /// Where it goes on.
+    pub const fn start(&self) -> Start {
+        let Self { identity, place, before, chain, .. } = *self;
+        Start { identity, place, before, chain }
+    }
+
+    /// The disk.
+    pub const fn disk_mut(&mut self) -> &mut D {
+        &mut self.disk
+    }
+
+    /// Looks at the next record, if it is safe, and stays; whether there is one.
+    ///
+    /// # Errors
+    /// The system refuses.
+    pub fn peek(&mut self, look: &mut dyn FnMut(&Record<'_>)) -> Result<bool, JournalError> {
+        self.read_piece()?;
+        let mut segment = Segment::at(&self.bytes, 0, self.chain);
+        let first = segment.next_record();
+        let mut safe = first;
+        while let Some(record) = segment.next_record() {
+            safe = Some(record);
+        }
+        let found = first.zip(safe).filter(|(first, last)| last.durable >= first.sequence);
+        if let Some((first, _)) = found {
+            look(&first);
+        }
+        Ok(found.is_some())
+    }
+
+    /// Hands over what is safe and was not handed over yet, at most about a mebibyte of it; how many. A record that the
+    /// visitor refuses comes again.
+    ///
+    /// # Errors
+    /// The system refuses, a segment is not the next one, or what was safe is damaged.
+    pub fn poll<E>(
+        &mut self,
+        visit: &mut dyn FnMut(&Record<'_>) -> Result<(), E>,
+    ) -> Result<Result<usize, E>, JournalError> {
+        // Asked first: when there is a next segment, all of this one is there and safe.
+        let next = file_name(self.place.segment + 1);
+        let is_last = !self.disk.names().map_err(io(&self.disk, "read", ""))?.contains(&next);
+        let whole = self.read_piece()?;
+        let mut segment = Segment::at(&self.bytes, 0, self.chain);
+        let mut last = None;
+        while let Some(record) = segment.next_record() {
+            self.durable = self.durable.max(record.durable);
+            last = Some(record.sequence);
+        }
+        if let Some(last) = last.filter(|_| !is_last) {
+            self.durable = self.durable.max(last);
+        }
+        let mut segment = Segment::at(&self.bytes, 0, self.chain);
+        let (mut taken, mut chain, mut used, mut refused) = (0, self.chain, 0, None);
+        while segment.chain().next <= self.durable
+            && let Some(record) = segment.next_record()
+        {
+            if let Err(error) = visit(&record) {
+                refused = Some(error);
+                break;
+            }
+            (taken, chain, used) = (taken + 1, segment.chain(), segment.offset());
+            self.before = record.bytes() as u64;
+        }
+        (self.chain, self.place.offset) = (chain, self.place.offset + used as u64);
+        if let Some(error) = refused {
+            return Ok(Err(error));
+        }
+        if taken > 0 {
+            self.piece = PIECE;
+        } else if !whole && self.bytes.iter().any(|&byte| byte != 0) {
+            // A record that is longer than what was read, or what says that it is safe stands farther behind.
+            self.piece = (self.piece * 2).min(1 << 30);
+        } else if !is_last {
+            self.go_to_the_next()?;
+            return Ok(Ok(1));
+        }
+        Ok(Ok(taken))
+    }
+
+    /// Reads from the place on; whether that is all of the segment.
+    fn read_piece(&mut self) -> Result<bool, JournalError> {
+        let name = file_name(self.place.segment);
+        let file = match self.file {
+            Some(file) => file,
+            None => {
+                let file = self.disk.open(&name).map_err(io(&self.disk, "read", &name))?;
+                *self.file.insert(file)
+            }
+        };
+        let length = self.disk.length(file).map_err(io(&self.disk, "read", &name))?;
+        let left = length.saturating_sub(self.place.offset);
+        let count = usize::try_from(left).unwrap_or(usize::MAX).min(self.piece);
+        self.bytes.resize(count, 0);
+        let read = self.disk.read(file, self.place.offset, &mut self.bytes);
+        read.map_err(io(&self.disk, "read", &name))?;
+        Ok(count as u64 == left)
+    }
+
+    /// The segment is behind: the next must go on where it ends.
+    fn go_to_the_next(&mut self) -> Result<(), JournalError> {
+        let number = self.place.segment + 1;
+        let name = file_name(number);
+        let file = self.disk.open(&name).map_err(io(&self.disk, "read", &name))?;
+        let mut page = vec![0; SEGMENT_HEADER];
+        let read = self.disk.read(file, 0, &mut page);
+        if read.is_err() {
+            self.disk.close(file);
+        }
+        read.map_err(io(&self.disk, "read", &name))?;
+        let header = decode_segment(&page).filter(|header| header.number.get() == number);
+        let fault = match header {
+            None => Some(Fault::Header),
+            Some(header) => {
+                let identity =
+                    Identity { venue: Venue(header.venue), journal: header.journal.get() };
+                let begin = Chain { next: header.first.get(), previous: header.previous.get() };
+                match (identity == self.identity, begin == self.chain) {
+                    (true, true) => None,
+                    (false, _) => Some(Fault::Mixed),
+                    (true, false) => {
+                        Some(Fault::Hole { sequence: self.chain.next, next: begin.next })
+                    }
+                }
+            }
+        };
+        if let Some(fault) = fault {
+            self.disk.close(file);
+            return Err(refusal(&self.disk, &name, 0, fault));
+        }
+        if let Some(before) = self.file.replace(file) {
+            self.disk.close(before);
+        }
+        (self.place, self.before) = (Place { segment: number, offset: SEGMENT_HEADER as u64 }, 0);
+        self.piece = PIECE;
+        Ok(())
+    }
+}
+
+fn refusal(disk: &dyn Disk, name: &str, offset: u64, fault: Fault) -> JournalError {
+    Refusal { file: disk.place().join(name), offset, fault }.into()
+}
