@@ -15,6 +15,7 @@ use spindle_types::{
 };
 
 use crate::config::Config;
+use crate::status::Look;
 
 /// How a run stands at one moment: plain values, with room for all there can be.
 #[derive(Clone, Debug, Default)]
@@ -66,17 +67,28 @@ pub struct StrategyBooks {
     assumed: Vec<AssumedFill>,
     assumed_fills: u64,
     #[keep(skip)]
-    wanted: Consumer<Box<RunRecord>>,
+    wanted: Consumer<Paper>,
     #[keep(skip)]
-    filled: Producer<Box<RunRecord>>,
+    filled: Producer<Paper>,
 }
 
-/// Asks the engine's thread for records while it runs.
-pub struct RecordDesk {
-    wanted: Producer<Box<RunRecord>>,
-    filled: Consumer<Box<RunRecord>>,
-    spare: Option<Box<RunRecord>>,
+/// Empty paper for the engine's thread to write on, and written paper from it.
+enum Paper {
+    Record(Box<RunRecord>),
+    Look(Box<Look>),
 }
+
+/// Asks the engine's thread for records, and lets it be looked at, while it runs.
+pub struct RecordDesk {
+    wanted: Producer<Paper>,
+    filled: Consumer<Paper>,
+    spare: Option<Box<RunRecord>>,
+    spare_look: Option<Box<Look>>,
+    looked: Option<Box<Look>>,
+}
+
+/// Papers on their way at once: a record and a look.
+const PAPERS: usize = 2;
 
 impl StrategyBooks {
     /// The accounts of a configuration, and the desk to ask for records. All memory is taken here.
@@ -84,8 +96,8 @@ impl StrategyBooks {
         let instruments = config.engine.capacity.clamped().instruments;
         let fees: Vec<_> = config.accounts.iter().map(|account| account.fees).collect();
         let accounts = Accounts::new(&config.accounting, instruments, &fees);
-        let (wanted_in, wanted) = RingBuffer::new(1);
-        let (filled, filled_out) = RingBuffer::new(1);
+        let (wanted_in, wanted) = RingBuffer::new(PAPERS);
+        let (filled, filled_out) = RingBuffer::new(PAPERS);
         let empty = accounts.empty_report();
         let positions = empty.positions.capacity();
         let spare = RunRecord {
@@ -102,8 +114,13 @@ impl StrategyBooks {
             orders.insert((SessionId(0), OrderToken(token)), (InstrumentId(0), Side::Buy));
         }
         orders.clear();
-        let desk =
-            RecordDesk { wanted: wanted_in, filled: filled_out, spare: Some(Box::new(spare)) };
+        let desk = RecordDesk {
+            wanted: wanted_in,
+            filled: filled_out,
+            spare: Some(Box::new(spare)),
+            spare_look: Some(Box::default()),
+            looked: None,
+        };
         let assumed = Vec::with_capacity(ASSUMED_MAX);
         (Self { accounts, orders, assumed, assumed_fills: 0, wanted, filled }, desk)
     }
@@ -124,6 +141,16 @@ impl StrategyBooks {
         record.assumed_fills = self.assumed_fills;
     }
 
+    /// Writes on a paper and hands it back. The ring has room for all papers that there are.
+    #[cold]
+    fn write(&mut self, engine: &Engine, mut paper: Paper) {
+        match &mut paper {
+            Paper::Record(record) => self.record(engine, record),
+            Paper::Look(look) => look.take(engine, &self.accounts),
+        }
+        let _ = self.filled.push(paper);
+    }
+
     /// A record of how all stands, when nothing runs any more. Allocates.
     pub fn last_record(&self, engine: &Engine) -> RunRecord {
         let mut record =
@@ -138,15 +165,45 @@ impl RecordDesk {
     pub fn ask(&mut self) {
         if let Some(spare) = self.spare.take() {
             // The ring has room: there is one record in all.
-            let _ = self.wanted.push(spare);
+            let _ = self.wanted.push(Paper::Record(spare));
         }
     }
 
     /// Shows the record that was asked for, if it has come.
     pub fn look(&mut self, show: impl FnOnce(&RunRecord)) {
-        if let Ok(record) = self.filled.pop() {
+        self.collect();
+        if let Ok(Paper::Record(record)) = self.filled.pop() {
             show(&record);
             self.spare = Some(record);
+        }
+    }
+
+    /// Asks the engine's thread what it sees; false, and nothing is asked, while a look is under way.
+    pub fn ask_look(&mut self, wish: impl FnOnce(&mut Look)) -> bool {
+        let Some(mut look) = self.spare_look.take() else {
+            return false;
+        };
+        wish(&mut look);
+        // The ring has room: there is one look in all.
+        let _ = self.wanted.push(Paper::Look(look));
+        true
+    }
+
+    /// Shows what the engine's thread has seen, if it has answered.
+    pub fn take_look<T>(&mut self, show: impl FnOnce(&Look) -> T) -> Option<T> {
+        self.collect();
+        let look = self.looked.take()?;
+        let shown = show(&look);
+        self.spare_look = Some(look);
+        Some(shown)
+    }
+
+    /// Takes in a look that stands before a record.
+    fn collect(&mut self) {
+        while let Ok(Paper::Look(_)) = self.filled.peek()
+            && let Ok(Paper::Look(look)) = self.filled.pop()
+        {
+            self.looked = Some(look);
         }
     }
 }
@@ -235,10 +292,8 @@ impl Rider for StrategyBooks {
 
     #[inline]
     fn turn(&mut self, engine: &Engine) {
-        if let Ok(mut record) = self.wanted.pop() {
-            self.record(engine, &mut record);
-            // The ring has room: there is one record in all.
-            let _ = self.filled.push(record);
+        if let Ok(paper) = self.wanted.pop() {
+            self.write(engine, paper);
         }
     }
 }

@@ -4,6 +4,7 @@ mod access;
 mod feed;
 mod fix;
 mod journal;
+mod observe;
 mod parties;
 mod publish;
 pub mod risk;
@@ -34,6 +35,7 @@ use self::feed::FeedTable;
 use self::parties::{AccountTable, InstrumentTable, SessionTable};
 use self::risk::{LimitsTable, RiskConfig, RiskTable};
 use self::strategies::{AccountingTable, LatencyTable, LockstepTable};
+use crate::log::Format;
 use crate::runner::Idle;
 
 /// Why a configuration is refused. The line names the file, the place and what would be right.
@@ -84,6 +86,9 @@ struct File {
     publish: Option<publish::PublishTable>,
     lockstep: Option<LockstepTable>,
     journal: Option<journal::JournalTable>,
+    metrics: Option<observe::MetricsTable>,
+    #[serde(default)]
+    log: observe::LogTable,
     #[serde(default)]
     latency: LatencyTable,
     #[serde(default)]
@@ -210,6 +215,10 @@ pub struct Config {
     pub accounting: AccountsConfig,
     /// The journal, where the file asks for one.
     pub journal: Option<JournalConfig>,
+    /// Where metrics are served, if they are.
+    pub metrics: Option<SocketAddr>,
+    /// How the log is written.
+    pub log: Format,
     /// A run in lockstep, where the file says how.
     pub lockstep: Option<LockstepSettings>,
 }
@@ -317,6 +326,8 @@ impl Checker<'_> {
             risk,
             lockstep: lockstep.transpose()?,
             journal,
+            metrics: file.metrics.as_ref().map(|table| self.metrics(table)).transpose()?,
+            log: file.log.format,
         })
     }
 

@@ -18,7 +18,7 @@ use thiserror::Error;
 use zerocopy::IntoBytes;
 
 use crate::config::{FeedConfig, JoinAt, ReceivePath};
-use crate::health::{FeedHealth, FeedWatch};
+use crate::health::{FeedHealth, FeedWatch, STORE_NS};
 
 /// Why a feed does not start.
 #[derive(Debug, Error)]
@@ -70,6 +70,8 @@ pub struct LiveFeed {
     silence_ns: u64,
     is_silent: bool,
     packets: u64,
+    /// When the next time is to write down how the feed is.
+    store_at: u64,
     health: Arc<FeedHealth>,
 }
 
@@ -172,6 +174,14 @@ impl AnyFeed {
                 let lines: Vec<_> = feed.addresses.iter().map(ToString::to_string).collect();
                 Some(FeedWatch::new(Arc::clone(&feed.health), lines.join(" and ")))
             }
+        }
+    }
+
+    /// How the feed is, for another thread; `None` where there is no feed.
+    pub fn health(&self) -> Option<Arc<FeedHealth>> {
+        match self {
+            Self::None => None,
+            Self::Live(feed) => Some(Arc::clone(&feed.health)),
         }
     }
 
@@ -278,6 +288,7 @@ impl LiveFeed {
             silence_ns,
             is_silent: false,
             packets: 0,
+            store_at: 0,
             health: Arc::default(),
         })
     }
@@ -316,14 +327,13 @@ impl LiveFeed {
             sink.silent(old);
             health.set_silent(old);
         }
-        if packets > 0 {
-            self.packets += packets as u64;
+        self.packets += packets as u64;
+        if now >= self.store_at {
+            self.store_at = now + STORE_NS;
             health.store(self.packets, stream.counters());
         }
         if stream.is_gap_open() && carrier.takes_requests() {
-            let answers = recover(carrier, stream, now, sink);
-            health.store(self.packets, stream.counters());
-            return packets + answers;
+            return packets + recover(carrier, stream, now, sink);
         }
         packets
     }

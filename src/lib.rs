@@ -11,7 +11,10 @@ pub mod health;
 pub mod journal;
 pub mod lab;
 pub mod lockstep;
+pub mod log;
 pub mod machine;
+pub mod metrics;
+mod operator;
 mod panic;
 pub mod publication;
 pub mod report;
@@ -19,6 +22,8 @@ pub mod risk;
 pub mod runner;
 pub mod shares;
 pub mod statement;
+pub mod status;
+pub mod top;
 pub mod tops;
 pub mod venue;
 
@@ -51,6 +56,7 @@ enum Command {
     Doctor(commands::Doctor),
     Record(commands::Record),
     Risk(commands::Risk),
+    Top(commands::Top),
     Client(commands::Client),
 }
 
@@ -71,6 +77,7 @@ pub fn run() -> ExitCode {
         Command::Doctor(command) => command.run(),
         Command::Record(command) => command.run(),
         Command::Risk(command) => command.run(),
+        Command::Top(command) => command.run(),
         Command::Client(command) => command.run(),
     };
     match result {

@@ -4,7 +4,7 @@
 mod port;
 mod state;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use spindle_engine::agent::{RiskInput, RiskPort};
 use spindle_engine::input::{CHANGES_MAX, encode_changes};
 use spindle_engine::tap::Progress;
 use spindle_engine::{GateCounts, RiskChange, UsageReport};
-use spindle_risk::{Cause, Check, GateConfig, Limits, Notice, Target, Usage};
+use spindle_risk::{Cause, Check, GateConfig, Key, Limits, Notice, Target, Usage};
 use spindle_scenario::{Op, Owner, written};
 use spindle_types::Symbol;
 
@@ -22,6 +22,8 @@ pub use self::port::ControlPort;
 pub use self::state::{StateError, read as read_state};
 use crate::config::risk::{LimitsConfig, name_of};
 use crate::config::{Config, SessionConfig};
+use crate::log::{Entry, Level};
+use crate::status::{Limit, Stopped};
 
 /// Changes that are under way at once at most.
 const INPUTS_MAX: usize = 16;
@@ -45,6 +47,8 @@ pub struct RiskDesk {
     /// What was asked and is not answered yet.
     asked: Vec<(u64, Asked)>,
     counts: Arc<GateCounts>,
+    /// What is used of limits, where somebody in this process asked.
+    used: Option<Vec<Limit>>,
     /// The journal that has to have a change before it is answered.
     journal: Option<Arc<Progress>>,
     /// Answers that wait for it.
@@ -57,6 +61,8 @@ enum Asked {
     Change(Vec<LimitsConfig>),
     /// What is used of these limits.
     Usage(Vec<LimitsConfig>),
+    /// The same, by somebody in this process.
+    Limits(Vec<LimitsConfig>),
 }
 
 /// The answer to a line: at once, or when the engine has answered the input of this number.
@@ -93,6 +99,7 @@ impl RiskDesk {
             next: 1,
             asked: Vec::new(),
             counts,
+            used: None,
             journal: None,
             held: VecDeque::new(),
         };
@@ -129,10 +136,36 @@ impl RiskDesk {
         &self.counts
     }
 
+    /// Warnings so far, by check.
+    pub fn warned(&self) -> BTreeMap<String, u64> {
+        let counted = Check::ALL.into_iter().map(|check| (check, self.counts.warnings(check)));
+        let some = counted.filter(|(_, count)| *count > 0);
+        some.map(|(check, count)| (check.name().to_owned(), count)).collect()
+    }
+
+    /// Who is stopped.
+    pub fn stopped(&self) -> Vec<Stopped> {
+        let stopped = self.stopped.iter();
+        stopped
+            .map(|&(of, cause)| Stopped { of: self.name(of), cause: cause.name().to_owned() })
+            .collect()
+    }
+
+    /// Asks the engine what is used of all limits; nothing where too much is under way.
+    pub fn ask_limits(&mut self) {
+        let limits = self.limits.clone();
+        self.ask_usage(Asked::Limits(limits));
+    }
+
+    /// What was asked with [`RiskDesk::ask_limits`], once it has come.
+    pub const fn take_limits(&mut self) -> Option<Vec<Limit>> {
+        self.used.take()
+    }
+
     /// Reads what the engine has said: each notice as a line for people, each answer by its number.
     pub(crate) fn look(
         &mut self,
-        mut tell: impl FnMut(String),
+        mut tell: impl FnMut(Entry),
         mut answer: impl FnMut(u64, Result<Value, String>),
     ) {
         let mut kills_changed = false;
@@ -149,10 +182,11 @@ impl RiskDesk {
                 }
                 Notice::Warning { .. } => {}
             }
-            tell(self.line(&notice));
+            tell(self.entry(&notice));
         }
         if kills_changed && let Err(error) = self.keep() {
-            tell(format!("{error}; who is stopped will not be known after a restart"));
+            let text = format!("{error}; who is stopped will not be known after a restart");
+            tell(Entry::new(Level::Error, "risk", "state_not_written").text(text));
         }
         while let Ok(input) = self.answers.pop() {
             self.held.push_back(input);
@@ -164,6 +198,10 @@ impl RiskDesk {
             let (_, asked) = self.asked.remove(at);
             let told = match (asked, input.answer, input.usage) {
                 (Asked::Usage(limits), _, Some(report)) => Ok(self.show(&limits, &report)),
+                (Asked::Limits(limits), _, Some(report)) => {
+                    self.used = Some(self.used_of(&limits, &report));
+                    continue;
+                }
                 (_, Err(error), _) => Err(error.to_string()),
                 (Asked::Change(limits), Ok(()), _) => {
                     for set in limits {
@@ -175,7 +213,9 @@ impl RiskDesk {
                     }
                     Ok(json!({"done": true}))
                 }
-                (Asked::Usage(_), Ok(()), None) => Err("the report was lost; ask again".to_owned()),
+                (Asked::Usage(_) | Asked::Limits(_), Ok(()), None) => {
+                    Err("the report was lost; ask again".to_owned())
+                }
             };
             answer(input.number, told);
         }
@@ -201,6 +241,22 @@ impl RiskDesk {
     fn name(&self, target: Target) -> String {
         let Config { accounts, sessions, risk, .. } = &self.config;
         name_of(target, accounts, sessions, &risk.firms)
+    }
+
+    /// A notice for the log.
+    fn entry(&self, notice: &Notice) -> Entry {
+        let entry = |level, event| Entry::new(level, "risk", event).text(self.line(notice));
+        match *notice {
+            Notice::Warning { check, owner, limit, observed, .. } => entry(Level::Warn, "warning")
+                .with("of", self.name(owner))
+                .with("check", check.name())
+                .with("limit", limit)
+                .with("observed", observed),
+            Notice::Killed { target, cause } => entry(Level::Error, "stopped")
+                .with("of", self.name(target))
+                .with("cause", cause.name()),
+            Notice::Armed { target } => entry(Level::Info, "armed").with("of", self.name(target)),
+        }
     }
 
     /// A notice for people.
@@ -319,10 +375,15 @@ impl RiskDesk {
 
     /// Asks the engine what is used of all limits.
     fn look_up(&mut self) -> Reply {
+        let limits = self.limits.clone();
+        self.ask_usage(Asked::Usage(limits))
+    }
+
+    fn ask_usage(&mut self, asked: Asked) -> Reply {
         let of: Vec<_> = self.limits.iter().map(|one| (one.target, one.symbol)).collect();
         let GateConfig { accounts, sessions, firms, .. } = self.config.risk.gate;
         let report = UsageReport::new(&of, accounts + sessions + firms);
-        self.push(Vec::new(), Some(report.into()), Asked::Usage(self.limits.clone()))
+        self.push(Vec::new(), Some(report.into()), asked)
     }
 
     fn push(
@@ -405,6 +466,36 @@ impl RiskDesk {
         })
     }
 
+    /// Every limit of which something can be used.
+    fn used_of(&self, limits: &[LimitsConfig], report: &UsageReport) -> Vec<Limit> {
+        let mut told = Vec::new();
+        for (one, (_, _, usage)) in limits.iter().zip(report.rows()) {
+            let symbol = one.symbol.map(|symbol| symbol.to_string()).unwrap_or_default();
+            for (key, currency, value) in one.limits.iter() {
+                let Some(used) = usage.of(key, currency) else {
+                    continue;
+                };
+                let limit = usage.allowed(key).unwrap_or(value);
+                told.push(Limit {
+                    of: self.name(one.target),
+                    symbol: symbol.clone(),
+                    name: self.limit_name(key, currency),
+                    used: plain(&written(key, used)),
+                    limit: plain(&written(key, limit)),
+                    percent: percent(used, limit),
+                });
+            }
+        }
+        told
+    }
+
+    fn limit_name(&self, key: Key, currency: usize) -> String {
+        match currency {
+            0 => key.name().to_owned(),
+            at => format!("{} {}", key.name(), self.config.risk.currencies[at]),
+        }
+    }
+
     /// The limits of somebody, and in `usage` those of which something can be used, each with what
     /// is used of it and how much that is in a hundred.
     fn show_limits(&self, one: &LimitsConfig, usage: &Usage) -> Value {
@@ -415,10 +506,7 @@ impl RiskDesk {
         }
         let mut used_of = Map::new();
         for (key, currency, value) in one.limits.iter() {
-            let name = match currency {
-                0 => key.name().to_owned(),
-                at => format!("{} {}", key.name(), self.config.risk.currencies[at]),
-            };
+            let name = self.limit_name(key, currency);
             shown.insert(name.clone(), written(key, value));
             if let Some(used) = usage.of(key, currency) {
                 let limit = usage.allowed(key).unwrap_or(value);
@@ -437,6 +525,11 @@ impl RiskDesk {
         }
         Value::Object(shown)
     }
+}
+
+/// A value as it is written, without quotes.
+fn plain(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
 /// A count of each check that has any, by its name.

@@ -369,7 +369,7 @@ pub fn csv(record: &RunRecord, frame: &Frame) -> String {
 }
 
 /// An amount with six decimal places.
-fn money(amount: Money) -> String {
+pub(crate) fn money(amount: Money) -> String {
     let sign = if amount.0 < 0 { "-" } else { "" };
     let units = amount.0.unsigned_abs();
     format!("{sign}{}.{:06}", units / 1_000_000, units % 1_000_000)

@@ -42,9 +42,11 @@ use crate::journal::{
     FollowerAgent, JournalAgent, Opening, RecordKind, ReplayError, Replayer, Sessions, Whole,
     WholeError, shape,
 };
+use crate::lab::side::hop_readers;
 use crate::machine::Machine;
 use crate::publication::{BookPublisher, PublicationError};
 use crate::risk::{RiskDesk, StateError, read_state};
+use crate::status::{Sources, StatusDesk};
 
 /// What everybody may see and waits to be published at most. When it does, the engine takes no input.
 const NOTES_MAX: usize = 16_384;
@@ -174,6 +176,8 @@ pub struct Venue {
     pub records: RecordDesk,
     /// Where the operator of the risk gate acts.
     pub risk: RiskDesk,
+    /// How the venue stands, for whoever asks.
+    pub status: StatusDesk,
     /// Publishes the books, where that is asked for.
     pub publisher: Option<BookPublisher>,
     /// Ends the gateway.
@@ -294,12 +298,14 @@ impl Venue {
         }
         engine.open_risk_port(port);
         let publisher = publisher(config, &mut engine)?;
+        let mut sources = sources(config, &engine, &gateway, &tops);
         let mut found = Vec::new();
         let journal = begun.zip(kept).map(|(begun, kept)| {
             found.extend(begun.lines);
             risk.adopt(&begun.changes);
             engine.resume(begun.last_message);
             let progress = Arc::<Progress>::default();
+            sources.journal = Some(Arc::clone(&progress));
             let (engine_tap, engine_reader) = tap(machine.rings.journal_bytes, &progress);
             let (gateway_tap, gateway_reader) = tap(machine.rings.journal_bytes, &progress);
             let hold = match kept.durability {
@@ -317,6 +323,7 @@ impl Venue {
             agent.set_clock(machine.ticks());
             agent
         });
+        let status = StatusDesk::new(config, sources, Instant::now());
         let follower = kept
             .filter(|kept| kept.snapshot_inputs > 0)
             .map(|kept| FollowerAgent::new(config.clone(), kept.clone()));
@@ -330,6 +337,7 @@ impl Venue {
             fix_address,
             records,
             risk,
+            status,
             publisher,
             shutdown,
             memory_bytes,
@@ -337,6 +345,25 @@ impl Venue {
             follower,
             found,
         })
+    }
+}
+
+/// What can be read of a venue while it runs.
+fn sources(config: &Config, engine: &VenueEngine, gateway: &Gateway, tops: &TopReader) -> Sources {
+    let feed = engine.feed();
+    let silence_ns = config.feed.as_ref().map(|feed| feed.silence_ms.saturating_mul(1_000_000));
+    let feed = feed.health().zip(silence_ns).map(|(health, silence_ns)| {
+        let addresses = engine.feed().addresses().to_vec();
+        (health, addresses, silence_ns)
+    });
+    Sources {
+        counters: engine.engine().counter_reader(),
+        position: engine.position(),
+        feed,
+        boards: vec![gateway.board()],
+        hops: hop_readers(engine, gateway),
+        tops: tops.clone(),
+        journal: None,
     }
 }
 

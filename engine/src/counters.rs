@@ -178,6 +178,22 @@ mod tests {
     }
 
     #[test]
+    fn counters_come_back_as_they_were() {
+        let tally = Tally::default();
+        tally.executions.add(7);
+        tally.rejects[RejectReason::Risk(spindle_risk::Check::Loss).index()].add(3);
+        let mut pen = Pen::new();
+        tally.save(&mut pen);
+        let mut other = Tally::default();
+        let reader = other.reader();
+        let mut bytes = Reader::new(pen.bytes());
+        other.load(&mut bytes).expect("a state");
+        bytes.end().expect("nothing is left");
+        assert_eq!(reader.read(), tally.read());
+        assert_eq!(reader.rejected(RejectReason::Risk(spindle_risk::Check::Loss)), 3);
+    }
+
+    #[test]
     fn every_reason_has_a_counter_of_its_own() {
         let mut seen: Vec<_> = RejectReason::all().map(RejectReason::index).collect();
         assert_eq!(seen.len(), RejectReason::COUNT);

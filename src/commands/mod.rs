@@ -14,6 +14,7 @@ mod record;
 mod replay;
 mod risk;
 mod run;
+mod top;
 
 pub(crate) use bench::Bench;
 pub(crate) use book::Book;
@@ -29,3 +30,4 @@ pub(crate) use record::Record;
 pub(crate) use replay::{Replay, time_of_day};
 pub(crate) use risk::Risk;
 pub(crate) use run::Run;
+pub(crate) use top::Top;

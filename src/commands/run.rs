@@ -22,10 +22,13 @@ use crate::config::Config;
 use crate::exit::Exit;
 use crate::journal::JournalStats;
 use crate::lockstep::{self, Ready, Tape};
+use crate::log::{Entry, Level, Log};
+use crate::metrics::MetricsServer;
+use crate::operator::Operator;
 use crate::panic::{Fragile, Panics, wanted};
 use crate::publication::BookPublisher;
 use crate::report::{grouped, latency_table};
-use crate::risk::{ControlPort, Reply, RiskDesk};
+use crate::risk::{ControlPort, Reply};
 use crate::runner::{Idle, Layout, Place, Stop, run, spawn};
 use crate::statement::{self, Frame};
 use crate::venue::{Memory, Outcome, Venue};
@@ -105,35 +108,11 @@ impl Run {
         if let Some(recording) = &self.recording {
             return self.run_lockstep(&config, recording, &reports, &control, &events);
         }
+        let log = Log::new(config.log);
+        let metrics = config.metrics.map(MetricsServer::open).transpose().map_err(Exit::usage)?;
         let venue = Venue::build(&config).map_err(Exit::usage)?;
-        if config.access.plain_passwords > 0 {
-            eprintln!(
-                "gateway: {} passwords stand in {} as they are; `spindle password` makes hashes of them",
-                config.access.plain_passwords,
-                self.config.display(),
-            );
-        }
         let layout = Layout::fit(&config.threads);
-        eprintln!("{}", layout.describe());
-        if let Some(line) = venue.engine.feed().describe() {
-            eprintln!("feed: {line}");
-        }
-        for line in &venue.found {
-            eprintln!("journal: {line}");
-        }
-        eprintln!("memory of the engine: {} MiB", venue.memory_bytes >> 20);
-        eprintln!("{}", Memory::of(&config).describe());
-        eprintln!("ouch: listening on {}", venue.address);
-        if let (Some(fix), Some(address)) = (&config.fix, venue.fix_address) {
-            let (sessions, mebibytes) = (fix.sessions.len(), fix.bytes() >> 20);
-            eprintln!("fix: listening on {address}; {sessions} sessions, at most {mebibytes} MiB");
-        }
-        if let Some(publisher) = &venue.publisher {
-            let targets: Vec<_> = publisher.targets().iter().map(ToString::to_string).collect();
-            let requests = publisher.request_address();
-            let requests = requests.map_or(String::new(), |at| format!("; requests at {at}"));
-            eprintln!("publish: books to {}{requests}", targets.join(" and "));
-        }
+        self.tell_start(&config, &venue, &layout, metrics.as_ref(), log);
         let mut venue = venue;
         venue.risk.read_again_from(self.config.clone());
         let port = match &config.risk.control {
@@ -142,7 +121,59 @@ impl Run {
                 Exit::usage(format!("{}: no control socket: {error}", path.display()))
             })?),
         };
-        serve(venue, port, &layout, &reports, &control, &events)
+        serve(venue, port, metrics, log, &layout, &reports, &control, &events)
+    }
+
+    /// Says how the venue begins.
+    fn tell_start(
+        &self,
+        config: &Config,
+        venue: &Venue,
+        layout: &Layout,
+        metrics: Option<&MetricsServer>,
+        log: Log,
+    ) {
+        let entry = |source, event| Entry::new(Level::Info, source, event);
+        if config.access.plain_passwords > 0 {
+            let text = format!(
+                "{} passwords stand in {} as they are; `spindle password` makes hashes of them",
+                config.access.plain_passwords,
+                self.config.display(),
+            );
+            let passwords = config.access.plain_passwords;
+            let entry = Entry::new(Level::Warn, "gateway", "plain_passwords").text(text);
+            log.tell(&entry.with("passwords", passwords));
+        }
+        log.tell(&entry("", "layout").with("cores", layout.cores).text(layout.describe()));
+        if let Some(line) = venue.engine.feed().describe() {
+            log.tell(&entry("feed", "listening").text(line));
+        }
+        for line in &venue.found {
+            log.tell(&entry("journal", "found").text(line.as_str()));
+        }
+        let text = format!("memory of the engine: {} MiB", venue.memory_bytes >> 20);
+        log.tell(&entry("", "engine_memory").with("bytes", venue.memory_bytes).text(text));
+        let memory = Memory::of(config);
+        log.tell(&entry("", "memory").with("bytes_max", memory.total()).text(memory.describe()));
+        let listening = |source, address: SocketAddr, more: String| {
+            let text = format!("listening on {address}{more}");
+            log.tell(&entry(source, "listening").with("address", address.to_string()).text(text));
+        };
+        listening("ouch", venue.address, String::new());
+        if let (Some(fix), Some(address)) = (&config.fix, venue.fix_address) {
+            let (sessions, mebibytes) = (fix.sessions.len(), fix.bytes() >> 20);
+            listening("fix", address, format!("; {sessions} sessions, at most {mebibytes} MiB"));
+        }
+        if let Some(metrics) = metrics {
+            listening("metrics", metrics.address(), "; GET /metrics".to_owned());
+        }
+        if let Some(publisher) = &venue.publisher {
+            let targets: Vec<_> = publisher.targets().iter().map(ToString::to_string).collect();
+            let requests = publisher.request_address();
+            let requests = requests.map_or(String::new(), |at| format!("; requests at {at}"));
+            let text = format!("books to {}{requests}", targets.join(" and "));
+            log.tell(&entry("publish", "publishing").text(text));
+        }
     }
 
     fn run_lockstep(
@@ -160,6 +191,7 @@ impl Run {
         let ready = lockstep::build(config, &name, tape).map_err(Exit::usage)?;
         let Ready { mut run, mut records, users } = ready;
         let mut notices = run.notices(1_024);
+        let log = Log::new(config.log);
         if let Some((ouch, tape)) = run.addresses() {
             eprintln!("ouch: listening on {ouch}");
             eprintln!("tape: listening on {tape}");
@@ -193,14 +225,14 @@ impl Run {
                 Ok(Control::Ended) | Err(RecvTimeoutError::Disconnected) => break,
                 Ok(Control::Reload) | Err(RecvTimeoutError::Timeout) => {}
             }
-            print(&mut notices);
+            print(&mut notices, log);
             reports.look(&mut records);
         }
         let Ok((run, result)) = thread.join() else {
             return Err(Exit::failed("the run ended by a panic; see the lines above"));
         };
         let elapsed = started.elapsed();
-        print(&mut notices);
+        print(&mut notices, log);
         let (engine, books, _, outcome) = run.into_parts();
         println!("{}", lockstep_summary(&engine, &outcome, elapsed));
         reports.tell(&books.last_record(&engine), Some(&outcome))?;
@@ -274,9 +306,12 @@ fn watch_signals(control: Sender<Control>) -> std::io::Result<()> {
 
 /// Runs the threads until the end is wanted, then ends gateway and engine in that order, so that
 /// every request that was passed on is answered.
+#[allow(clippy::too_many_arguments, reason = "what a venue is made of, handed over once")]
 fn serve(
     venue: Venue,
-    mut port: Option<ControlPort>,
+    port: Option<ControlPort>,
+    metrics: Option<MetricsServer>,
+    log: Log,
     layout: &Layout,
     reports: &Reports,
     control: &Sender<Control>,
@@ -287,7 +322,8 @@ fn serve(
         gateway,
         mut notices,
         mut records,
-        mut risk,
+        risk,
+        status,
         publisher,
         shutdown,
         journal,
@@ -295,6 +331,7 @@ fn serve(
         ..
     } = venue;
     let panics = Panics::catch();
+    let mut operator = Operator::new(risk, status, port, metrics, log);
     let mut watch = engine.feed().watch();
     let started = Instant::now();
     let stop = Stop::default();
@@ -325,22 +362,23 @@ fn serve(
             Err(RecvTimeoutError::Timeout) => {}
             Ok(Control::Report) => records.ask(),
             Ok(Control::Reload) => {
-                if let Reply::Now(answer) = risk.reload() {
-                    eprintln!("risk: {answer}");
+                if let Reply::Now(answer) = operator.risk.reload() {
+                    let entry = Entry::new(Level::Error, "risk", "not_reloaded");
+                    log.tell(&entry.text(answer.to_string()));
                 }
             }
             Ok(Control::Quit | Control::Ended) | Err(RecvTimeoutError::Disconnected) => break,
         }
-        print(&mut notices);
-        operate(&mut risk, port.as_mut());
+        print(&mut notices, log);
+        operator.turn(&mut records, Instant::now());
         reports.look(&mut records);
         if let Some(watch) = &mut watch {
-            watch.look(started.elapsed(), |line| eprintln!("feed: {line}"));
+            watch.look(started.elapsed(), |notice| log.tell(&Entry::from(&notice)));
         }
     }
     shutdown.request();
     let gateway = gateway_thread.join();
-    print(&mut notices);
+    print(&mut notices, log);
     stop.stop();
     let engine = engine_thread.join();
     stop_publisher.stop();
@@ -447,27 +485,9 @@ fn journal_summary(stats: &JournalStats) -> String {
     lines.join("\n")
 }
 
-/// Serves the operator of the risk gate, and prints what the gate has to say.
-fn operate(risk: &mut RiskDesk, mut port: Option<&mut ControlPort>) {
-    if let Some(port) = &mut port {
-        port.serve(risk);
-    }
-    risk.look(
-        |line| eprintln!("risk: {line}"),
-        |number, answer| match &mut port {
-            Some(port) => port.answered(number, &answer),
-            None => {
-                if let Err(error) = answer {
-                    eprintln!("risk: {error}");
-                }
-            }
-        },
-    );
-}
-
-fn print(notices: &mut Consumer<GatewayNotice>) {
+fn print(notices: &mut Consumer<GatewayNotice>, log: Log) {
     while let Ok(notice) = notices.pop() {
-        eprintln!("{notice}");
+        log.tell(&Entry::from(&notice));
     }
 }
 

@@ -30,6 +30,7 @@ use crate::config::{
     Access, AccountConfig, Config, FeedConfig, FeedLine, JoinAt, LatencyConfig, ReceivePath,
     SessionConfig, ThreadsTable,
 };
+use crate::log::Format;
 use crate::runner::{Layout, Place, Stop, run as run_agents, spawn};
 use crate::venue::{Venue, VenueEngine, VenueError};
 use spindle_gateway::{Gateway, GatewayStats};
@@ -228,6 +229,8 @@ fn config(options: &DemoOptions) -> Config {
         accounting: AccountsConfig::default(),
         lockstep: None,
         journal: None,
+        metrics: None,
+        log: Format::default(),
     }
 }
 

@@ -2,12 +2,14 @@
 
 mod floors;
 mod rounds;
-mod side;
+pub(crate) mod side;
 mod venue;
+mod watch;
 mod wire;
 
 use std::fmt;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
 use spindle_lab::load::Bounds;
 use spindle_lab::schedule::{Arrivals, ScheduleError};
@@ -90,6 +92,8 @@ pub struct WireOptions {
     pub bounds: Bounds,
     /// Whether the cost of stamps is measured.
     pub stamps: bool,
+    /// Where the venue can be looked at meanwhile, if it is started: a Unix socket.
+    pub control: Option<PathBuf>,
     /// The command line, for the record.
     pub command: String,
 }

@@ -177,15 +177,15 @@ impl Beside {
 }
 
 /// Where the time of each hop is read.
-pub(super) struct HopReader {
-    pub(super) name: &'static str,
-    pub(super) what: &'static str,
-    pub(super) thread: &'static str,
-    pub(super) reader: LatencyReader,
+pub(crate) struct HopReader {
+    pub(crate) name: &'static str,
+    pub(crate) what: &'static str,
+    pub(crate) thread: &'static str,
+    pub(crate) reader: LatencyReader,
 }
 
 /// The hops of an order, in the order of its way; the last two are sums, not parts.
-pub(super) fn hop_readers(engine: &VenueEngine, gateway: &Gateway) -> Vec<HopReader> {
+pub(crate) fn hop_readers(engine: &VenueEngine, gateway: &Gateway) -> Vec<HopReader> {
     let (of_engine, of_gateway) = (engine.latency(), gateway.stats());
     let hop = |name, thread, what, reader| HopReader { name, what, thread, reader };
     vec![

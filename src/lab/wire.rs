@@ -20,6 +20,7 @@ use spindle_lab::wire::{EchoPeer, EchoServer, Mix};
 
 use super::rounds::{Bench, Round, Sessions};
 use super::side::{Beside, EngineSide, Serve, ServerSide, Started, hop_readers};
+use super::watch::{Watch, Watching};
 use super::{LabError, Sweep, WireOptions, floors, venue};
 use crate::config::ThreadsTable;
 use crate::runner::{Layout, Stop, spawn};
@@ -55,6 +56,7 @@ pub fn run(options: &WireOptions, progress: Progress<'_>) -> Result<Measured, La
     };
     let layout = Layout::fit(&threads);
     check(options, &layout)?;
+    let watch = options.control.as_deref().map(Watch::start).transpose()?;
     // Asked before anything is pinned: a pinned thread sees its own core alone.
     let machine = Machine::here();
     let place = layout.others.unwrap_or(layout.gateway);
@@ -63,7 +65,7 @@ pub fn run(options: &WireOptions, progress: Progress<'_>) -> Result<Measured, La
             if let Some(core) = place.core {
                 core_affinity::set_for_current(core);
             }
-            measure(options, &layout, machine, progress)
+            measure(options, &layout, machine, watch, progress)
         };
         let thread = std::thread::Builder::new().name("load".to_owned()).spawn_scoped(scope, body);
         let thread = thread.map_err(|error| LabError::Thread(error.to_string()))?;
@@ -113,6 +115,7 @@ fn measure(
     options: &WireOptions,
     layout: &Layout,
     machine: Machine,
+    watch: Option<Watch>,
     progress: Progress<'_>,
 ) -> Result<Measured, LabError> {
     let begun = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
@@ -123,7 +126,7 @@ fn measure(
         Some(_) => None,
     };
     let gaps = Gaps::here(Duration::from_millis(200));
-    let mut setup = Setup::start(options, layout)?;
+    let mut setup = Setup::start(options, layout, watch)?;
     let carried = setup.bench.throughput(Serve::Echo, 20_000, 32);
     if carried < options.rate {
         let layout = if layout.others.is_some() { "three cores" } else { "two cores" };
@@ -326,10 +329,15 @@ struct Setup {
     engine: Option<(std::thread::JoinHandle<EngineSide>, Stop)>,
     started: Started,
     shutdown: Option<spindle_gateway::ShutdownHandle>,
+    watched: Option<Watching>,
 }
 
 impl Setup {
-    fn start(options: &WireOptions, layout: &Layout) -> Result<Self, LabError> {
+    fn start(
+        options: &WireOptions,
+        layout: &Layout,
+        watch: Option<Watch>,
+    ) -> Result<Self, LabError> {
         let seconds = options.milliseconds / 1_000 + 1;
         let requests = 4 * options.rate.saturating_mul(seconds) + 1_000_000;
         let stamps = Arc::new(AtomicBool::new(true));
@@ -337,6 +345,7 @@ impl Setup {
         let serve = Arc::new(AtomicU8::new(Serve::Venue as u8));
         let started = Started::default();
         let (mut engine, mut hops, mut gateway, mut shutdown) = (None, Vec::new(), None, None);
+        let mut watched = None;
         let address = match &options.to {
             Some(remote) => remote.address,
             None => {
@@ -344,6 +353,7 @@ impl Setup {
                 let built = Venue::build(&config).map_err(|e| LabError::Venue(e.to_string()))?;
                 hops = hop_readers(&built.engine, &built.gateway);
                 shutdown = Some(built.shutdown);
+                watched = watch.map(|it| it.over(built.risk, built.status, built.records));
                 let address = built.fix_address.unwrap_or(built.address);
                 let (stop, place) = (Stop::default(), layout.engine);
                 let mut side =
@@ -384,7 +394,7 @@ impl Setup {
         let time = Ticks::new();
         let bounds = options.bounds;
         let bench = Bench { time, sessions, echo, beside, serve, stamps, rest, hops, bounds };
-        Ok(Self { bench, engine, started, shutdown })
+        Ok(Self { bench, engine, started, shutdown, watched })
     }
 
     fn engine_thread(&self) -> u64 {
@@ -393,7 +403,8 @@ impl Setup {
 
     /// Ends the sessions, the gateway and the engine, in that order.
     fn finish(self) -> Result<(), LabError> {
-        let Self { mut bench, engine, shutdown, .. } = self;
+        let Self { mut bench, engine, shutdown, watched, .. } = self;
+        watched.map_or(Ok(()), Watching::finish)?;
         bench.serve.store(Serve::Venue as u8, Ordering::Relaxed);
         bench.sessions.leave();
         let side = bench.beside.finish()?;

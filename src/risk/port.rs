@@ -7,13 +7,16 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
-use super::{Reply, RiskDesk};
+use super::Reply;
 
 /// Programs that are connected at once; further ones wait.
 const CLIENTS_MAX: usize = 8;
 
 /// The longest line; who sends a longer one is disconnected.
 const LINE_MAX: usize = 4_096;
+
+/// Bytes of answers that wait for a client to read them; who leaves more unread is disconnected.
+const UNREAD_MAX: usize = 4 << 20;
 
 /// A Unix socket that takes changes of the gate. Its file goes with it.
 pub struct ControlPort {
@@ -27,6 +30,8 @@ struct Client {
     line: Vec<u8>,
     /// The inputs whose answers it waits for.
     waits: Vec<u64>,
+    /// Answers that the socket has not taken yet.
+    unread: Vec<u8>,
 }
 
 impl ControlPort {
@@ -43,16 +48,17 @@ impl ControlPort {
         Ok(Self { listener, path: path.to_owned(), clients: Vec::new() })
     }
 
-    /// Takes in who has come and carries out what was asked for, without waiting.
-    pub fn serve(&mut self, desk: &mut RiskDesk) {
+    /// Takes in who has come and has what they ask carried out, without waiting.
+    pub(crate) fn serve(&mut self, mut carry_out: impl FnMut(&str) -> Reply) {
         while self.clients.len() < CLIENTS_MAX
             && let Ok((stream, _)) = self.listener.accept()
         {
             if stream.set_nonblocking(true).is_ok() {
-                self.clients.push(Client { stream, line: Vec::new(), waits: Vec::new() });
+                let (line, waits, unread) = (Vec::new(), Vec::new(), Vec::new());
+                self.clients.push(Client { stream, line, waits, unread });
             }
         }
-        self.clients.retain_mut(|client| client.serve(desk));
+        self.clients.retain_mut(|client| client.serve(&mut carry_out));
     }
 
     /// The engine has answered an input.
@@ -64,6 +70,7 @@ impl ControlPort {
                     Ok(told) => told.clone(),
                     Err(error) => json!({"error": error}),
                 };
+                // One that is gone is noticed when it is served.
                 client.tell(&told);
             }
         }
@@ -79,11 +86,31 @@ impl Drop for ControlPort {
 impl Client {
     /// A client that does not read its answers is not waited for.
     fn tell(&mut self, answer: &Value) -> bool {
-        self.stream.write_all(format!("{answer}\n").as_bytes()).is_ok()
+        self.unread.extend_from_slice(format!("{answer}\n").as_bytes());
+        self.flush()
+    }
+
+    /// Writes what the socket takes; false when the client is gone or leaves too much unread.
+    fn flush(&mut self) -> bool {
+        while !self.unread.is_empty() {
+            match self.stream.write(&self.unread) {
+                Ok(0) => return false,
+                Ok(count) => drop(self.unread.drain(..count)),
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    return self.unread.len() <= UNREAD_MAX;
+                }
+                Err(_) => return false,
+            }
+        }
+        true
     }
 
     /// Reads what has come; false when the client is gone or misbehaves.
-    fn serve(&mut self, desk: &mut RiskDesk) -> bool {
+    fn serve(&mut self, carry_out: &mut impl FnMut(&str) -> Reply) -> bool {
+        if !self.flush() {
+            return false;
+        }
         let mut bytes = [0; LINE_MAX];
         match self.stream.read(&mut bytes) {
             Ok(0) => return false,
@@ -94,7 +121,7 @@ impl Client {
         }
         while let Some(end) = self.line.iter().position(|&byte| byte == b'\n') {
             let line: Vec<u8> = self.line.drain(..=end).collect();
-            match desk.ask(String::from_utf8_lossy(&line).trim()) {
+            match carry_out(String::from_utf8_lossy(&line).trim()) {
                 Reply::Now(answer) if !self.tell(&answer) => return false,
                 Reply::Now(_) => {}
                 Reply::When(number) => self.waits.push(number),

@@ -57,7 +57,8 @@ impl Process {
         self.after(what).parse().expect("an address")
     }
 
-    fn line(&mut self) -> String {
+    /// The next line of its log.
+    pub fn line(&mut self) -> String {
         let log = self.log.as_mut().expect("its log is read here");
         let mut line = String::new();
         let count = log.read_line(&mut line).expect("a line");

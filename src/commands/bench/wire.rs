@@ -65,6 +65,9 @@ pub(super) struct Wire {
     /// The middle of the prices there, in dollars
     #[arg(long, value_name = "PRICE", default_value = "100", requires = "to")]
     price: rust_decimal::Decimal,
+    /// A Unix socket at which the venue that is started can be looked at meanwhile: `spindle top --control PATH`
+    #[arg(long, value_name = "PATH", conflicts_with = "to")]
+    control: Option<PathBuf>,
     /// What random numbers are made from
     #[arg(long, value_name = "S", default_value_t = 1)]
     seed: u64,
@@ -164,6 +167,7 @@ impl Wire {
             gateway_core: self.gateway_core,
             bounds: Bounds { late_ns: self.late * 1_000, ..Bounds::default() },
             stamps: true,
+            control: self.control.clone(),
             command: command_line(),
         })
     }
