@@ -8,6 +8,9 @@ use spindle_engine::risk::{RiskChange, RiskFault};
 use spindle_risk::{Cause, GateError, InstrumentState, Key, LimitError, Limits, Target};
 use spindle_types::{AccountId, EventTime};
 
+/// Whether that is why.
+type IsIt = fn(&RiskFault) -> bool;
+
 /// All that decides, as text.
 fn state(desk: &Desk) -> String {
     let mut text = String::new();
@@ -33,7 +36,7 @@ fn one_that_cannot_be_leaves_no_trace_of_the_others() {
     ];
     let nobody = symbol(spindle_types::InstrumentId(99));
     let contradicting = limits(5).with(Key::PositionMax, 4);
-    let bad: [(RiskChange, fn(&RiskFault) -> bool); 6] = [
+    let bad: [(RiskChange, IsIt); 6] = [
         (RiskChange::Arm { target: account(2) }, |why| matches!(why, RiskFault::NotStopped)),
         (RiskChange::Limits { target: account(999), limits: limits(1) }, |why| {
             matches!(why, RiskFault::Gate(GateError::Unknown))
