@@ -366,12 +366,11 @@ fn attack(name: &str) -> Box<dyn FnMut(SocketAddr, SocketAddr)> {
     }
 }
 
-/// Which quantiles are told.
-const QUANTILES: [f64; 5] = [0.5, 0.9, 0.95, 0.98, 0.99];
+/// Which quantiles are told, in thousandths.
+const QUANTILES: [usize; 5] = [500, 900, 950, 980, 990];
 
-fn quantile(sorted: &[u64], quantile: f64) -> f64 {
-    let at = (sorted.len() as f64 * quantile) as usize;
-    sorted.get(at).copied().unwrap_or(0) as f64
+fn quantile(sorted: &[u64], thousandths: usize) -> f64 {
+    sorted.get(sorted.len() * thousandths / 1_000).copied().unwrap_or(0) as f64
 }
 
 /// How many of a hundred are above a limit.
@@ -437,7 +436,7 @@ fn main() {
             times.sort_unstable();
         }
         let [first, beside, under, fourth] = times;
-        let limit = 1.1 * quantile(&quiet, 0.99);
+        let limit = 1.1 * quantile(&quiet, 990);
         let stats = rig.gateway.stats();
         println!(
             "{name}: {} connections, {} logins, {commands} requests, {} garbled, {} slow",
