@@ -12,6 +12,7 @@ pub mod journal;
 pub mod lab;
 pub mod lockstep;
 pub mod machine;
+mod panic;
 pub mod publication;
 pub mod report;
 pub mod risk;

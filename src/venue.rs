@@ -517,7 +517,7 @@ pub(crate) fn limit(
     engine.on_risk(EventTime(0), &changes(config, stopped))
 }
 
-fn changes(config: &Config, stopped: &[Target]) -> Vec<RiskChange> {
+pub(crate) fn changes(config: &Config, stopped: &[Target]) -> Vec<RiskChange> {
     let mut changes = config.risk.changes(&config.accounts, config.feed.is_none());
     let kills = stopped.iter().map(|&target| RiskChange::Kill { target, cause: Cause::Restart });
     changes.extend(kills);

@@ -245,13 +245,15 @@ impl Accounts {
         }
     }
 
-    fn line_of(
-        &self,
-        owner: usize,
-        mut mark: impl FnMut(InstrumentId) -> Option<Money>,
-    ) -> AccountLine {
+    /// What an account has done, without what it has made of it: profit is 0 here, as nothing is walked. `None` where
+    /// it is unknown.
+    pub fn done(&self, account: AccountId) -> Option<AccountLine> {
+        (account.index() < self.fees.len()).then(|| self.done_by(account.index()))
+    }
+
+    fn done_by(&self, owner: usize) -> AccountLine {
         let sums = &self.sums[owner];
-        let mut line = AccountLine {
+        AccountLine {
             owner: self.owner(owner),
             fills: sums.fills,
             bought: sums.bought,
@@ -266,7 +268,15 @@ impl Accounts {
             markouts: sums.markouts,
             markouts_missed: sums.markouts_missed,
             unplaced: sums.unplaced,
-        };
+        }
+    }
+
+    fn line_of(
+        &self,
+        owner: usize,
+        mut mark: impl FnMut(InstrumentId) -> Option<Money>,
+    ) -> AccountLine {
+        let mut line = self.done_by(owner);
         for place in self.places.iter().filter(|place| place.owner == owner) {
             line.realised += place.position.realised;
             match mark(place.instrument) {
@@ -276,6 +286,20 @@ impl Accounts {
             }
         }
         line
+    }
+
+    /// How many positions were ever traded, those of the firm included.
+    pub fn positions(&self) -> usize {
+        self.places.len()
+    }
+
+    /// Positions in the order of their first trade, from the one of this number on.
+    pub fn positions_from(
+        &self,
+        from: usize,
+    ) -> impl Iterator<Item = (Owner, InstrumentId, Position)> + '_ {
+        let places = self.places.iter().skip(from);
+        places.map(|place| (self.owner(place.owner), place.instrument, place.position))
     }
 
     /// An empty report with room for all that [`Accounts::report`] puts into one. Allocates.

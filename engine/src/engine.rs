@@ -12,6 +12,7 @@ use spindle_types::{
 
 use crate::book::{Best, Books, Capacity};
 use crate::command::{AccountSettings, InstrumentSettings, TradingPhase};
+use crate::counters::{CounterReader, Counters, Tally};
 use crate::event::{Change, Event, Outcome};
 use crate::instruments::Instruments;
 use crate::ledger::{Imbalance, Row};
@@ -56,38 +57,6 @@ impl EngineConfig {
     }
 }
 
-/// What has happened so far, by count.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, keep::Value)]
-pub struct Counters {
-    /// Market messages.
-    pub market_messages: u64,
-    /// Market messages that name an order which the book does not have: that book is then stale.
-    pub unknown_references: u64,
-    /// Market messages that add an order under a reference that lives or that no venue gives, or
-    /// without shares: that book is then stale.
-    pub duplicate_references: u64,
-    /// Executions and cancels of more shares than the order had; it is taken out, and that book is
-    /// then stale.
-    pub excess_reductions: u64,
-    /// Adds that found a table full, or an instrument number beyond the capacity: that book is then
-    /// stale.
-    pub beyond_capacity: u64,
-    /// Changes of state that found no room to be told.
-    pub untold: u64,
-    /// Times that an instrument went into quarantine because its market was absurd.
-    pub quarantines: u64,
-    /// Commands of strategies.
-    pub commands: u64,
-    /// Orders accepted, replacements included.
-    pub accepted: u64,
-    /// Requests refused.
-    pub rejected: u64,
-    /// Executions of strategies' orders, each side counted.
-    pub executions: u64,
-    /// Shares of strategies' orders executed, each side counted.
-    pub executed_shares: u64,
-}
-
 /// The engine. It asks no clock, draws no random number and reads no file: the same inputs give the
 /// same events.
 #[derive(Debug, keep::State)]
@@ -103,7 +72,7 @@ pub struct Engine {
     pub(crate) outbox: Vec<Event>,
     #[keep(skip)]
     pub(crate) outbox_max: usize,
-    pub(crate) counters: Counters,
+    pub(crate) counters: Tally,
     pub(crate) ledgers: Box<[Row]>,
     pub(crate) imbalance: Option<Imbalance>,
     #[keep(skip)]
@@ -168,7 +137,7 @@ impl Engine {
             tops,
             outbox: Vec::with_capacity(outbox_max),
             outbox_max,
-            counters: Counters::default(),
+            counters: Tally::default(),
             ledgers: vec![Row::default(); capacity.instruments].into_boxed_slice(),
             imbalance: None,
             publication: Publication::default(),
@@ -295,8 +264,13 @@ impl Engine {
     }
 
     /// What has happened so far.
-    pub fn counters(&self) -> &Counters {
-        &self.counters
+    pub fn counters(&self) -> Counters {
+        self.counters.read()
+    }
+
+    /// The same for any other thread, while this one counts.
+    pub fn counter_reader(&self) -> CounterReader {
+        self.counters.reader()
     }
 
     /// Strategies' orders that are open.
@@ -358,7 +332,7 @@ impl Engine {
         {
             known.quarantined = verdict != Verdict::Released;
             let entered = known.quarantined;
-            self.counters.quarantines += u64::from(entered);
+            self.counters.quarantines.add(u64::from(entered));
             self.announce_at(instrument, Change::Quarantine { entered });
         }
     }

@@ -514,6 +514,78 @@ pub enum RejectReason {
 }
 
 impl RejectReason {
+    /// Reasons beside those of the risk gate; the fields of a combination are one.
+    const OWN: usize = 25;
+
+    /// Reasons that are told apart by [`RejectReason::index`].
+    pub const COUNT: usize = Self::OWN + Check::ALL.len();
+
+    /// The place of a reason in a table of [`RejectReason::COUNT`]: one for all fields of an invalid
+    /// combination.
+    #[inline]
+    pub const fn index(self) -> usize {
+        match self {
+            Self::UnknownInstrument => 0,
+            Self::Halted => 1,
+            Self::OperationalHalt => 2,
+            Self::ShortSale => 3,
+            Self::Stale => 4,
+            Self::Quarantined => 5,
+            Self::Closed => 6,
+            Self::InvalidQuantity => 7,
+            Self::InvalidPrice => 8,
+            Self::InvalidSide => 9,
+            Self::InvalidTimeInForce => 10,
+            Self::InvalidDisplay => 11,
+            Self::InvalidCross => 12,
+            Self::InvalidOption => 13,
+            Self::DuplicateToken => 14,
+            Self::Capacity => 15,
+            Self::QuantityOffLot => 16,
+            Self::PriceOffTick => 17,
+            Self::PostOnly => 18,
+            Self::MinimumQuantity => 19,
+            Self::InvalidCombination(_) => 20,
+            Self::InvalidExpiry => 21,
+            Self::NoReferencePrice => 22,
+            Self::NotInAuction => 23,
+            Self::WrongPhase => 24,
+            Self::Risk(check) => Self::OWN + check as usize,
+        }
+    }
+
+    /// Every reason that [`RejectReason::index`] tells apart, once.
+    pub fn all() -> impl Iterator<Item = Self> {
+        let own = [
+            Self::UnknownInstrument,
+            Self::Halted,
+            Self::OperationalHalt,
+            Self::ShortSale,
+            Self::Stale,
+            Self::Quarantined,
+            Self::Closed,
+            Self::InvalidQuantity,
+            Self::InvalidPrice,
+            Self::InvalidSide,
+            Self::InvalidTimeInForce,
+            Self::InvalidDisplay,
+            Self::InvalidCross,
+            Self::InvalidOption,
+            Self::DuplicateToken,
+            Self::Capacity,
+            Self::QuantityOffLot,
+            Self::PriceOffTick,
+            Self::PostOnly,
+            Self::MinimumQuantity,
+            Self::InvalidExpiry,
+            Self::NoReferencePrice,
+            Self::NotInAuction,
+            Self::WrongPhase,
+            Self::InvalidCombination(Field::Limit),
+        ];
+        own.into_iter().chain(Check::ALL.map(Self::Risk))
+    }
+
     /// The name in logs and tables.
     pub const fn name(self) -> &'static str {
         match self {

@@ -59,6 +59,7 @@ pub struct LatencyReader {
 /// How a histogram stood at one moment.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LatencySnapshot {
+    /// Up to the counter of `max`.
     counts: Vec<u64>,
     max: u64,
 }
@@ -123,7 +124,8 @@ impl Default for Latency {
 impl Clone for Latency {
     /// Counters of its own with the same counts.
     fn clone(&self) -> Self {
-        let LatencySnapshot { counts, max } = self.snapshot();
+        let LatencySnapshot { mut counts, max } = self.snapshot();
+        counts.resize(COUNTERS, 0);
         let counts = counts.into_iter().map(AtomicU64::new).collect();
         Self { counters: Arc::new(Counters { counts, max: AtomicU64::new(max) }) }
     }
@@ -150,8 +152,11 @@ impl LatencyReader {
 
 impl Counters {
     fn snapshot(&self) -> LatencySnapshot {
-        let counts = self.counts.iter().map(|count| count.load(Ordering::Relaxed)).collect();
-        LatencySnapshot { counts, max: self.max.load(Ordering::Relaxed) }
+        let max = self.max.load(Ordering::Relaxed);
+        // Nothing lies above the longest.
+        let counts = &self.counts[..=index_of(max)];
+        let counts = counts.iter().map(|count| count.load(Ordering::Relaxed)).collect();
+        LatencySnapshot { counts, max }
     }
 }
 
@@ -159,6 +164,17 @@ impl LatencySnapshot {
     /// Times recorded.
     pub fn count(&self) -> u64 {
         self.counts.iter().sum()
+    }
+
+    /// The longest time; 0 while nothing is recorded.
+    pub const fn max(&self) -> u64 {
+        self.max
+    }
+
+    /// Every value that was recorded, to three digits, from the least, with how often it was.
+    pub fn values(&self) -> impl Iterator<Item = (u64, u64)> + '_ {
+        let counts = self.counts.iter().enumerate().filter(|(_, count)| **count > 0);
+        counts.map(|(index, &count)| (value_of(index).min(self.max.max(1)), count))
     }
 
     /// What was recorded after `earlier`, a snapshot of the same histogram.
@@ -170,8 +186,8 @@ impl LatencySnapshot {
         let counts: Vec<_> = self
             .counts
             .iter()
-            .zip(&earlier.counts)
-            .map(|(now, then)| now.saturating_sub(*then))
+            .zip(earlier.counts.iter().copied().chain(std::iter::repeat(0)))
+            .map(|(now, then)| now.saturating_sub(then))
             .collect();
         // The longest of all is known to the last digit, the longest of a part to three.
         let highest = counts.iter().rposition(|&count| count > 0).map_or(0, value_of);
@@ -186,8 +202,8 @@ impl LatencySnapshot {
     pub fn histogram(&self) -> Histogram<u64> {
         let mut histogram =
             Histogram::new_with_bounds(1, LATENCY_MAX_NS, 3).expect("constant bounds that fit");
-        for (index, &count) in self.counts.iter().enumerate().filter(|(_, count)| **count > 0) {
-            histogram.saturating_record_n(value_of(index).min(self.max.max(1)), count);
+        for (value, count) in self.values() {
+            histogram.saturating_record_n(value, count);
         }
         histogram
     }

@@ -281,7 +281,7 @@ impl Engine {
         shares: u64,
         before: u64,
     ) {
-        let found = self.counters.executed_shares - before;
+        let found = self.counters.executed_shares.get() - before;
         if found != shares {
             self.out_of_balance(instrument, booking, shares, found);
         }

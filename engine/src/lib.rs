@@ -4,6 +4,7 @@ pub mod agent;
 mod book;
 pub mod check;
 pub mod command;
+mod counters;
 pub mod delay;
 pub mod digest;
 mod engine;
@@ -34,7 +35,8 @@ mod verify;
 pub use book::{
     Best, BookError, Books, Capacity, LevelView, Order, OrderKey, Place, Placed, Placement, Slot,
 };
-pub use engine::{Counters, Engine, EngineConfig};
+pub use counters::{CounterReader, Counters};
+pub use engine::{Engine, EngineConfig};
 pub use gate_counts::GateCounts;
 pub use hash::OpenOrder;
 pub use instruments::{Instrument, Instruments};

@@ -21,7 +21,7 @@ impl Engine {
     /// Carries out one command and answers it.
     pub fn on_command<P: Probe>(&mut self, command: &Command, probe: &mut P) {
         self.begin(command.time);
-        self.counters.commands += 1;
+        self.counters.commands.add(1);
         let to = |token| Address {
             session: command.session,
             account: command.account,
@@ -170,7 +170,7 @@ impl Engine {
     ) -> OwnOrder {
         let reference = self.next_reference();
         self.see_accepted(OrderKey::own(to.session, to.token), reference);
-        self.counters.accepted += 1;
+        self.counters.accepted.add(1);
         self.emit(
             to,
             Outcome::Accepted {
@@ -383,7 +383,7 @@ impl Engine {
         };
         let reference = self.next_reference();
         self.see_accepted(OrderKey::own(to.session, to.token), reference);
-        self.counters.accepted += 1;
+        self.counters.accepted.add(1);
         self.emit(
             to,
             Outcome::Replaced {
@@ -498,7 +498,8 @@ impl Engine {
 
     pub(crate) fn reject(&mut self, to: Address, refusal: Refusal, attributes: Attributes) {
         let Refusal { reason, limit, observed } = refusal;
-        self.counters.rejected += 1;
+        self.counters.rejected.add(1);
+        self.counters.rejects[reason.index()].add(1);
         if !matches!(reason, RejectReason::Risk(_)) {
             self.gate.message(to.account, to.session, None, self.time);
         } else if self.gate.has_tripped() {

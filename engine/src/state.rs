@@ -42,7 +42,7 @@ impl Engine {
         if self.outbox.len() < self.outbox_max {
             self.emit(Address::NOBODY, Outcome::State { symbol, change });
         } else {
-            self.counters.untold += 1;
+            self.counters.untold.add(1);
         }
     }
 

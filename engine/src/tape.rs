@@ -61,7 +61,7 @@ impl Engine {
     pub(crate) fn begin_message(&mut self, time: EventTime, sequence: Sequence) {
         self.begin(time);
         self.market_sequence = sequence;
-        self.counters.market_messages += 1;
+        self.counters.market_messages.add(1);
     }
 
     /// Messages are missing and awaited, or no longer: while they are, no book is up to date, every
@@ -225,7 +225,7 @@ impl Engine {
             self.watch_market(instrument);
             let taken = taken.min(quantity.0);
             let quantity = Quantity(quantity.0 - taken);
-            let told = self.counters.executed_shares;
+            let told = self.counters.executed_shares.get();
             let met = self.fill_reached(instrument, opposite, price, quantity, Some(reference));
             self.book(instrument, Booking::Met, met.0);
             self.take_shares(instrument, placed.slot, Quantity(taken + met.0));
@@ -248,11 +248,11 @@ impl Engine {
         }
         let cause = match error {
             BookError::Duplicate => {
-                self.counters.duplicate_references += 1;
+                self.counters.duplicate_references.add(1);
                 StaleCause::Duplicate
             }
             BookError::Instrument | BookError::Orders | BookError::Levels => {
-                self.counters.beyond_capacity += 1;
+                self.counters.beyond_capacity.add(1);
                 StaleCause::Capacity
             }
         };
@@ -360,7 +360,7 @@ impl Engine {
         self.watch_trade(instrument, price);
         for side in [Side::Buy, Side::Sell] {
             if RULES && self.own.live() > 0 && self.books.own_orders(instrument, side) > 0 {
-                let told = self.counters.executed_shares;
+                let told = self.counters.executed_shares.get();
                 let filled = self.fill_reached(instrument, side, price, quantity, None);
                 if filled.0 > 0 {
                     self.book(instrument, Booking::Hidden, filled.0);
@@ -387,7 +387,7 @@ impl Engine {
 
     #[cold]
     fn on_unknown_order(&mut self, named: InstrumentId) {
-        self.counters.unknown_references += 1;
+        self.counters.unknown_references.add(1);
         self.mark_stale(named, StaleCause::UnknownOrder);
     }
 
@@ -400,7 +400,7 @@ impl Engine {
             let instrument = order.instrument();
             self.remove(slot);
             if excess {
-                self.counters.excess_reductions += 1;
+                self.counters.excess_reductions.add(1);
                 self.mark_stale(instrument, StaleCause::Excess);
             }
             return;
@@ -503,7 +503,7 @@ impl Engine {
         if !self.fills(instrument) {
             return;
         }
-        let told = self.counters.executed_shares;
+        let told = self.counters.executed_shares.get();
         let price = self.books.price_of(executed);
         let because_of = self.books.order(executed).key().reference();
         while left.0 > 0

@@ -7,8 +7,8 @@
 //!
 //! Blocks come in fours: without the attack; with it on another venue in the same thread, whose turns are not counted;
 //! on this one; and without it again. The second kind is what the attack costs in this thread whomever it is for: caches,
-//! and the kernel's work for its sockets. What the venue adds is the third over the second. The figures are medians
-//! over the blocks; the noise is what the first blocks differ by from the fourth.
+//! and the kernel's work for its sockets. What the venue adds is the third over the second. The noise is what
+//! the first blocks differ by from the fourth.
 //!
 //!     cargo bench -p spindle-gateway --bench attacks [-- NAME]
 
@@ -37,7 +37,7 @@ use spindle_types::{
 use zerocopy::IntoBytes;
 
 /// Blocks of each kind.
-const BLOCKS: usize = 16;
+const BLOCKS: usize = 100;
 
 /// An order is due so long after the last answer at most, in nanoseconds.
 const PAUSE_MAX: u64 = 40_000;
@@ -187,7 +187,7 @@ impl Rig {
     /// Turns under an attack that begins, on a clock that runs ahead: whoever can log in has done so.
     fn begin(&mut self, attack: &mut dyn FnMut()) {
         let mut space = [0; 4_096];
-        for _ in 0..400 {
+        for _ in 0..1_000 {
             self.now += 1_000_000;
             self.turn();
             let _ = self.client.read(&mut space);
@@ -366,17 +366,18 @@ fn attack(name: &str) -> Box<dyn FnMut(SocketAddr, SocketAddr)> {
     }
 }
 
-/// The middle of some figures.
-fn median(figures: &mut [u64]) -> f64 {
-    figures.sort_unstable();
-    figures.get(figures.len() / 2).copied().unwrap_or(0) as f64
+/// Which quantiles are told.
+const QUANTILES: [f64; 5] = [0.5, 0.9, 0.95, 0.98, 0.99];
+
+fn quantile(sorted: &[u64], quantile: f64) -> f64 {
+    let at = (sorted.len() as f64 * quantile) as usize;
+    sorted.get(at).copied().unwrap_or(0) as f64
 }
 
-/// The p50 and the p99 of one block.
-fn block(rig: &mut Rig, samples: usize, step: &mut dyn FnMut()) -> [u64; 2] {
-    let mut times: Vec<_> = (0..samples).map(|_| rig.round_trip(step)).collect();
-    times.sort_unstable();
-    [times[samples / 2], times[samples - 1 - samples / 100]]
+/// How many of a hundred are above a limit.
+fn beyond(sorted: &[u64], limit: f64) -> f64 {
+    let below = sorted.partition_point(|&time| time as f64 <= limit);
+    (sorted.len() - below) as f64 * 100.0 / sorted.len().max(1) as f64
 }
 
 const ATTACKS: [&str; 10] = [
@@ -398,13 +399,10 @@ fn main() {
         return;
     }
     let only: Vec<_> = std::env::args().skip(1).filter(|name| !name.starts_with('-')).collect();
-    let samples = number("SPINDLE_SAMPLES", 1_000);
-    println!("4 x {BLOCKS} blocks of {samples} orders each; times in ns, medians over the blocks");
+    let samples = number("SPINDLE_SAMPLES", 250);
+    println!("4 x {BLOCKS} blocks of {samples} orders each; ns");
     println!("quiet: no attack; beside: on another venue in this thread; under: on this one");
-    println!(
-        "{:<20}{:>14}{:>15}{:>15}{:>16}{:>15}{:>15}  the attack came to",
-        "p50/p99", "quiet", "beside", "under", "under/beside", "under/quiet", "noise"
-    );
+    println!("beyond: percent of the orders above 1.1 times the p99 without the attack");
     for name in ATTACKS {
         if !only.is_empty() && !only.iter().any(|only| name.contains(only.as_str())) {
             continue;
@@ -414,10 +412,10 @@ fn main() {
             rig.round_trip(&mut || {});
         }
         let _ = rig.gateway.take_stats();
-        let mut figures = [const { [const { Vec::new() }; 2] }; 4];
+        let mut times = [const { Vec::new() }; 4];
         let mut commands = 0;
         for _ in 0..BLOCKS {
-            for (kind, figures) in figures.iter_mut().enumerate() {
+            for (kind, times) in times.iter_mut().enumerate() {
                 let before = rig.gateway.stats().commands;
                 let (ouch, fix) =
                     if kind == 1 { (other.ouch, other.fix) } else { (rig.ouch, rig.fix) };
@@ -427,35 +425,47 @@ fn main() {
                     other.turn();
                 };
                 rig.begin(&mut both);
-                let taken = block(&mut rig, samples, &mut both);
+                times.extend((0..samples).map(|_| rig.round_trip(&mut both)));
                 drop(step);
                 commands += rig.gateway.stats().commands - before - samples as u64;
                 rig.settle();
                 other.settle();
-                for (figures, taken) in figures.iter_mut().zip(taken) {
-                    figures.push(taken);
-                }
             }
         }
-        let [first, beside, under, fourth] =
-            figures.map(|mut kind| kind.each_mut().map(|f| median(f)));
-        let quiet = [0, 1].map(|at| f64::midpoint(first[at], fourth[at]));
-        let pair = |[p50, p99]: [f64; 2]| format!("{p50:.0}/{p99:.0}");
-        let ratio = |a: [f64; 2], b: [f64; 2]| format!("{:.3}/{:.3}", a[0] / b[0], a[1] / b[1]);
+        let mut quiet = [&times[0][..], &times[3][..]].concat();
+        for times in times.iter_mut().chain([&mut quiet]) {
+            times.sort_unstable();
+        }
+        let [first, beside, under, fourth] = times;
+        let limit = 1.1 * quantile(&quiet, 0.99);
         let stats = rig.gateway.stats();
         println!(
-            "{name:<20}{:>14}{:>15}{:>15}{:>16}{:>15}{:>15}  {} connections, {} logins, {commands} requests, \
-             {} garbled, {} slow",
-            pair(quiet),
-            pair(beside),
-            pair(under),
-            ratio(under, beside),
-            ratio(under, quiet),
-            ratio(first, fourth),
-            stats.connections,
-            stats.logins,
-            stats.garbled,
-            stats.slow_consumers,
+            "{name}: {} connections, {} logins, {commands} requests, {} garbled, {} slow",
+            stats.connections, stats.logins, stats.garbled, stats.slow_consumers,
         );
+        println!(
+            "  slices of its time: {}, p50 {} ns, p99 {} ns",
+            stats.aside.count(),
+            stats.aside.quantile(0.5),
+            stats.aside.quantile(0.99)
+        );
+        println!(
+            "{:<16}{:>10}{:>10}{:>10}{:>10}{:>10}{:>10}",
+            "", "p50", "p90", "p95", "p98", "p99", "beyond"
+        );
+        for (what, times) in [("quiet", &quiet), ("beside", &beside), ("under", &under)] {
+            print!("  {what:<14}");
+            QUANTILES.iter().for_each(|&q| print!("{:>10.0}", quantile(times, q)));
+            println!("{:>9.2}%", beyond(times, limit));
+        }
+        for (what, a, b) in [
+            ("under/beside", &under, &beside),
+            ("under/quiet", &under, &quiet),
+            ("noise", &first, &fourth),
+        ] {
+            print!("  {what:<14}");
+            QUANTILES.iter().for_each(|&q| print!("{:>10.3}", quantile(a, q) / quantile(b, q)));
+            println!();
+        }
     }
 }

@@ -52,7 +52,9 @@ impl<C: Clock> Gateway<C> {
                 }
             }
             let guarded = self.members.iter().any(|member| !member.is_aside());
-            self.pace.spent(began, self.clock.now_ns(), guarded);
+            let ended = self.clock.now_ns();
+            self.pace.spent(began, ended, guarded);
+            self.desk.stats_mut().aside.record(ended.saturating_sub(began));
         }
         work
     }

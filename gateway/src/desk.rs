@@ -6,6 +6,7 @@ use spindle_engine::command::Command;
 use spindle_engine::event::Event;
 use spindle_types::{EventTime, SessionId, keep};
 
+use crate::board::GatewayCounts;
 use crate::config::{ConfigError, GatewayConfig, Limits};
 use crate::copy::Copies;
 use crate::fix::desk::FixDesk;
@@ -127,6 +128,23 @@ impl Desk {
         self.port.notice(notice);
     }
 
+    /// What is counted, with the fill of both rings.
+    pub(crate) fn counts(&self) -> GatewayCounts {
+        let (used, capacity) = self.port.commands_fill();
+        GatewayCounts {
+            commands_used: used as u64,
+            commands_capacity: capacity as u64,
+            events_used: self.events.slots() as u64,
+            events_capacity: self.events.buffer().capacity() as u64,
+            ..GatewayCounts::of(&self.port.stats)
+        }
+    }
+
+    /// Sessions have numbers below this.
+    pub(crate) fn sessions(&self) -> usize {
+        self.routes.len()
+    }
+
     /// Whether a request can be passed on: reading stops while it cannot.
     #[inline]
     pub(crate) fn takes_requests(&self) -> bool {
@@ -186,6 +204,12 @@ impl Desk {
             std::hint::spin_loop();
             !self.events.is_empty()
         })
+    }
+
+    /// What was passed on since is for sessions that are served aside: nobody looks for its answers.
+    #[inline]
+    pub(crate) const fn await_nothing(&mut self) {
+        self.passed = self.port.stats.commands;
     }
 
     /// Touches the memory of all sessions once.

@@ -7,11 +7,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use rtrb::{Consumer, Producer, RingBuffer};
+use socket2::SockRef;
 use spindle_engine::command::Command;
 use spindle_engine::event::Event;
 use spindle_types::Agent;
 use thiserror::Error;
 
+use crate::board::{BoardReader, BoardWriter, GatewayCounts};
 use crate::clock::{Clock, SystemClock};
 use crate::close::CloseCause;
 use crate::config::{ConfigError, GatewayConfig};
@@ -23,6 +25,10 @@ use crate::pace::Pace;
 use crate::soup::server::Timing;
 use crate::stats::GatewayStats;
 use crate::transport::Connection;
+
+/// Bytes that the system keeps for a client that does not read, about: beyond them it is noticed, and what waits is
+/// counted here. Without it the system takes megabytes.
+const SEND_BUFFER_BYTES: usize = 256 * 1_024;
 
 /// Members who were not heard lately are read from in turns without other work, and at least in one of so many.
 const QUIET_TURNS: u64 = 8;
@@ -118,6 +124,8 @@ impl Listener {
         let listen = |source| GatewayError::Listen { address, source };
         let socket = TcpListener::bind(address).map_err(listen)?;
         socket.set_nonblocking(true).map_err(listen)?;
+        // What is accepted inherits it.
+        SockRef::from(&socket).set_send_buffer_size(SEND_BUFFER_BYTES).map_err(listen)?;
         let local_address = socket.local_addr().map_err(listen)?;
         Ok((Self { socket, speech, door: door.clone() }, local_address))
     }
@@ -151,6 +159,7 @@ pub struct Gateway<C = SystemClock> {
     /// Which of the members aside is served next, or the first behind it.
     pub(crate) next_aside: usize,
     pub(crate) accept_failing: bool,
+    board: BoardWriter,
 }
 
 impl<C: Clock> Gateway<C> {
@@ -190,6 +199,7 @@ impl<C: Clock> Gateway<C> {
     ) -> Result<Self, GatewayError> {
         let begun = config.day_began.unwrap_or_else(|| clock.time_of_day());
         let desk = Desk::new(config, begun, commands, events)?;
+        let board = BoardWriter::new(desk.sessions());
         Ok(Self {
             listeners: Vec::new(),
             local_address: config.listen,
@@ -209,6 +219,7 @@ impl<C: Clock> Gateway<C> {
             next_stranger: 0,
             next_aside: 0,
             accept_failing: false,
+            board,
         })
     }
 
@@ -278,6 +289,21 @@ impl<C: Clock> Gateway<C> {
         self.desk.port.set_stamps(stamps);
     }
 
+    /// What other threads may read of it while it runs.
+    pub fn board(&self) -> BoardReader {
+        self.board.reader()
+    }
+
+    /// Writes on the board.
+    #[cold]
+    fn write_board(&mut self) {
+        let open = self.connections_open() as u64;
+        let counts = GatewayCounts { open, ..self.desk.counts() };
+        let (desk, connections) = (&self.desk, &self.members);
+        let up = connections.iter().filter_map(|connection| connection.standing(desk));
+        self.board.write(&counts, up);
+    }
+
     /// Connections that are open now, those without a login included.
     pub fn connections_open(&self) -> usize {
         self.members.len() + self.crowd.len()
@@ -294,6 +320,7 @@ impl<C: Clock> Gateway<C> {
             connection.tick_member(&mut self.desk, &self.timing, now);
         }
         work += self.serve_aside(work > 0, now);
+        self.desk.await_nothing();
         self.dismiss();
         work
     }
@@ -420,6 +447,9 @@ impl<C: Clock> Agent for Gateway<C> {
             self.desk.prepare();
         }
         self.wind_down(now);
+        if self.board.is_due(now) {
+            self.write_board();
+        }
         work
     }
 

@@ -1,5 +1,6 @@
 //! Strategies' sessions: OUCH over SoupBinTCP and FIX, the gateway that serves them, and the client side.
 
+pub mod board;
 pub mod client;
 pub mod clock;
 pub mod close;
@@ -29,6 +30,7 @@ mod port;
 mod protocol;
 mod transport;
 
+pub use board::{BoardReader, GatewayCounts, Standing};
 pub use clock::{Clock, SystemClock};
 pub use config::{GatewayConfig, Limits, OuchEdition, User};
 pub use gateway::{Gateway, GatewayError, ShutdownHandle};

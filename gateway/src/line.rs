@@ -4,6 +4,8 @@
 
 use std::net::IpAddr;
 
+use spindle_types::SessionId;
+
 use crate::close::CloseCause;
 use crate::desk::Desk;
 use crate::fix::talk::FixTalk;
@@ -96,6 +98,11 @@ impl Line {
     /// Whether a user is logged in.
     pub fn has_user(&self) -> bool {
         talk!(&self.talk, talk => talk.has_user())
+    }
+
+    /// The session that is logged in on it, and the bytes that wait for the client to read them.
+    pub fn standing(&self, desk: &Desk) -> Option<(SessionId, u64)> {
+        talk!(&self.talk, talk => talk.standing(desk))
     }
 
     /// Whether nothing more is to be read: the last bytes are leaving.

@@ -4,14 +4,14 @@
 //! Their work comes in slices, one thing in each: a look for newcomers, one connection. A slice that took a time is
 //! followed by a pause that grows with the square of it. A request of somebody who trades that comes in a short slice
 //! waits no longer than requests differ by among themselves; one in a long slice does, so these have to be seldom: of
-//! 5 µs less than one part in 160 of the time, of 20 µs one in 640. So no attacker, and no number of them, moves the p99
+//! 5 µs less than one part in 320 of the time, of 20 µs one in 1,280. So no attacker, and no number of them, moves the p99
 //! of those who trade by more than a small part. Where nobody would be disturbed there is no pause.
 
 /// A pause is at least so many times its slice.
-const TIMES_LEAST: u64 = 64;
+const TIMES_LEAST: u64 = 256;
 
 /// A pause is so many times its slice for each microsecond that this took.
-const TIMES_PER_MICROSECOND: u64 = 32;
+const TIMES_PER_MICROSECOND: u64 = 64;
 
 /// What one slice is charged for at most: a thread that was taken off its core did not work all that time.
 const CHARGE_MAX_NS: u64 = 50_000;
@@ -94,7 +94,7 @@ mod tests {
     fn a_turn_with_work_is_left_alone_for_a_while() {
         let mut pace = Pace::default();
         pace.spent(0, 10, true);
-        let due = 10 + 10 * TIMES_LEAST;
+        let due = 10 + pause(10);
         assert!(!pace.is_due(due - 1, false));
         assert!(pace.is_due(due, false));
         assert!(!pace.is_due(due + PATIENCE_NS - 1, true));
@@ -106,6 +106,6 @@ mod tests {
         let mut pace = Pace::default();
         pace.spent(0, 4_000_000, true);
         assert!(pace.is_due(4_000_000 + pause(CHARGE_MAX_NS), false));
-        assert_eq!(pause(20_000), 20_000 * 640);
+        assert_eq!(pause(20_000), 20_000 * 1_280);
     }
 }

@@ -91,6 +91,12 @@ impl Port {
         }
     }
 
+    /// Commands that wait in the ring to the engine, and those that it takes.
+    pub(crate) fn commands_fill(&self) -> (usize, usize) {
+        let capacity = self.commands.buffer().capacity();
+        (capacity - self.commands.slots(), capacity)
+    }
+
     /// Whether a request can be passed on: reading stops while it cannot.
     #[inline]
     pub(crate) fn takes_requests(&self) -> bool {

@@ -3,7 +3,7 @@
 //! else of it.
 
 use spindle_engine::event::Event;
-use spindle_types::EventTime;
+use spindle_types::{EventTime, SessionId};
 
 use crate::close::CloseCause;
 use crate::desk::Desk;
@@ -99,4 +99,7 @@ pub(crate) trait Talk {
 
     /// Whether nothing more is to be read: the last bytes are leaving.
     fn is_closing(&self, desk: &Desk) -> bool;
+
+    /// The session of the user who is logged in, and the bytes that wait for the client to read them.
+    fn standing(&self, desk: &Desk) -> Option<(SessionId, u64)>;
 }

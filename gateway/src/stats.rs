@@ -15,6 +15,9 @@ pub struct GatewayStats {
     /// Nanoseconds from a request's bytes read from the socket to the bytes of its first answer
     /// written to the socket.
     pub order_in_to_answer_out: Latency,
+    /// Nanoseconds that slices of time took which went to newcomers, to connections without a login and to sessions
+    /// that are served aside.
+    pub aside: Latency,
     /// Connections taken.
     pub connections: u64,
     /// Connections turned away because all places were taken.
@@ -63,6 +66,7 @@ impl GatewayStats {
             encode: Latency::new(),
             send: Latency::new(),
             order_in_to_answer_out: Latency::new(),
+            aside: Latency::new(),
             connections: 0,
             turned_away: 0,
             logins: 0,

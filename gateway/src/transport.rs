@@ -3,6 +3,8 @@
 use std::io::ErrorKind;
 use std::net::{IpAddr, SocketAddr};
 
+use spindle_types::SessionId;
+
 use crate::close::CloseCause;
 use crate::desk::Desk;
 use crate::line::{Line, LoginOutcome};
@@ -23,7 +25,7 @@ const BURST_BYTES_MAX: usize = 256 * 1_024;
 const LATELY_TURNS: u64 = 1_024;
 
 /// Requests taken from a connection that is served aside in one slice at most.
-const ASIDE_REQUESTS_MAX: usize = 16;
+const ASIDE_REQUESTS_MAX: usize = 4;
 
 /// A connection of the gateway.
 pub(crate) struct Connection {
@@ -81,6 +83,11 @@ impl Connection {
     #[inline]
     pub(crate) const fn was_heard_lately(&self, desk: &Desk) -> bool {
         self.line.is_stopped() || desk.port.turn - self.heard < LATELY_TURNS
+    }
+
+    /// The session that is logged in on it, and the bytes that wait for the client to read them.
+    pub(crate) fn standing(&self, desk: &Desk) -> Option<(SessionId, u64)> {
+        self.line.standing(desk)
     }
 
     /// The line behind the socket.

@@ -94,8 +94,8 @@ impl<D: Disk> Tail<D> {
         Ok(found.is_some())
     }
 
-    /// Hands over what is safe and was not handed over yet, at most about a mebibyte of it; how many. After
-    /// an error of the visitor it does not go on.
+    /// Hands over what is safe and was not handed over yet, at most about a mebibyte of it; how many. A record that the
+    /// visitor refuses comes again.
     ///
     /// # Errors
     /// The system refuses, a segment is not the next one, or what was safe is damaged.
@@ -117,17 +117,21 @@ impl<D: Disk> Tail<D> {
             self.durable = self.durable.max(last);
         }
         let mut segment = Segment::at(&self.bytes, 0, self.chain);
-        let (mut taken, mut chain, mut used) = (0, self.chain, 0);
+        let (mut taken, mut chain, mut used, mut refused) = (0, self.chain, 0, None);
         while segment.chain().next <= self.durable
             && let Some(record) = segment.next_record()
         {
             if let Err(error) = visit(&record) {
-                return Ok(Err(error));
+                refused = Some(error);
+                break;
             }
             (taken, chain, used) = (taken + 1, segment.chain(), segment.offset());
             self.before = record.bytes() as u64;
         }
         (self.chain, self.place.offset) = (chain, self.place.offset + used as u64);
+        if let Some(error) = refused {
+            return Ok(Err(error));
+        }
         if taken > 0 {
             self.piece = PIECE;
         } else if !whole && self.bytes.iter().any(|&byte| byte != 0) {

@@ -2,6 +2,7 @@
 //! follower that makes snapshots.
 
 mod begin;
+pub mod bench;
 mod follower;
 mod replayer;
 mod whole;

@@ -236,7 +236,8 @@ impl Replayer {
         }
         let known = sessions.desk.apply(record.kind, record.payload).map_err(said)?;
         while let Ok(command) = sessions.commands.pop() {
-            self.pending.push_back(command);
+            // Its stamps are of now, and decide nothing.
+            self.pending.push_back(Command { received: 0, queued: 0, ..command });
         }
         match known {
             true => Ok(()),

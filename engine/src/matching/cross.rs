@@ -82,7 +82,7 @@ impl Engine {
         }
         self.see_crossing(true);
         for side in [Side::Buy, Side::Sell] {
-            let told = self.counters.executed_shares;
+            let told = self.counters.executed_shares.get();
             let mut left = quantity;
             while left > 0
                 && let Some(index) = self.next_in_cross(instrument, side, price, kind)

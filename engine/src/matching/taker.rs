@@ -147,8 +147,8 @@ impl Engine {
         if self.gate.has_tripped() {
             self.settle_at_the_end(holder.instrument);
         }
-        self.counters.executions += 1;
-        self.counters.executed_shares += u64::from(quantity.0);
+        self.counters.executions.add(1);
+        self.counters.executed_shares.add(u64::from(quantity.0));
         let outcome =
             Outcome::Executed { quantity, price, open, liquidity, match_number, tape, basis };
         self.emit(to, outcome);

@@ -34,7 +34,7 @@ pub use lockstep::{LockstepClient, Step, StepError};
 pub use machine::{
     ClientEvent, ClientSession, ClientTiming, Disconnect, Login, LoginError, Resume,
 };
-pub use order::{NewOrder, Replacement};
+pub use order::{NewOrder, Replacement, cancel as cancel_message};
 pub use tape_book::TapeBook;
 pub use tcp::{ClientError, OuchClient, SendError};
 pub use trading::{Events, OpenOrder, Order, OrderEvent, OrderId, TradingClient, TradingError};

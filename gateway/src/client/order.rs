@@ -115,7 +115,7 @@ impl Replacement {
 }
 
 /// A cancel on the wire: `quantity` is the size that the order shall have in total.
-pub(super) fn cancel(number: OrderToken, quantity: Quantity) -> inbound::Cancel {
+pub fn cancel(number: OrderToken, quantity: Quantity) -> inbound::Cancel {
     inbound::Cancel {
         message_type: inbound::Cancel::TYPE,
         user_ref_num: U32::new(number.0),

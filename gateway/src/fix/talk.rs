@@ -2,6 +2,8 @@
 
 use std::net::IpAddr;
 
+use spindle_types::SessionId;
+
 use super::session::Close;
 use crate::close::CloseCause;
 use crate::desk::Desk;
@@ -10,6 +12,9 @@ use crate::notice::UserName;
 use crate::protocol::{Taken, Talk};
 use crate::soup::server::Timing;
 use crate::vault::Knock;
+
+/// A backlog beyond so many bytes is not told to the byte.
+const BACKLOG_TOLD: usize = 1 << 20;
 
 /// FIX's part of one connection. Its session is at the desk.
 #[derive(Debug)]
@@ -155,6 +160,13 @@ impl Talk for FixTalk {
     #[inline]
     fn is_closing(&self, desk: &Desk) -> bool {
         self.user.is_some_and(|user| desk.fix.session(user).is_closing())
+    }
+
+    fn standing(&self, desk: &Desk) -> Option<(SessionId, u64)> {
+        let user = self.user?;
+        let session = desk.fix.session(user);
+        let waiting = session.output().len() + session.backlog(BACKLOG_TOLD);
+        Some((desk.fix.session_id(user), waiting as u64))
     }
 }
 

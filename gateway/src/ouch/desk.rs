@@ -390,6 +390,11 @@ impl OuchDesk {
         self.users.len()
     }
 
+    /// The session of a user.
+    pub(crate) fn session_id(&self, user: usize) -> SessionId {
+        self.users[user].session_id
+    }
+
     /// The stream of a user.
     #[inline]
     pub(crate) fn stream(&self, user: usize) -> &Stream {
@@ -417,10 +422,11 @@ impl OuchDesk {
         knock: &mut Knock,
         port: &mut Port,
     ) -> Option<Result<(usize, u64), Refusal>> {
+        knock.begin(port.refusal_ns, port.now.monotonic);
         let found = self.user_of(request, knock, &mut port.vault)?;
         let decision = self.decide_login(found, address, request, knock, port.turn);
         if let Err((Refusal::NotAuthorized | Refusal::Address, _)) = decision
-            && knock.holds_back(port.refusal_ns, port.now.monotonic)
+            && knock.holds_back(port.now.monotonic)
         {
             return None;
         }
@@ -676,9 +682,8 @@ impl Sessions for OuchDesk {
     }
 
     fn prepare(&mut self) {
-        for user in &mut self.users {
-            user.stream.prepare();
-        }
+        // One page in a turn.
+        let _ = self.users.iter_mut().any(|user| user.stream.prepare());
     }
 }
 

@@ -2,6 +2,8 @@
 
 use std::net::IpAddr;
 
+use spindle_types::SessionId;
+
 use crate::close::CloseCause;
 use crate::desk::Desk;
 use crate::line::LoginOutcome;
@@ -174,6 +176,12 @@ impl Talk for OuchTalk {
     #[inline]
     fn is_closing(&self, _: &Desk) -> bool {
         self.link.is_closing()
+    }
+
+    fn standing(&self, desk: &Desk) -> Option<(SessionId, u64)> {
+        let user = self.user?;
+        let waiting = desk.ouch.stream(user).len_bytes().saturating_sub(self.link.position());
+        Some((desk.ouch.session_id(user), waiting))
     }
 }
 

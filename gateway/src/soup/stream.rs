@@ -12,6 +12,12 @@ use super::codec::{HEADER_LENGTH, Packet};
 /// Bytes in a chunk.
 pub const CHUNK_BYTES: usize = 64 * 1024;
 
+/// How much of the next chunk is asked for at once.
+const PAGE_BYTES: usize = 4 * 1_024;
+
+/// What stands where nothing was written yet.
+const UNUSED: u8 = b' ';
+
 /// The largest message that a stream keeps.
 pub const MESSAGE_MAX: usize = CHUNK_BYTES - HEADER_LENGTH;
 
@@ -33,7 +39,8 @@ struct Chunk {
 pub struct Stream {
     /// Never empty but in [`Stream::NOTHING`].
     chunks: Vec<Chunk>,
-    spare: Option<Box<[u8]>>,
+    /// The next chunk, as far as the system has given its pages.
+    spare: Vec<u8>,
     next: u64,
     total: u64,
 }
@@ -98,12 +105,12 @@ impl keep::State for Stream {
 impl Stream {
     /// What is sent to a connection before its login: nothing. It cannot be appended to.
     pub(crate) const NOTHING: &'static Self =
-        &Self { chunks: Vec::new(), spare: None, next: 1, total: 0 };
+        &Self { chunks: Vec::new(), spare: Vec::new(), next: 1, total: 0 };
 
     /// An empty stream, with its first chunk allocated.
     pub fn new() -> Self {
         let first = Chunk { bytes: empty_chunk(), used: 0, first: 1 };
-        Self { chunks: vec![first], spare: None, next: 1, total: 0 }
+        Self { chunks: vec![first], spare: Vec::new(), next: 1, total: 0 }
     }
 
     /// The number that the next message will have.
@@ -118,12 +125,18 @@ impl Stream {
         self.total
     }
 
-    /// Allocates the next chunk ahead of need, when this one is at least half full. To be called
-    /// when there is nothing better to do.
-    pub fn prepare(&mut self) {
-        if self.spare.is_none() && self.last().used > CHUNK_BYTES / 2 {
-            self.spare = Some(empty_chunk());
+    /// Gets the next chunk ahead of need, when this one is at least a quarter full: one page of it at a time, because the
+    /// system takes a part of a microsecond for each. To be called when there is nothing better to do. Whether it did
+    /// something.
+    pub fn prepare(&mut self) -> bool {
+        if self.spare.len() == CHUNK_BYTES || self.last().used <= CHUNK_BYTES / 4 {
+            return false;
         }
+        if self.spare.is_empty() {
+            self.spare.reserve_exact(CHUNK_BYTES);
+        }
+        self.spare.resize((self.spare.len() + PAGE_BYTES).min(CHUNK_BYTES), UNUSED);
+        true
     }
 
     /// Appends one message.
@@ -153,7 +166,9 @@ impl Stream {
 
     #[cold]
     fn add_chunk(&mut self) {
-        let bytes = self.spare.take().unwrap_or_else(empty_chunk);
+        let mut bytes = std::mem::take(&mut self.spare);
+        bytes.resize(CHUNK_BYTES, UNUSED);
+        let bytes = bytes.into_boxed_slice();
         self.chunks.push(Chunk { bytes, used: 0, first: self.next });
     }
 
@@ -204,7 +219,7 @@ impl Stream {
 /// A chunk whose pages the system has given: written to at once, so that not every thirtieth message
 /// waits for a page of its own. (Zeros would be promised and not written.)
 fn empty_chunk() -> Box<[u8]> {
-    vec![b' '; CHUNK_BYTES].into_boxed_slice()
+    vec![UNUSED; CHUNK_BYTES].into_boxed_slice()
 }
 
 #[cfg(test)]

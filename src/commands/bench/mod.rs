@@ -2,6 +2,7 @@
 
 mod arrivals;
 mod compare;
+mod journal;
 mod wire;
 
 use std::io::{IsTerminal, stderr};
@@ -24,6 +25,7 @@ enum What {
     Feed(Feed),
     Wire(Box<wire::Wire>),
     Compare(compare::Compare),
+    Journal(journal::Journal),
 }
 
 impl Bench {
@@ -32,6 +34,7 @@ impl Bench {
             What::Feed(feed) => feed.run(),
             What::Wire(wire) => wire.run(),
             What::Compare(compare) => compare.run(),
+            What::Journal(journal) => journal.run(),
         }
     }
 }
