@@ -19,6 +19,7 @@ type Sums = [u64; 2];
 /// What does not hold.
 pub fn all(world: &World) -> Result<(), String> {
     conservation(world)?;
+    limits(world)?;
     match &world.market {
         None => crossed(world)?,
         Some(market) => tape(world, market)?,
@@ -59,6 +60,32 @@ fn conservation(world: &World) -> Result<(), String> {
             }
         } else if fills.len() > 2 {
             return Err(format!("match {number} was told {} times", fills.len()));
+        }
+    }
+    Ok(())
+}
+
+/// Nothing was taken beyond what the limits of its account let through.
+fn limits(world: &World) -> Result<(), String> {
+    let most = world.plan.order_size_max;
+    for client in &world.clients {
+        for (id, order) in &client.ledger().orders {
+            if order.entered > most {
+                let shares = order.entered;
+                return Err(format!(
+                    "{}: order {id} of {shares} shares stands, {most} may",
+                    client.name()
+                ));
+            }
+        }
+    }
+    for account in 0..world.plan.accounts {
+        let clients = world.clients.iter().zip(&world.plan.clients);
+        let of_account = clients.filter(|(_, plan)| plan.account == account && plan.trades());
+        let open: usize = of_account.map(|(client, _)| client.ledger().open.len()).sum();
+        if open > world.plan.open_orders_max {
+            let most = world.plan.open_orders_max;
+            return Err(format!("account {account}: {open} orders are open, {most} may"));
         }
     }
     Ok(())

@@ -46,6 +46,9 @@ impl FeedPlan {
     }
 }
 
+/// A packet, and when it arrives.
+type UnderWay = (u64, Vec<u8>);
+
 /// An order of the market.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TapeOrder {
@@ -71,9 +74,9 @@ struct State {
     next_reference: u64,
     next_match: u64,
     /// On each line what is under way, and until when it is dark.
-    lines: [(Vec<(u64, Vec<u8>)>, u64); 2],
+    lines: [(Vec<UnderWay>, u64); 2],
     /// Answers of the server under way.
-    answers: VecDeque<(u64, Vec<u8>)>,
+    answers: VecDeque<UnderWay>,
     heartbeat: u64,
 }
 

@@ -148,6 +148,7 @@ impl World {
                 habits: client.habits,
                 manners: client.manners,
                 symbols: symbols.clone(),
+                keeps_orders: client.cancel_on == "never",
             };
             clients.push(Box::new(SoupClient::new(soup, random.fork())));
         }

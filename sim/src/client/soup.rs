@@ -1,6 +1,6 @@
 //! A client over SoupBinTCP: it numbers what comes, goes on at its next number, and sends again what has no answer.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::ouch::{self, Edition, Enter};
 use super::trader::{Habits, Wish};
@@ -29,6 +29,8 @@ pub struct SoupPlan {
     pub manners: Manners,
     /// The venue's instruments.
     pub symbols: Vec<[u8; 8]>,
+    /// Whether its orders stay when it is gone.
+    pub keeps_orders: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,6 +72,8 @@ pub struct SoupClient {
     sent: u64,
     received: u64,
     deaf_until: u64,
+    /// Orders that it has asked to cancel, change or replace, and whether it has asked for all.
+    touched: (BTreeSet<u64>, bool),
     again_from: Option<u64>,
     /// Crashes of the venue before the last login.
     crashes: u64,
@@ -97,6 +101,7 @@ impl SoupClient {
             sent: 0,
             received: 0,
             deaf_until: 0,
+            touched: (BTreeSet::new(), false),
             again_from: None,
             crashes: 0,
             known: 0,
@@ -255,6 +260,14 @@ impl SoupClient {
                 .map_err(|why| format!("message {at} was {was}, now it is {is}: {why}"))?;
         }
         let report = self.report(bytes)?;
+        if let Report::Canceled { id, .. } = report
+            && bytes.last() == Some(&b'U')
+            && self.plan.keeps_orders
+            && !self.touched.1
+            && !self.touched.0.contains(&id)
+        {
+            return Err(format!("message {at}: nobody asked for a cancel of order {id}"));
+        }
         let name = &self.plan.user;
         around.trace.say(|| format!("{name} {at}: {report:?}"));
         self.ledger.apply(report).map_err(|why| format!("message {at}: {why}"))?;
@@ -344,14 +357,17 @@ impl SoupClient {
                 self.ask(next, ouch::enter(edition, &order), true);
             }
             Wish::Replace { id, quantity, price } => {
+                self.touched.0.insert(id);
                 self.next_id += 1;
                 self.ledger.asked.insert(next, Asked { way: None, symbol: 0, quantity, price });
                 self.ask(next, ouch::replace(edition, id, next, quantity, price), false);
             }
             Wish::Cancel { id, quantity } => {
+                self.touched.0.insert(id);
                 self.send(b'U', &ouch::cancel(edition, id, quantity));
             }
             Wish::Shrink { id, quantity } => {
+                self.touched.0.insert(id);
                 if let Some(order) = self.ledger.orders.get(&id) {
                     let message = ouch::modify(edition, id, order.way, quantity);
                     self.send(b'U', &message);
@@ -359,6 +375,7 @@ impl SoupClient {
             }
             Wish::CancelAll if edition == Edition::V50 => {
                 self.next_id += 1;
+                self.touched.1 = true;
                 self.ask(next, ouch::mass_cancel(next), true);
             }
             Wish::CancelAll => {}
@@ -429,6 +446,7 @@ impl SoupClient {
             {
                 self.cancel_again = around.now + SECOND;
                 for id in self.ledger.open.clone() {
+                    self.touched.0.insert(id);
                     self.send(b'U', &ouch::cancel(edition, id, 0));
                 }
             }
