@@ -1,5 +1,5 @@
 //! How a command ends: status 0, 1 when it ran and found a failure, 2 for wrong usage or input, 3 when the journal
-//! could not be written.
+//! could not be written, 4 when a thread of the venue ended by a panic.
 
 use std::fmt;
 use std::process::ExitCode;
@@ -13,6 +13,8 @@ pub(crate) enum Exit {
     Usage(String),
     /// The journal of a venue that ran could not be written: status 3.
     Journal(String),
+    /// A thread of a venue that ran ended by a panic: status 4.
+    Panic(String),
 }
 
 impl Exit {
@@ -32,6 +34,7 @@ impl Exit {
             Self::Failed(line) => (line, 1),
             Self::Usage(line) => (line, 2),
             Self::Journal(line) => (line, 3),
+            Self::Panic(line) => (line, 4),
         };
         eprintln!("spindle: {line}");
         ExitCode::from(status)

@@ -15,6 +15,7 @@ pub mod log;
 pub mod machine;
 pub mod metrics;
 mod operator;
+mod panic;
 pub mod publication;
 pub mod report;
 pub mod risk;

@@ -4,7 +4,7 @@ use std::ops::Deref;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use spindle_types::keep::{self, Pen, Reader, Shape, State, Unfit, Value};
+use spindle_types::keep::{self, Pen, Reader, Shape, State, Unfit};
 
 use crate::event::RejectReason;
 
@@ -19,8 +19,8 @@ impl Count {
         self.0.store(self.0.load(Ordering::Relaxed).wrapping_add(by), Ordering::Relaxed);
     }
 
-    fn set(&self, to: u64) {
-        self.0.store(to, Ordering::Relaxed);
+    fn put(&self, value: u64) {
+        self.0.store(value, Ordering::Relaxed);
     }
 
     #[inline(always)]
@@ -60,8 +60,8 @@ macro_rules! counters {
                 Counters { $($name: self.$name.get(),)+ }
             }
 
-            fn set(&self, counters: &Counters) {
-                $(self.$name.set(counters.$name);)+
+            fn put(&self, counters: &Counters) {
+                $(self.$name.put(counters.$name);)+
             }
         }
     };
@@ -116,23 +116,24 @@ impl Tally {
     }
 }
 
-/// Counters are part of the engine's state: one that was brought back goes on where it ended.
+type Rejects = [u64; RejectReason::COUNT];
+
 impl State for Tally {
-    const SHAPE: Shape = Shape::of("Tally").field("counters", <Counters as Value>::SHAPE);
+    const SHAPE: Shape = Shape::of("Tally").shape(Counters::SHAPE).shape(Rejects::SHAPE);
 
     fn save(&self, pen: &mut Pen) {
-        Value::save(&self.read(), pen);
-        let rejects: Box<[u64]> = self.rejects.iter().map(Count::get).collect();
-        State::save(&rejects, pen);
+        self.read().save(pen);
+        let rejects: Rejects = std::array::from_fn(|at| self.rejects[at].get());
+        rejects.save(pen);
     }
 
     fn load(&mut self, reader: &mut Reader<'_>) -> Result<(), Unfit> {
-        self.set(&Counters::read(reader)?);
-        let mut rejects: Box<[u64]> = [0; RejectReason::COUNT].into();
+        let mut counters = Counters::default();
+        let mut rejects: Rejects = [0; RejectReason::COUNT];
+        counters.load(reader)?;
         rejects.load(reader)?;
-        for (count, kept) in self.rejects.iter().zip(rejects) {
-            count.set(kept);
-        }
+        self.put(&counters);
+        self.rejects.iter().zip(rejects).for_each(|(count, value)| count.put(value));
         Ok(())
     }
 }

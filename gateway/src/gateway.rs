@@ -299,8 +299,8 @@ impl<C: Clock> Gateway<C> {
     fn write_board(&mut self) {
         let open = self.connections_open() as u64;
         let counts = GatewayCounts { open, ..self.desk.counts() };
-        let (desk, connections) = (&self.desk, self.members.iter().chain(&self.crowd));
-        let up = connections.filter_map(|connection| connection.standing(desk));
+        let (desk, connections) = (&self.desk, &self.members);
+        let up = connections.iter().filter_map(|connection| connection.standing(desk));
         self.board.write(&counts, up);
     }
 

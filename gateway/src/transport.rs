@@ -72,11 +72,6 @@ impl Connection {
         self.line.has_user()
     }
 
-    /// The session that is logged in on it, and the bytes that wait for the client to read them.
-    pub(crate) fn standing(&self, desk: &Desk) -> Option<(SessionId, u64)> {
-        self.line.standing(desk)
-    }
-
     /// Whether it is a session that is served aside: it does not read, catches up with what it missed, or causes work
     /// that is no trading.
     #[inline]
@@ -88,6 +83,11 @@ impl Connection {
     #[inline]
     pub(crate) const fn was_heard_lately(&self, desk: &Desk) -> bool {
         self.line.is_stopped() || desk.port.turn - self.heard < LATELY_TURNS
+    }
+
+    /// The session that is logged in on it, and the bytes that wait for the client to read them.
+    pub(crate) fn standing(&self, desk: &Desk) -> Option<(SessionId, u64)> {
+        self.line.standing(desk)
     }
 
     /// The line behind the socket.

@@ -131,7 +131,8 @@ impl Vault {
             Ok(text) if is_hash(text) => {
                 let number = u16::try_from(self.hashes.len()).unwrap_or(u16::MAX);
                 self.hashes.push(text.to_owned());
-                self.way = Way::Here(Verifier { hashes: self.hashes.clone(), memory: Vec::new() });
+                self.way =
+                    Way::Here(Verifier { hashes: self.hashes.clone(), ..Verifier::default() });
                 Secret::Hash(number)
             }
             _ => Secret::Plain(Zeroizing::new(password.into())),
@@ -150,7 +151,7 @@ impl Vault {
         }
         let (questions, mut asked) = RingBuffer::<Question>::new(PLACES);
         let (mut answer, answers) = RingBuffer::new(PLACES);
-        let mut verifier = Verifier { hashes: self.hashes.clone(), memory: Vec::new() };
+        let mut verifier = Verifier { hashes: self.hashes.clone(), ..Verifier::default() };
         let thread = std::thread::Builder::new().name("passwords".to_owned()).spawn(move || {
             while !asked.is_abandoned() {
                 match asked.pop() {
@@ -236,6 +237,8 @@ impl Drop for Vault {
 struct Verifier {
     hashes: Vec<String>,
     memory: Vec<argon2::Block>,
+    /// Passwords that were hashed.
+    done: u64,
 }
 
 impl Verifier {
@@ -255,6 +258,7 @@ impl Verifier {
         let algorithm = argon2::Algorithm::new(hash.algorithm.as_str()).ok()?;
         let version = argon2::Version::try_from(hash.version.unwrap_or(19)).ok()?;
         let (salt, expected) = (hash.salt?, hash.hash?);
+        self.done += 1;
         let blocks = params.block_count();
         if self.memory.len() < blocks {
             self.memory.resize(blocks, argon2::Block::new());
@@ -284,6 +288,11 @@ pub(crate) struct Knock {
 }
 
 impl Knock {
+    /// A login came: should it be refused, then `refusal_ns` from here, however long its answer took to find.
+    pub(crate) fn begin(&mut self, refusal_ns: u64, now: u64) {
+        self.held_until.get_or_insert(now.saturating_add(refusal_ns));
+    }
+
     /// Whether the password given is that of `secret`, where `None` is a user who does not exist.
     /// `None` while the answer is not there yet: ask again with the same.
     pub(crate) fn ask(
@@ -319,8 +328,8 @@ impl Knock {
     }
 
     /// Whether a refusal has to wait, so that guessing takes time.
-    pub(crate) fn holds_back(&mut self, refusal_ns: u64, now: u64) -> bool {
-        now < *self.held_until.get_or_insert(now.saturating_add(refusal_ns))
+    pub(crate) fn holds_back(&self, now: u64) -> bool {
+        self.held_until.is_some_and(|until| now < until)
     }
 
     /// Whether this login came before the session's other connection, last read from in the turn `looked_at`, could show
@@ -375,6 +384,47 @@ mod tests {
             assert!(!ask(&mut vault, Some(number), &[b's'; 1_000]));
             assert!(!ask(&mut vault, Some(9), b"secret"));
         }
+    }
+
+    /// However a login comes to its refusal, and where it is admitted: one password is hashed, with the same parameters, and
+    /// what came is compared to its end.
+    #[test]
+    fn every_cause_of_a_refusal_costs_the_same_work() {
+        let mut vault = Vault::default();
+        let hashed = vault.take_in(cheap().as_bytes());
+        let other = vault.take_in(cheap().as_bytes());
+        let (plain, none) = (vault.take_in(b"plain"), vault.take_in(b""));
+        let long = [b's'; 1_000];
+        let mut done = 0;
+        for (what, secret, given, right) in [
+            ("right", Some(&hashed), &b"secret"[..], true),
+            ("wrong", Some(&hashed), b"Secret", false),
+            ("wrong at its end", Some(&other), b"secres", false),
+            ("empty", Some(&hashed), b"", false),
+            ("too long", Some(&hashed), &long, false),
+            ("nobody", None, b"secret", false),
+            ("nobody, too long", None, &long, false),
+            ("not hashed", Some(&plain), b"plain", true),
+            ("not hashed, wrong", Some(&plain), b"secret", false),
+            ("none is asked for", Some(&none), b"x", true),
+        ] {
+            let mut knock = Knock::default();
+            assert_eq!(knock.ask(&mut vault, secret, given), Some(right), "{what}");
+            // Asked again while its refusal is held back, it costs nothing more.
+            assert_eq!(knock.ask(&mut vault, secret, given), Some(right), "{what}");
+            done += 1;
+            let Way::Here(verifier) = &vault.way else { panic!("no helper was started") };
+            assert_eq!(verifier.done, done, "{what}");
+        }
+    }
+
+    #[test]
+    fn a_refusal_comes_at_its_time_however_long_its_answer_took() {
+        let mut knock = Knock::default();
+        knock.begin(1_000, 50);
+        knock.begin(1_000, 400);
+        assert!(knock.holds_back(1_049));
+        assert!(!knock.holds_back(1_050));
     }
 
     #[test]

@@ -162,3 +162,47 @@ pub(crate) const SHARES: u32 = Check::OpenOrders.bit()
     | Check::BoughtQuantity.bit()
     | Check::SoldQuantity.bit();
 pub(crate) const MONEY: u32 = crate::set::SUMS & !SHARES;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::set::Set;
+
+    #[test]
+    fn what_matters_next_is_the_warning_or_the_first_beyond_the_limit() {
+        for (percent, limit, expected) in
+            [(70, 100, 70), (0, 100, 101), (100, 100, 100), (70, 1, 1), (70, 3, 3), (0, 0, 1)]
+        {
+            let limits = [
+                Key::OpenOrdersMax,
+                Key::PositionMax,
+                Key::BoughtQuantityMax,
+                Key::SoldQuantityMax,
+                Key::BoughtValueMax,
+                Key::SoldValueMax,
+                Key::GrossExposureMax,
+                Key::NetExposureMax,
+                Key::LossMax,
+            ]
+            .into_iter()
+            .fold(Limits::NONE.with(Key::WarnPercent, percent), |all, key| all.with(key, limit));
+            for next in Set::new(limits).next {
+                let shares = [next.open_orders, next.position.cast_unsigned(), next.day];
+                assert_eq!(shares, [expected; 3], "{percent} of {limit}");
+                let InMoney { value, gross, net, profit } = next.by[0];
+                assert_eq!(
+                    [value, gross, net, -profit],
+                    [expected.into(); 4],
+                    "{percent} of {limit}"
+                );
+                assert_eq!(next.by[1].gross, i128::MAX, "another currency");
+            }
+        }
+        // The lower of net exposure and credit, of a buy alone; always, where a warning begins at nothing.
+        let limits = Limits::NONE.with(Key::NetExposureMax, 100).with(Key::CreditMax, 10);
+        let [buy, sell] = Set::new(limits).next;
+        assert_eq!((buy.by[0].net, sell.by[0].net), (7, 70));
+        let none = Set::new(Limits::NONE.with(Key::PositionMax, 0)).next[0];
+        assert_eq!((none.position, none.day), (i64::MIN, i64::MAX as u64));
+    }
+}

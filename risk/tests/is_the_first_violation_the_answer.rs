@@ -1,162 +1,13 @@
 //! Every pair of checks that one order can violate at once: the earlier one of the page is the
 //! answer, whichever of the two limits was set first and at whatever level each is.
 
+mod orders;
+
+use orders::{ACCOUNT, INSTRUMENT, NOW, SESSION, STRANGER, answer, answer_to, market, request};
 use spindle_risk::{
-    Cause, Check, Form, Gate, GateConfig, Holder, InstrumentState, Key, Level, Limits, Market,
-    Purpose, Request, Reserved, Sale, Target,
+    Cause, Check, Form, Gate, Holder, Key, Level, Limits, Market, Request, Sale, Target,
 };
-use spindle_types::{AccountId, EventTime, InstrumentId, Price, Quantity, SessionId, Side};
-
-const ACCOUNT: AccountId = AccountId(0);
-const SESSION: SessionId = SessionId(0);
-const INSTRUMENT: InstrumentId = InstrumentId(1);
-const NOW: EventTime = EventTime(1_000);
-
-/// The limits under which the order fails this check alone; `None` where it is no limit.
-fn limits(check: Check, side: Side) -> Option<Vec<(Key, u64)>> {
-    let sided = |buy, sell| if side == Side::Buy { buy } else { sell };
-    Some(match check {
-        Check::Restricted => vec![(Key::Restricted, 1)],
-        Check::Side => vec![(sided(Key::MayBuy, Key::MayShort), 0)],
-        Check::Locate => vec![(Key::Locate, 1)],
-        Check::MessageRate => vec![(Key::MessageRateMax, 1), (Key::MessageBurst, 1)],
-        Check::OrderRate => vec![(Key::OrderRateMax, 1), (Key::OrderBurst, 1)],
-        Check::OrderSize => vec![(Key::OrderSizeMax, 99)],
-        Check::OrderValue => vec![(Key::OrderValueMax, 1)],
-        Check::Collar => vec![(Key::CollarMoney, 0)],
-        Check::Duplicate => vec![(Key::DuplicateMax, 1), (Key::DuplicateWindowMs, 1)],
-        Check::RepeatedExecution => vec![(Key::ExecutionsMax, 1), (Key::ExecutionsWindowMs, 1)],
-        Check::OrderToTrade => vec![(Key::OrderToTradeMax, 0), (Key::OrderToTradeFree, 1)],
-        Check::OpenOrders => vec![(Key::OpenOrdersMax, 1)],
-        Check::Position => vec![(Key::PositionMax, 100)],
-        Check::BoughtQuantity => vec![(Key::BoughtQuantityMax, 100)],
-        Check::SoldQuantity => vec![(Key::SoldQuantityMax, 100)],
-        Check::BoughtValue => vec![(Key::BoughtValueMax, 1)],
-        Check::SoldValue => vec![(Key::SoldValueMax, 1)],
-        Check::GrossExposure => vec![(Key::GrossExposureMax, 1)],
-        Check::NetExposure => vec![(Key::NetExposureMax, 1)],
-        Check::Credit => vec![(Key::CreditMax, 1)],
-        Check::Loss => vec![(Key::LossMax, 0)],
-        _ => return None,
-    })
-}
-
-/// A buy at 10.10 or a short sale at 9.90 while the market is 10.00 to 10.00, with an order alike
-/// before it of which one share was executed at a loss.
-fn request(side: Side) -> Request {
-    let (limit, sale) = match side {
-        Side::Buy => (101_000, Sale::Long),
-        Side::Sell => (99_000, Sale::Short),
-    };
-    Request {
-        time: NOW,
-        account: ACCOUNT,
-        session: SESSION,
-        instrument: INSTRUMENT,
-        side,
-        sale,
-        quantity: Quantity(100),
-        limit: Some(Price(limit)),
-        form: Form::Plain,
-        purpose: Purpose::Enter,
-        before: Reserved::default(),
-    }
-}
-
-fn market() -> Market {
-    let price = Some(Price(100_000));
-    Market { bid: price, ask: price, last: price, tick: 1 }
-}
-
-/// The answer to the order where these checks, each at its level, are violated.
-fn answer(side: Side, violated: &[(Check, Level)]) -> Option<Check> {
-    let request = request(side);
-    let is_violated = |check: Check| violated.iter().any(|(of, _)| *of == check);
-    let is_full = is_violated(Check::Positions);
-    let mut gate =
-        Gate::with(&GateConfig { accounts: 1, sessions: 1, firms: 1, cells: 4, sets: 8 });
-    gate.fit_instruments(8);
-    gate.set_account(ACCOUNT, Some(0));
-    let state = InstrumentState {
-        price_test: is_violated(Check::RegSho),
-        high: is_violated(Check::LuldBand).then_some(Price(100_500)),
-        low: is_violated(Check::LuldBand).then_some(Price(99_500)),
-        ..InstrumentState::default()
-    };
-    gate.set_instrument(INSTRUMENT, state);
-    for level in [Level::Account, Level::Instrument, Level::Session, Level::Firm] {
-        let mut set = Limits::NONE.with(Key::RegSho, 0).with(Key::Luld, 0);
-        for &(check, at) in violated {
-            if at == level {
-                for (key, value) in limits(check, side).into_iter().flatten() {
-                    set = set.with(key, value);
-                }
-                for (of, key) in [(Check::RegSho, Key::RegSho), (Check::LuldBand, Key::Luld)] {
-                    set = if of == check { set.with(key, 1) } else { set };
-                }
-            }
-        }
-        // Contradictions between limits do not matter here, their order does; what is set at once
-        // and cannot be is left out by whoever asks.
-        let done = match level {
-            Level::Account => gate.set_limits(Target::Account(ACCOUNT), set),
-            Level::Session => gate.set_limits(Target::Session(SESSION), set),
-            Level::Firm => gate.set_limits(Target::Firm(0), set),
-            Level::Instrument if is_full => continue,
-            Level::Instrument => gate.set_instrument_limits(ACCOUNT, INSTRUMENT, set),
-        };
-        done.ok()?;
-    }
-    if is_full {
-        // The table is filled by other instruments.
-        for instrument in [2, 3, 4, 5] {
-            gate.set_instrument_limits(ACCOUNT, InstrumentId(instrument), Limits::NONE).ok()?;
-        }
-    } else {
-        // One alike before: what would refuse it too is not asked of it.
-        let mut before = Gate::clone(&gate);
-        let free = Limits::NONE.with(Key::RegSho, 0).with(Key::Luld, 0);
-        let sets = [Target::Account(ACCOUNT), Target::Session(SESSION), Target::Firm(0)];
-        let kept = sets.map(|target| *before.limits(target).expect("limits"));
-        let kept_own = *before.instrument_limits(ACCOUNT, INSTRUMENT);
-        // Rates, windows and counts go on under the limits that they are for.
-        let harmless = |limits: &Limits| {
-            let mut harmless = free;
-            for (key, currency, value) in limits.iter() {
-                if matches!(
-                    key,
-                    Key::MessageRateMax
-                        | Key::MessageBurst
-                        | Key::OrderRateMax
-                        | Key::OrderBurst
-                        | Key::ExecutionsMax
-                        | Key::ExecutionsWindowMs
-                ) {
-                    harmless.set(key, currency, value);
-                }
-            }
-            harmless
-        };
-        for (target, limits) in sets.into_iter().zip(&kept) {
-            before.set_limits(target, harmless(limits)).ok()?;
-        }
-        before.set_instrument_limits(ACCOUNT, INSTRUMENT, harmless(&kept_own)).ok()?;
-        let admission = before.check(&request, &market()).expect("the one before");
-        before.reserve(&request, &admission);
-        let Request { account, session, instrument, side, sale, .. } = request;
-        let holder = Holder { account, session, instrument, side, sale, price: admission.price };
-        before.fill(&holder, Quantity(1), request.limit.expect("a limit"), false, NOW);
-        for (target, limits) in sets.into_iter().zip(kept) {
-            before.set_limits(target, limits).ok()?;
-        }
-        before.set_instrument_limits(ACCOUNT, INSTRUMENT, kept_own).ok()?;
-        gate = before;
-    }
-    if is_violated(Check::Killed) {
-        gate.kill(Target::Account(ACCOUNT), Cause::Operator);
-    }
-    gate.check(&request, &market()).err().map(|reject| reject.check)
-}
+use spindle_types::{EventTime, Price, Quantity, Side};
 
 #[test]
 fn of_every_pair_the_earlier_one_answers() {
@@ -231,26 +82,51 @@ fn of_every_pair_the_earlier_one_answers() {
     assert!(pairs > 6_000, "{pairs}");
 }
 
+/// Checks of the session, which an order of an account that nobody knows violates as well.
 #[test]
-fn an_unknown_account_and_an_order_without_a_price_answer_first() {
-    let mut gate = Gate::new(1);
-    gate.fit_instruments(8);
-    let reject = gate.check(&request(Side::Buy), &market()).expect_err("unknown");
-    assert_eq!((reject.check, reject.observed), (Check::Account, 0));
-    for (key, value, expected) in [
-        (Key::OrderSizeMax, 1, Check::OrderSize),
-        (Key::OrderValueMax, 1, Check::NoPrice),
-        (Key::CreditMax, 1, Check::NoPrice),
-    ] {
-        let limits = Limits::NONE.with(key, value);
-        gate.set_limits(Target::Account(ACCOUNT), limits).expect("limits");
-        let bare = Request { limit: None, ..request(Side::Buy) };
-        let reject = gate.check(&bare, &Market::default()).expect_err("refused");
-        assert_eq!(reject.check, expected);
+fn an_unknown_account_answers_before_everything_else() {
+    let of_session =
+        |check: &Check| !matches!(check, Check::Account | Check::NoPrice | Check::Positions);
+    for side in [Side::Buy, Side::Sell] {
+        for check in Check::ALL.into_iter().filter(of_session) {
+            let known = answer(side, &[(check, Level::Session)]);
+            let stranger = Request { account: STRANGER, ..request(side) };
+            let found = answer_to(&stranger, &market(), &[(check, Level::Session)]);
+            assert_eq!(found, Some(Check::Account), "{check:?}, where a known one says {known:?}");
+        }
     }
-    gate.set_limits(Target::Account(ACCOUNT), Limits::NONE).expect("limits");
+}
+
+/// An order that nothing values, beside everything else that it violates.
+#[test]
+fn an_order_without_a_price_answers_in_its_place() {
+    let levels = [Level::Account, Level::Instrument, Level::Session, Level::Firm];
+    let mut pairs = 0;
+    for side in [Side::Buy, Side::Sell] {
+        let bare = Request { limit: None, ..request(side) };
+        for (check, level) in
+            Check::ALL.into_iter().flat_map(|check| levels.map(|level| (check, level)))
+        {
+            let found = |violated: &[_]| answer_to(&bare, &Market::default(), violated);
+            let alone = found(&[(check, level)]);
+            let with = found(&[(check, level), (Check::NoPrice, Level::Session)]);
+            // Limits that contradict each other at one level cannot be set there.
+            if with.is_none() && level == Level::Session {
+                continue;
+            }
+            if check < Check::NoPrice && alone == Some(check) {
+                assert_eq!(with, Some(check), "{side:?} {level:?}");
+                pairs += 1;
+            } else if check > Check::NoPrice {
+                assert_eq!(with, Some(Check::NoPrice), "{side:?} {check:?} {level:?}");
+                pairs += 1;
+            }
+        }
+    }
+    println!("{pairs} pairs");
+    assert!(pairs > 150, "{pairs}");
     let bare = Request { limit: None, ..request(Side::Buy) };
-    assert!(gate.check(&bare, &Market::default()).is_ok());
+    assert_eq!(answer_to(&bare, &Market::default(), &[]), None, "nobody limits money");
 }
 
 /// The largest orders that there can be, again and again: nothing overflows, and where the sums would

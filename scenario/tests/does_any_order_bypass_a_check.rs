@@ -296,3 +296,28 @@ fn short_sales_of_every_type_need_a_locate() {
         }
     }
 }
+
+/// What a sale alone is held to, and what one that rests already leaves no room for: of every type.
+#[test]
+fn sales_and_second_orders_of_every_type_are_refused() {
+    let resting = r#"{"op":"new","id":8,"account":"A","symbol":"X","side":"buy","type":"limit","price":"8.00","quantity":1}"#;
+    for (check, limit) in [
+        ("sold_quantity", r#""sold_quantity_max":99"#),
+        ("sold_value", r#""sold_value_max":"899.99""#),
+        ("side", r#""may_sell":false"#),
+        ("open_orders", r#""open_orders_max":1"#),
+    ] {
+        for (name, fields) in TYPES {
+            let fields = fields.replace("10.50", "9.50").replace(r#""9.00""#, r#""11.00""#);
+            for (who, mut matcher) in matchers() {
+                let matcher = &mut *matcher;
+                begin(matcher);
+                apply(matcher, resting);
+                apply(matcher, &format!(r#"{{"op":"limits","account":"A",{limit}}}"#));
+                let sale = order(9, 100, &fields).replace(r#""buy""#, r#""sell""#);
+                let lines = apply(matcher, &sale);
+                assert_eq!(reason(&lines), Some(check), "{who}: {name}: {lines:?}");
+            }
+        }
+    }
+}

@@ -91,6 +91,10 @@ pub struct Order {
     pub filled: u32,
     /// Taken off since.
     pub canceled: u32,
+    /// Executed of the orders in whose place it stands.
+    pub filled_before: u32,
+    /// The limit that was asked for; 0 where there is none.
+    pub price: u32,
     /// Whether another stands in its place.
     pub is_replaced: bool,
 }
@@ -100,6 +104,19 @@ impl Order {
     pub const fn open(&self) -> u32 {
         if self.is_replaced { 0 } else { self.entered - self.filled - self.canceled }
     }
+}
+
+/// What was asked for under a number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Asked {
+    /// The side; `None` where it is that of the order that is replaced.
+    pub way: Option<Way>,
+    /// The instrument.
+    pub symbol: usize,
+    /// Shares, of a replacement those of the whole chain.
+    pub quantity: u32,
+    /// The limit; 0 where there is none.
+    pub price: u32,
 }
 
 /// An execution.
@@ -120,6 +137,8 @@ pub struct Fill {
 /// The orders of one client.
 #[derive(Clone, Debug, Default)]
 pub struct Ledger {
+    /// What was asked for.
+    pub asked: BTreeMap<u64, Asked>,
     /// All of them, by the client's numbers.
     pub orders: BTreeMap<u64, Order>,
     /// Those that are open.
@@ -175,25 +194,48 @@ impl Ledger {
         match report {
             Report::Accepted { id, way, symbol, quantity, is_live } => {
                 let canceled = if is_live { 0 } else { quantity };
+                let asked = self.asked.get(&id).ok_or_else(|| format!("nobody asked for {id}"))?;
+                if (asked.way, asked.symbol, asked.quantity) != (Some(way), symbol, quantity) {
+                    return Err(format!("{asked:?} was asked for as {id}, this is accepted"));
+                }
                 let order = Order {
                     way,
                     symbol,
                     entered: quantity,
                     filled: 0,
                     canceled,
+                    filled_before: 0,
+                    price: asked.price,
                     is_replaced: false,
                 };
                 self.begin(id, order, is_live)
             }
             Report::Replaced { old, new, open, is_live } => {
+                let asked = self.asked.get(&new).copied();
+                let asked = asked.ok_or_else(|| format!("nobody asked for {new}"))?;
                 let before = self.take(old, 0)?;
                 if before.open() == 0 {
                     return Err(format!("order {old} was replaced, of which nothing was open"));
                 }
+                let filled_before = before.filled_before + before.filled;
+                let due = asked.quantity.saturating_sub(filled_before);
+                if open != due {
+                    return Err(format!(
+                        "{new} should have {due} open in the place of {old}, not {open}"
+                    ));
+                }
+                let price = asked.price;
                 before.is_replaced = true;
                 let canceled = if is_live { 0 } else { open };
-                let order =
-                    Order { entered: open, filled: 0, canceled, is_replaced: false, ..*before };
+                let order = Order {
+                    entered: open,
+                    filled: 0,
+                    canceled,
+                    filled_before,
+                    price,
+                    is_replaced: false,
+                    ..*before
+                };
                 self.settle(old);
                 self.begin(new, order, is_live)
             }

@@ -4,6 +4,7 @@
 
 pub mod check;
 pub mod client;
+pub mod feed;
 pub mod ledger;
 pub mod net;
 pub mod plan;

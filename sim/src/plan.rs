@@ -7,6 +7,7 @@ use crate::client::Manners;
 use crate::client::fix::FixPlan;
 use crate::client::ouch::Edition;
 use crate::client::trader::Habits;
+use crate::feed::FeedPlan;
 use crate::net::Weather;
 use crate::random::Random;
 
@@ -97,6 +98,8 @@ pub struct Plan {
     pub segment_bytes: u64,
     /// The network.
     pub weather: Weather,
+    /// The outside market, if there is one.
+    pub feed: Option<FeedPlan>,
     /// What fails.
     pub faults: Faults,
     /// Entries of the rings of commands and of events.
@@ -147,6 +150,14 @@ impl Plan {
         let accounts = random.count(1, 3);
         let order_size_max = random.pick(&[150, 1_000, 1_000_000]);
         let clients = Self::clients(random, accounts);
+        let feed = random.once_in(4).then(|| FeedPlan {
+            rate: random.spread(200, 6_000),
+            loss: sometimes(random, 10, 4_000),
+            double: sometimes(random, 10, 3_000),
+            outage: sometimes(random, 1, 50),
+            delay_ns: random.spread(1, 5_000_000),
+            server_loss: sometimes(random, 10, 5_000),
+        });
         Self {
             seed,
             turns,
@@ -157,6 +168,7 @@ impl Plan {
             durability,
             segment_bytes: random.pick(&[64, 64, 128, 1_024]) << 10,
             weather,
+            feed,
             faults,
             rings: (random.size(4, 1_024), random.size(4, 4_096)),
             own_orders: random.size(24, 1_024),
@@ -252,7 +264,7 @@ impl Plan {
         let mut add = |line: String| {
             let _ = writeln!(text, "{line}");
         };
-        for symbol in 0..self.symbols {
+        for symbol in (0..self.symbols).filter(|_| self.feed.is_none()) {
             add(format!("[[instrument]]\nsymbol = \"SYM{symbol}\""));
         }
         for account in 0..self.accounts {
@@ -262,6 +274,11 @@ impl Plan {
                  position_max = {}",
                 self.order_size_max, self.open_orders_max, self.position_max
             ));
+        }
+        if self.feed.is_some() {
+            add("[feed]\nsession = \"SIMULATED\"\nrequest = [\"127.0.0.1:1\"]\n\
+                 [[feed.line]]\naddress = \"127.0.0.1:2\"\n[[feed.line]]\naddress = \"127.0.0.1:3\""
+                .to_owned());
         }
         let is_fix = |client: &&ClientPlan| matches!(client.speech, Speech::Fix { .. });
         if self.clients.iter().any(|client| is_fix(&client)) {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use quanta::Mock;
 use spindle::config::Config;
+use spindle::feed::Lines;
 use spindle::journal::RecordKind;
 use spindle::machine::{Machine, Rings, Simulated};
 use spindle::venue::{Venue, VenueError};
@@ -17,6 +18,7 @@ use spindle_types::Agent;
 use crate::client::fix::{FixClient, FixPlan};
 use crate::client::soup::{SoupClient, SoupPlan};
 use crate::client::{Act, Around, Client, MayLose};
+use crate::feed::Market;
 use crate::net::{VenueEnd, Weather};
 use crate::plan::{self, Durability, Plan};
 use crate::random::Random;
@@ -24,6 +26,9 @@ use crate::trace::Trace;
 
 /// UTC when the simulated clock shows 0: a Monday, half past two in the afternoon.
 const BEGAN: u64 = 1_767_623_400 * 1_000_000_000;
+
+/// A day, in nanoseconds.
+const DAY: u64 = 86_400 * 1_000_000_000;
 
 /// Bytes of the rings to the journal: as few as there can be.
 const JOURNAL_RING: usize = 1;
@@ -62,6 +67,8 @@ pub struct Counts {
     pub messages: u64,
     /// Executions.
     pub fills: u64,
+    /// Messages of the market that were lost.
+    pub lost: u64,
 }
 
 /// A world.
@@ -78,6 +85,8 @@ pub struct World {
     pub trace: Trace,
     /// What was counted.
     pub counts: Counts,
+    /// The outside market, if there is one.
+    pub market: Option<Market>,
     random: Random,
     clock: quanta::Clock,
     mock: Arc<Mock>,
@@ -108,6 +117,10 @@ impl World {
         let mut random = Random::new(plan.seed);
         let (clock, mock) = quanta::Clock::mock();
         let symbols: Vec<_> = (0..plan.symbols).map(Plan::symbol).collect();
+        let market = plan.feed.map(|feed| {
+            let (random, clock) = (random.fork(), Arc::clone(&mock));
+            Market::new(feed, random, clock, BEGAN % DAY, symbols.clone())
+        });
         let mut clients: Vec<Box<dyn Client>> = Vec::new();
         for (number, client) in plan.clients.iter().enumerate() {
             let edition = match client.speech {
@@ -122,7 +135,7 @@ impl World {
                         habits: client.habits,
                         manners: client.manners,
                         symbols: symbols.clone(),
-                        began: BEGAN % (86_400 * 1_000_000_000),
+                        began: BEGAN % DAY,
                     };
                     clients.push(Box::new(FixClient::new(fix, random.fork())));
                     continue;
@@ -145,6 +158,7 @@ impl World {
             venue: None,
             trace: Trace::new(prints),
             counts: Counts::default(),
+            market,
             random,
             clock,
             mock,
@@ -180,7 +194,10 @@ impl World {
             rings: Rings { commands, events, journal_bytes: JOURNAL_RING },
             simulated: Some(Simulated {
                 disk: Some(Box::new(self.disk.clone())),
-                lines: None,
+                lines: self
+                    .market
+                    .as_ref()
+                    .map(|market| Box::new(market.lines()) as Box<dyn Lines>),
                 waits: WAITS,
             }),
         };
@@ -218,7 +235,13 @@ impl World {
             }
         }
         self.arriving.clear();
+        if let Some(venue) = &self.venue {
+            self.counts.lost += venue.engine.feed_counters().lost;
+        }
         self.venue = None;
+        if let Some(market) = &self.market {
+            market.lose_all();
+        }
         let random = &mut self.random;
         match crash {
             Crash::Kill => self.disk.cut_power(usize::MAX, || Cut::Keep),
@@ -345,6 +368,9 @@ impl World {
             }
             self.start()?;
         }
+        if let Some(market) = &self.market {
+            market.step();
+        }
         self.step_clients(Act::Trade)?;
         self.poll_venue()?;
         Ok(())
@@ -368,6 +394,9 @@ impl World {
     /// What must not be; that it takes for ever.
     pub fn settle(&mut self, act: Act) -> Result<(), String> {
         self.paused = [0; 3];
+        if let Some(market) = &self.market {
+            market.settle();
+        }
         for client in &self.clients {
             if let Some(link) = client.link() {
                 link.set_weather(FAIR);
@@ -384,6 +413,9 @@ impl World {
             self.pass(step);
             if self.venue.is_none() && self.now() >= self.start_at {
                 self.start()?;
+            }
+            if let Some(market) = &self.market {
+                market.step();
             }
             self.step_clients(act)?;
             let mut work = 0;
@@ -428,6 +460,12 @@ impl World {
 
     fn is_settled(&mut self, act: Act) -> Result<(), String> {
         let Some(venue) = &mut self.venue else { return Err("the venue is down".to_owned()) };
+        if let Some(market) = &self.market {
+            let heard = venue.engine.feed_counters().last_sequence;
+            if heard != market.last() {
+                return Err(format!("the feed is at {heard} of {}", market.last()));
+            }
+        }
         let standing = venue.gateway.desk_mut().standing();
         for (client, standing) in self.clients.iter_mut().zip(&standing) {
             let settled = client.settle(standing.next_out, &self.may_lose);

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use clap::Args;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, unbounded};
 use rtrb::Consumer;
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1, SIGXFSZ};
 use signal_hook::iterator::Signals;
 use spindle_engine::Engine;
 use spindle_gateway::lockstep::Outcome as LockstepOutcome;
@@ -25,6 +25,7 @@ use crate::lockstep::{self, Ready, Tape};
 use crate::log::{Entry, Level, Log};
 use crate::metrics::MetricsServer;
 use crate::operator::Operator;
+use crate::panic::{Fragile, Panics, wanted};
 use crate::publication::BookPublisher;
 use crate::report::{grouped, latency_table};
 use crate::risk::{ControlPort, Reply};
@@ -286,13 +287,15 @@ enum Control {
 
 /// Turns the signals that end a program into a message.
 fn watch_signals(control: Sender<Control>) -> std::io::Result<()> {
-    let mut signals = Signals::new([SIGHUP, SIGINT, SIGTERM, SIGUSR1])?;
+    // Beyond a limit of the length of files a write fails as any other may; without this the process would be killed.
+    let mut signals = Signals::new([SIGHUP, SIGINT, SIGTERM, SIGUSR1, SIGXFSZ])?;
     thread::Builder::new().name("signals".to_owned()).spawn(move || {
         for signal in &mut signals {
             // Nobody listens once the venue is over.
             let wanted = match signal {
                 SIGUSR1 => Control::Report,
                 SIGHUP => Control::Reload,
+                SIGXFSZ => continue,
                 _ => Control::Quit,
             };
             let _ = control.send(wanted);
@@ -328,6 +331,7 @@ fn serve(
         ..
     } = venue;
     let mut operator = Operator::new(risk, status, port, metrics, log);
+    let panics = Panics::catch();
     let mut watch = engine.feed().watch();
     let started = Instant::now();
     let stop = Stop::default();
@@ -380,7 +384,7 @@ fn serve(
     stop_publisher.stop();
     let publisher = publisher_thread.map(thread::JoinHandle::join).transpose();
     let (Ok(front), Ok(mut engine), Ok(publisher)) = (gateway, engine, publisher) else {
-        return Err(Exit::failed("a thread of the venue ended by a panic; see the lines above"));
+        return Err(Exit::Panic(panics.said()));
     };
     let Front { mut gateway, publisher: beside } = front;
     gateway.desk_mut().close_tap();
@@ -391,7 +395,7 @@ fn serve(
     }
     if let Some(thread) = journal_thread {
         let Ok(mut journal) = thread.join() else {
-            return Err(Exit::failed("the journal's thread ended by a panic; see the lines above"));
+            return Err(Exit::Panic(panics.said()));
         };
         journal.close(engine.engine().state_hash()).map_err(|error| {
             Exit::Journal(format!(
@@ -503,9 +507,16 @@ fn agent_thread<A: Agent + 'static>(
     control: Sender<Control>,
 ) -> Result<thread::JoinHandle<A>, Exit> {
     let name = agent.name().to_owned();
+    let panic = wanted(&name);
     spawn(&name, place, move || {
         let _ended = SayEnded(control);
-        run(&mut [&mut agent], place.idle, &stop);
+        match panic {
+            None => run(&mut [&mut agent], place.idle, &stop),
+            Some(wanted) => {
+                let mut fragile = Fragile { agent: &mut agent, wanted };
+                run(&mut [&mut fragile], place.idle, &stop);
+            }
+        }
         agent
     })
     .map_err(|error| Exit::failed(format!("thread {name}: {error}")))

@@ -164,6 +164,11 @@ impl Checker<'_> {
             let wrong = |message| self.at(header, number, name, message);
             let key = Key::named(name)
                 .ok_or_else(|| wrong(format!("unknown field `{name}`: no limit has this name")))?;
+            if limits.get(key, currency) != Limits::NONE.get(key, currency) {
+                let message =
+                    format!("{name} is set before for the same owner; leave one of them out");
+                return Err(wrong(message));
+            }
             let value = serde_json::to_value(value).map_err(|error| wrong(error.to_string()))?;
             limits.set(key, currency, value_of(key, &value).map_err(wrong)?);
         }

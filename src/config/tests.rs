@@ -121,6 +121,17 @@ fn limits_that_are_wrong_are_refused_with_the_line() {
             after("[[limits]]\nsession = \"maker\"\nduplicate_max = 1\n"),
             "line 20: duplicate_max needs duplicate_window_ms",
         ),
+        (
+            after("[[limits]]\naccount = \"MAKER\"\norder_size_max = 400\n"),
+            "line 20: order_size_max is set before for the same owner",
+        ),
+        (
+            after(
+                "[[limits]]\nsession = \"maker\"\nposition_max = 1\n\
+                 [[limits]]\nsession = \"maker\"\nposition_max = 2\n",
+            ),
+            "line 23: position_max is set before for the same owner",
+        ),
         (after("[risk]\ncurrencies = []\n"), "[risk] currencies: give 1 to 4"),
         (after("[risk]\ncells_max = 0\n"), "[risk] cells_max: 0 is out of range"),
     ];

@@ -23,10 +23,17 @@ impl Process {
 
     /// Starts `spindle run` with this configuration and further arguments.
     pub fn venue_with(config: &Path, more: &[&Path]) -> Self {
+        Self::venue_in(config, more, &[])
+    }
+
+    /// The same in an environment with these variables.
+    pub fn venue_in(config: &Path, more: &[&Path], environment: &[(&str, &str)]) -> Self {
         let mut process = Command::new(env!("CARGO_BIN_EXE_spindle"))
             .args(["run", "--config"])
             .arg(config)
             .args(more)
+            .env_remove("RUST_BACKTRACE")
+            .envs(environment.iter().copied())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
@@ -78,6 +85,11 @@ impl Process {
         assert!(sent.expect("kill runs").success());
     }
 
+    /// Waits for its end, and gives its status.
+    pub fn status(&mut self) -> Option<i32> {
+        self.process.wait().expect("an end").code()
+    }
+
     /// Whether it has not ended.
     pub fn goes_on(&mut self) -> bool {
         self.process.try_wait().expect("a status").is_none()
@@ -96,6 +108,13 @@ impl Process {
     pub fn kill(&mut self) {
         self.process.kill().expect("killed");
         self.process.wait().expect("gone");
+    }
+
+    /// Waits for its end by itself, and gives its status and its log.
+    pub fn ended(mut self) -> (Option<i32>, String) {
+        let rest = self.rest_of_log();
+        let status = self.process.wait().expect("an end").code();
+        (status, std::mem::take(&mut self.said) + &rest)
     }
 
     /// Ends it as an operator would, and gives its summary and the rest of its log.

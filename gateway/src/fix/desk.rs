@@ -289,6 +289,7 @@ impl FixDesk {
         });
         let secret = found.map(|index| &users[index].secret);
         let given = password(version, &message);
+        knock.begin(port.refusal_ns, port.now.monotonic);
         let Some(right) = knock.ask(&mut port.vault, secret, given) else {
             return Ok((Taken::Wait, None));
         };
@@ -297,7 +298,7 @@ impl FixDesk {
         let at_home =
             |index: &usize| address.is_none_or(|address| users[*index].allow.admits(address));
         let Some(index) = index.filter(at_home) else {
-            if knock.holds_back(port.refusal_ns, port.now.monotonic) {
+            if knock.holds_back(port.now.monotonic) {
                 return Ok((Taken::Wait, None));
             }
             port.stats.refused_logins += 1;

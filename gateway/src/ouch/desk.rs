@@ -422,10 +422,11 @@ impl OuchDesk {
         knock: &mut Knock,
         port: &mut Port,
     ) -> Option<Result<(usize, u64), Refusal>> {
+        knock.begin(port.refusal_ns, port.now.monotonic);
         let found = self.user_of(request, knock, &mut port.vault)?;
         let decision = self.decide_login(found, address, request, knock, port.turn);
         if let Err((Refusal::NotAuthorized | Refusal::Address, _)) = decision
-            && knock.holds_back(port.refusal_ns, port.now.monotonic)
+            && knock.holds_back(port.now.monotonic)
         {
             return None;
         }

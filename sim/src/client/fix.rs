@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use super::fixwire::{self, Field, Message, Names, field};
 use super::trader::{Habits, Wish};
 use super::{Act, Around, Client, Manners, MayLose};
-use crate::ledger::{Ledger, Report, Way};
+use crate::ledger::{Asked, Ledger, Report, Way};
 use crate::net::{Arrival, Link};
 use crate::plan::Plan;
 use crate::random::Random;
@@ -211,7 +211,7 @@ impl FixClient {
         let Some((number, first)) = lost.first_key_value() else { return Ok(()) };
         let may = may_lose.check(first.when);
         may.map_err(|why| format!("{} messages from {number} on were lost: {why}", lost.len()))?;
-        let mut ledger = Ledger::default();
+        let mut ledger = Ledger { asked: self.ledger.asked.clone(), ..Ledger::default() };
         for (&sequence, told) in &self.log {
             let body = told.body.clone();
             let message = Message { kind: told.kind, sequence, again: false, body };
@@ -343,7 +343,12 @@ impl FixClient {
             is_end_of_cancel = false;
         }
         if let Some((id, open)) = open {
-            let known = self.ledger.orders.get(&id).map(crate::ledger::Order::open);
+            let order = self.ledger.orders.get(&id);
+            let filled = order.map(|order| u64::from(order.filled + order.filled_before));
+            if filled != message.number(14) {
+                return Err(format!("{filled:?} of order {id} were executed, not: {message:?}"));
+            }
+            let known = order.map(crate::ledger::Order::open);
             if known != Some(open) {
                 return Err(format!(
                     "order {id} has {known:?} open, the venue says {open}: {message:?}"
@@ -451,6 +456,8 @@ impl FixClient {
         match wish {
             Wish::Enter { way, symbol, quantity, price, at_once } => {
                 let is_nonsense = self.random.chance(self.plan.manners.nonsense);
+                let asked = Asked { way: Some(way), symbol, quantity, price };
+                self.ledger.asked.insert(next, asked);
                 let symbol = if is_nonsense { usize::MAX } else { symbol };
                 let mut body = self.instrument(way, symbol).to_vec();
                 body.push(field(38, quantity));
@@ -475,6 +482,8 @@ impl FixClient {
     fn replace(&mut self, id: u64, quantity: u32, price: u32, now: u64) {
         let Some(order) = self.ledger.orders.get(&id) else { return };
         let mut body = self.instrument(order.way, order.symbol).to_vec();
+        let asked = Asked { way: None, symbol: order.symbol, quantity, price };
+        self.ledger.asked.insert(self.next_id, asked);
         body.insert(0, field(41, id));
         body.push(field(38, quantity));
         body.push(field(40, 2));
@@ -618,9 +627,7 @@ impl Client for FixClient {
             self.lose(next_out, may_lose)?;
         }
         match self.pending.first_key_value() {
-            Some((id, ())) if may_lose.window_ns.is_none() => {
-                Err(format!("request {id} has no answer"))
-            }
+            Some((id, ())) => Err(format!("request {id} has no answer")),
             _ if !self.output.is_empty() => Err("has not sent everything".to_owned()),
             _ => Ok(()),
         }

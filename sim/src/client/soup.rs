@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::ouch::{self, Edition, Enter};
 use super::trader::{Habits, Wish};
 use super::{Act, Around, Client, Manners, MayLose};
-use crate::ledger::{Ledger, Report};
+use crate::ledger::{Asked, Ledger, Report};
 use crate::net::{Arrival, Link};
 use crate::random::Random;
 
@@ -222,7 +222,7 @@ impl SoupClient {
         let may = may_lose.check(first);
         may.map_err(|why| format!("{count} messages from {} on were lost: {why}", last + 1))?;
         self.log.truncate(from);
-        let mut ledger = Ledger::default();
+        let mut ledger = Ledger { asked: self.ledger.asked.clone(), ..Ledger::default() };
         for told in &self.log {
             ledger.apply(self.report(&told.bytes)?)?;
         }
@@ -336,6 +336,8 @@ impl SoupClient {
         match wish {
             Wish::Enter { way, symbol, quantity, price, at_once } => {
                 let is_nonsense = self.random.chance(self.plan.manners.nonsense);
+                let asked = Asked { way: Some(way), symbol, quantity, price };
+                self.ledger.asked.insert(next, asked);
                 let symbol = if is_nonsense { *b"NOPE    " } else { self.plan.symbols[symbol] };
                 let order = Enter { id: next, way, quantity, symbol, price, at_once };
                 self.next_id += 1;
@@ -343,6 +345,7 @@ impl SoupClient {
             }
             Wish::Replace { id, quantity, price } => {
                 self.next_id += 1;
+                self.ledger.asked.insert(next, Asked { way: None, symbol: 0, quantity, price });
                 self.ask(next, ouch::replace(edition, id, next, quantity, price), false);
             }
             Wish::Cancel { id, quantity } => {

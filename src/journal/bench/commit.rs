@@ -78,7 +78,7 @@ fn config(directory: &Path) -> Result<Config, BenchError> {
         "[venue]\nname = \"COMMIT\"\n[engine]\norders_max = 100_000\nlevels_max = 10_000\n\
          own_orders_max = 16_384\ninstruments_max = 8\n[gateway]\nouch_listen = \"127.0.0.1:0\"\n\
          [[instrument]]\nsymbol = \"X\"\nreference_price = \"100.00\"\n[[account]]\nname = \"A\"\n\
-         order_size_max = 10_000\norder_value_max = \"100000000.00\"\nopen_orders_max = 10_000\n\
+         order_size_max = 10_000\norder_value_max = \"100000000.00\"\ncollar_percent = \"90\"\nopen_orders_max = 10_000\n\
          [[session]]\nuser = \"a\"\npassword = \"a\"\naccount = \"A\"\n\
          [journal]\ndirectory = {directory:?}\n",
     );

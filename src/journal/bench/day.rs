@@ -56,7 +56,7 @@ pub(super) fn config(directory: &Path) -> Result<Config, BenchError> {
             text,
             "[[account]]\nname = \"S{session}\"\norder_size_max = 10_000\n\
              order_value_max = \"100000000.00\"\nposition_max = 1_000_000_000\n\
-             open_orders_max = 60_000\n[[session]]\nuser = \"s{session}\"\npassword = \"s\"\n\
+             open_orders_max = 60_000\ncollar_percent = \"90\"\n[[session]]\nuser = \"s{session}\"\npassword = \"s\"\n\
              account = \"S{session}\"\n"
         );
     }
