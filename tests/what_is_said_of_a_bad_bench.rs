@@ -6,13 +6,18 @@ mod process;
 use std::fs::File;
 use std::path::Path;
 use std::process::{Command, Output};
+use std::sync::{Mutex, PoisonError};
 
 use serde_json::{Value, json};
 use spindle_replay::generate::{GenerateConfig, Generator};
 
 use crate::process::{Process, example};
 
+/// Loads one after the other: each wants two cores.
+static CORES: Mutex<()> = Mutex::new(());
+
 fn bench(arguments: &[&str]) -> Output {
+    let _alone = CORES.lock().unwrap_or_else(PoisonError::into_inner);
     let mut command = Command::new(env!("CARGO_BIN_EXE_spindle"));
     command.arg("bench").args(arguments).output().expect("it runs")
 }
@@ -160,6 +165,32 @@ fn at_the_times_of_a_recording() {
     let record = measured(folder.path(), &more);
     assert!(record["config"]["arrivals"].as_str().is_some_and(|kind| kind.contains("record")));
     assert!(record["wire"]["requests"].as_u64() > Some(50), "{}", record["wire"]);
+}
+
+#[test]
+fn from_tick_to_trade() {
+    if too_few_cores() {
+        return;
+    }
+    let folder = tempfile::tempdir().expect("a folder");
+    let more = ["--rate", "500", "--seconds", "0.3", "--tick-to-trade"];
+    let record = measured(folder.path(), &more);
+    assert_eq!(
+        (&record["config"]["tick_to_trade"], &record["config"]["sessions"]),
+        (&json!(true), &json!(1))
+    );
+    let why = record["wire"]["void_reasons"].to_string();
+    assert!(!why.contains("refused") && !why.contains("never answered"), "{why}");
+    let counts: Vec<_> = record["hops"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter(|hop| {
+            ["receive", "book", "risk"].contains(&hop["name"].as_str().unwrap_or_default())
+        })
+        .map(|hop| hop["percentiles"]["count"].as_u64().unwrap_or_default())
+        .collect();
+    assert!(counts.len() == 3 && counts.iter().all(|count| *count > 50), "{counts:?}");
 }
 
 #[test]

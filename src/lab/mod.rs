@@ -3,6 +3,7 @@
 mod floors;
 mod rounds;
 pub(crate) mod side;
+mod tick;
 mod venue;
 mod watch;
 mod wire;
@@ -92,6 +93,8 @@ pub struct WireOptions {
     pub bounds: Bounds,
     /// Whether the cost of stamps is measured.
     pub stamps: bool,
+    /// Whether a request is a market message to which a strategy reacts: over OUCH, with one session.
+    pub tick_to_trade: bool,
     /// Where the venue can be looked at meanwhile, if it is started: a Unix socket.
     pub control: Option<PathBuf>,
     /// The command line, for the record.

@@ -7,14 +7,16 @@ use std::time::Duration;
 
 use hdrhistogram::Histogram;
 use spindle_engine::latency::LatencySnapshot;
+use spindle_feed::top::TopReader;
 use spindle_gateway::client::{FixLogin, Login};
 use spindle_gateway::fix::Version;
 use spindle_lab::load::{Bounds, Outcome, Peer, Ticks, Time, closed_loop, open_loop};
 use spindle_lab::recorder::Recorder;
 use spindle_lab::schedule::Arrivals;
-use spindle_lab::wire::{EchoPeer, FixLink, Link, Mix, OuchLink, Tally, Trading};
+use spindle_lab::wire::{FixLink, Link, Mix, OuchLink, Tally, Trading};
 
 use super::side::{Beside, HopReader, Serve};
+use super::tick::{Floor, Market, Trader};
 use super::venue;
 use super::{LabError, Protocol, Remote};
 
@@ -29,6 +31,8 @@ const FIX_BYTES: usize = 170;
 pub(super) enum Sessions {
     Ouch(Trading<OuchLink>),
     Fix(Trading<FixLink>),
+    /// One session that reacts to a market.
+    Tick(Box<Trader>),
 }
 
 impl Peer for Sessions {
@@ -37,6 +41,7 @@ impl Peer for Sessions {
         match self {
             Self::Ouch(sessions) => sessions.send(request),
             Self::Fix(sessions) => sessions.send(request),
+            Self::Tick(trader) => trader.send(request),
         }
     }
 
@@ -45,6 +50,7 @@ impl Peer for Sessions {
         match self {
             Self::Ouch(sessions) => sessions.poll(answered),
             Self::Fix(sessions) => sessions.poll(answered),
+            Self::Tick(trader) => trader.poll(answered),
         }
     }
 
@@ -52,6 +58,7 @@ impl Peer for Sessions {
         match self {
             Self::Ouch(sessions) => sessions.gone(),
             Self::Fix(sessions) => sessions.gone(),
+            Self::Tick(trader) => trader.gone(),
         }
     }
 }
@@ -102,10 +109,43 @@ impl Sessions {
         }
     }
 
+    /// One session with a market to which it reacts, once its first order stands in the venue's book.
+    pub(super) fn connect_to_market(
+        address: SocketAddr,
+        feed: SocketAddr,
+        tops: TopReader,
+        turn: &mut impl FnMut(),
+    ) -> Result<Self, LabError> {
+        let failed = |error: String| LabError::Session(format!("{address}: {error}"));
+        let mut links = vec![OuchLink::begin(address, venue::ouch_login(0)?)];
+        wait(&mut links, OuchLink::is_live, turn).map_err(failed)?;
+        let (link, symbol) = (links.remove(0), venue::symbols()[0]);
+        let mut market = Market::open(feed).map_err(LabError::Echo)?;
+        market.begin().map_err(LabError::Echo)?;
+        let trader = Trader::new(market, tops, symbol, link);
+        let mut time = Ticks::new();
+        let begin = time.now();
+        while !trader.is_ready() {
+            turn();
+            if time.now() > begin + LOGIN_NS {
+                return Err(failed("the market is not in the book within 6 s".to_owned()));
+            }
+        }
+        Ok(Self::Tick(Box::new(trader)))
+    }
+
+    /// Says that whoever is not heard otherwise still lives.
+    fn stay_alive(&mut self) {
+        if let Self::Tick(trader) = self {
+            trader.market().heartbeat();
+        }
+    }
+
     pub(super) const fn tally(&self) -> &Tally {
         match self {
             Self::Ouch(sessions) => sessions.tally(),
             Self::Fix(sessions) => sessions.tally(),
+            Self::Tick(trader) => trader.tally(),
         }
     }
 
@@ -113,6 +153,7 @@ impl Sessions {
         match self {
             Self::Ouch(sessions) => sessions.links().iter_mut().for_each(OuchLink::leave),
             Self::Fix(sessions) => sessions.links().iter_mut().for_each(FixLink::leave),
+            Self::Tick(trader) => trader.leave(),
         }
     }
 }
@@ -159,7 +200,7 @@ impl Round {
 pub(super) struct Bench {
     pub(super) time: Ticks,
     pub(super) sessions: Sessions,
-    pub(super) echo: EchoPeer,
+    pub(super) echo: Floor,
     pub(super) beside: Beside,
     pub(super) serve: Arc<AtomicU8>,
     pub(super) stamps: Arc<AtomicBool>,
@@ -185,6 +226,7 @@ impl Bench {
         std::thread::sleep(Duration::from_nanos((round_ns / 8).clamp(20_000_000, 200_000_000)));
         self.rest.store(false, Ordering::Relaxed);
         self.serve.store(Serve::Venue as u8, Ordering::Relaxed);
+        self.sessions.stay_alive();
         let begin = self.time.now();
         while self.time.now() < begin + 2_000_000 {
             self.beside.turn();

@@ -13,6 +13,7 @@ use spindle_lab::wire::EchoServer;
 use spindle_types::Agent;
 
 use super::LabError;
+use super::tick::FloorLine;
 use crate::runner::{Layout, Stop, run, spawn};
 use crate::venue::VenueEngine;
 
@@ -60,11 +61,18 @@ pub(super) struct EngineSide {
     stamps: Arc<AtomicBool>,
     rest: Arc<AtomicBool>,
     stamped: bool,
+    /// What is received instead in rounds of the floor, and who is served.
+    floor: Option<(FloorLine, Arc<AtomicU8>)>,
 }
 
 impl EngineSide {
-    pub(super) fn new(engine: VenueEngine, stamps: Arc<AtomicBool>, rest: Arc<AtomicBool>) -> Self {
-        Self { engine, stamps, rest, stamped: true }
+    pub(super) fn new(
+        engine: VenueEngine,
+        stamps: Arc<AtomicBool>,
+        rest: Arc<AtomicBool>,
+        floor: Option<(FloorLine, Arc<AtomicU8>)>,
+    ) -> Self {
+        Self { engine, stamps, rest, stamped: true, floor }
     }
 }
 
@@ -78,6 +86,11 @@ impl Agent for EngineSide {
         // Relaxed: each switch stands for itself.
         if self.rest.load(Ordering::Relaxed) {
             std::thread::sleep(Duration::from_micros(500));
+        }
+        if let Some((line, serve)) = &mut self.floor
+            && serve.load(Ordering::Relaxed) == Serve::Echo as u8
+        {
+            return line.poll();
         }
         let wanted = self.stamps.load(Ordering::Relaxed);
         if wanted != self.stamped {

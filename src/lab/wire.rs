@@ -20,6 +20,7 @@ use spindle_lab::wire::{EchoPeer, EchoServer, Mix};
 
 use super::rounds::{Bench, Round, Sessions};
 use super::side::{Beside, EngineSide, Serve, ServerSide, Started, hop_readers};
+use super::tick::{Floor, FloorTrader};
 use super::watch::{Watch, Watching};
 use super::{LabError, Sweep, WireOptions, floors, venue};
 use crate::config::ThreadsTable;
@@ -127,7 +128,7 @@ fn measure(
     };
     let gaps = Gaps::here(Duration::from_millis(200));
     let mut setup = Setup::start(options, layout, watch)?;
-    let carried = setup.bench.throughput(Serve::Echo, 20_000, 32);
+    let carried = setup.bench.throughput(Serve::Echo, probes(options.rate, 20_000), 32);
     if carried < options.rate {
         let layout = if layout.others.is_some() { "three cores" } else { "two cores" };
         let (rate, sessions, advice) = (options.rate, options.sessions, carried * 7 / 10);
@@ -151,7 +152,7 @@ fn measure(
     };
     let stamps = if options.stamps && options.to.is_none() && spindle_engine::latency::STAMPS {
         progress("stamps on and off");
-        Some(stamps(&mut setup.bench, clock.median))
+        Some(stamps(&mut setup.bench, probes(options.rate, 10_000), clock.median))
     } else {
         None
     };
@@ -218,13 +219,16 @@ fn config(options: &WireOptions, layout: &Layout) -> RunConfig {
         warm_up_ms: options.warm_up_ms,
         sessions: options.sessions.into(),
         protocol: options.protocol.to_string(),
-        mix: options.mix.to_string(),
+        mix: match options.tick_to_trade {
+            true => "an order that meets nobody for each market message".to_owned(),
+            false => options.mix.to_string(),
+        },
         seed: options.seed,
         venue,
         layout: layout.describe(),
         risk,
         bounds: Some(options.bounds),
-        tick_to_trade: false,
+        tick_to_trade: options.tick_to_trade,
     }
 }
 
@@ -255,15 +259,19 @@ fn rounds(
     Ok((venue, floor))
 }
 
+/// Requests of a measurement of throughput: fewer where little is asked for.
+fn probes(rate: u64, most: usize) -> usize {
+    usize::try_from(rate / 2).unwrap_or(most).clamp(500, most)
+}
+
 /// Throughput with stamps and without, by turns.
-fn stamps(bench: &mut Bench, clock_ns: f64) -> Stamps {
+fn stamps(bench: &mut Bench, requests: usize, clock_ns: f64) -> Stamps {
     const PAIRS: usize = 9;
-    const REQUESTS: usize = 10_000;
     let (mut with, mut without) = (Vec::new(), Vec::new());
     for pair in 0..=PAIRS {
         for stamped in [pair % 2 == 0, pair % 2 != 0] {
             bench.stamps.store(stamped, Ordering::Relaxed);
-            let rate = bench.throughput(Serve::Venue, REQUESTS, 16);
+            let rate = bench.throughput(Serve::Venue, requests, 16);
             // The first pair warms up.
             if pair > 0 {
                 if stamped { with.push(rate) } else { without.push(rate) }
@@ -346,18 +354,34 @@ impl Setup {
         let started = Started::default();
         let (mut engine, mut hops, mut gateway, mut shutdown) = (None, Vec::new(), None, None);
         let mut watched = None;
+        let mut market = None;
+        let mut server = EchoServer::bind().map_err(LabError::Echo)?;
+        let bytes = Bench::request_bytes(options.protocol);
+        let at = server.address().map_err(LabError::Echo)?;
+        let echo = EchoPeer::connect(at, options.sessions.into(), bytes).map_err(LabError::Echo)?;
+        server.accept(options.sessions.into()).map_err(LabError::Echo)?;
+        let (echo, mut floor_line) = match options.tick_to_trade {
+            false => (Floor::Echo(echo), None),
+            true => {
+                let (trader, line) = FloorTrader::open(echo).map_err(LabError::Echo)?;
+                (Floor::Trader(trader), Some(line))
+            }
+        };
         let address = match &options.to {
             Some(remote) => remote.address,
             None => {
-                let config = venue::config(options.sessions, options.protocol, requests, false)?;
+                let feed = options.tick_to_trade;
+                let config = venue::config(options.sessions, options.protocol, requests, feed)?;
                 let built = Venue::build(&config).map_err(|e| LabError::Venue(e.to_string()))?;
                 hops = hop_readers(&built.engine, &built.gateway);
                 shutdown = Some(built.shutdown);
                 watched = watch.map(|it| it.over(built.risk, built.status, built.records));
                 let address = built.fix_address.unwrap_or(built.address);
                 let (stop, place) = (Stop::default(), layout.engine);
+                market = built.engine.feed().addresses().first().map(|at| (*at, built.tops));
+                let floor = floor_line.take().map(|line| (line, Arc::clone(&serve)));
                 let mut side =
-                    EngineSide::new(built.engine, Arc::clone(&stamps), Arc::clone(&rest));
+                    EngineSide::new(built.engine, Arc::clone(&stamps), Arc::clone(&rest), floor);
                 let (flag, says) = (stop.clone(), started.clone());
                 let thread = spawn("engine", place, move || {
                     says.say();
@@ -371,11 +395,6 @@ impl Setup {
                 address
             }
         };
-        let mut server = EchoServer::bind().map_err(LabError::Echo)?;
-        let bytes = Bench::request_bytes(options.protocol);
-        let at = server.address().map_err(LabError::Echo)?;
-        let echo = EchoPeer::connect(at, options.sessions.into(), bytes).map_err(LabError::Echo)?;
-        server.accept(options.sessions.into()).map_err(LabError::Echo)?;
         let side = ServerSide::new(gateway, server, Arc::clone(&serve), Arc::clone(&stamps));
         let mut beside = Beside::start(side, layout)?;
         let (symbols, middle) = match &options.to {
@@ -383,14 +402,18 @@ impl Setup {
             None => (venue::symbols(), venue::MIDDLE),
         };
         let mix = Mix::new(options.mix, &symbols, middle, options.sessions.into(), options.seed);
-        let sessions = Sessions::connect(
-            options.protocol,
-            address,
-            options.to.as_ref(),
-            options.sessions,
-            mix,
-            &mut || beside.turn(),
-        )?;
+        let mut turn = || beside.turn();
+        let sessions = match market {
+            Some((feed, tops)) => Sessions::connect_to_market(address, feed, tops, &mut turn)?,
+            None => Sessions::connect(
+                options.protocol,
+                address,
+                options.to.as_ref(),
+                options.sessions,
+                mix,
+                &mut turn,
+            )?,
+        };
         let time = Ticks::new();
         let bounds = options.bounds;
         let bench = Bench { time, sessions, echo, beside, serve, stamps, rest, hops, bounds };

@@ -4,7 +4,7 @@ use spindle_engine::command::OrderSide;
 use spindle_gateway::SystemClock;
 use spindle_gateway::client::{ClientError, ClientEvent, Login, NewOrder, OuchClient, Replacement};
 use spindle_gateway::ouch::outbound::Message;
-use spindle_types::{OrderToken, Quantity, Side, Symbol};
+use spindle_types::{OrderToken, Price, Quantity, Side, Symbol};
 
 use super::mix::{Order, Role};
 use super::trading::{Link, Seen, Told};
@@ -44,6 +44,14 @@ impl OuchLink {
     /// Whether it is logged in.
     pub fn is_live(&self) -> bool {
         self.client.is_live()
+    }
+
+    /// Enters a buy order of 100 shares that is taken at once or not at all, and gives its number; `None` while the
+    /// socket takes nothing more.
+    #[inline]
+    pub fn buy_at_once(&mut self, symbol: Symbol, price: Price) -> Option<u64> {
+        let new = NewOrder::limit(OrderSide::Buy, SHARES, symbol, price).immediate_or_cancel();
+        self.client.enter(&new).ok().map(|token| number_of(token.0))
     }
 
     /// Logs out.

@@ -53,6 +53,10 @@ pub(super) struct Wire {
     /// Measure at these rates as well, or without any until the knee is found
     #[arg(long, value_name = "RATES", num_args = 0.., value_delimiter = ',')]
     sweep: Option<Vec<u64>>,
+    /// From tick to trade: each request is a market message over UDP, to which a strategy reacts with an order over
+    /// OUCH; time counts from the message to the order's answer
+    #[arg(long, conflicts_with_all = ["to", "mix", "sessions", "protocol"])]
+    tick_to_trade: bool,
     /// A venue that runs already; without it one is started
     #[arg(long, value_name = "HOST:PORT", requires = "login", requires = "symbol")]
     to: Option<String>,
@@ -142,6 +146,7 @@ impl Wire {
         };
         let to = self.remote()?;
         let sessions = match &to {
+            None if self.tick_to_trade => 1,
             None => self.sessions,
             Some(remote) => u16::try_from(remote.logins.len()).unwrap_or(u16::MAX),
         };
@@ -167,6 +172,7 @@ impl Wire {
             gateway_core: self.gateway_core,
             bounds: Bounds { late_ns: self.late * 1_000, ..Bounds::default() },
             stamps: true,
+            tick_to_trade: self.tick_to_trade,
             control: self.control.clone(),
             command: command_line(),
         })
