@@ -347,6 +347,21 @@ mod tests {
     }
 
     #[test]
+    fn no_request_is_taken_while_records_wait_for_longer_than_the_window() {
+        let progress = Arc::<Progress>::default();
+        let (hot, _reader) = spindle_engine::tap::tap(0, &progress);
+        let tap = SessionTap::new(hot, Hold::Window(10));
+        assert!(tap.takes_requests(1_000), "nothing waits");
+        progress.set_waiting_since(1_000);
+        assert!(tap.takes_requests(1_010));
+        assert!(!tap.takes_requests(1_011), "the window is over");
+        progress.set_waiting_since(0);
+        assert!(tap.takes_requests(1_011));
+        progress.fail();
+        assert!(!tap.takes_requests(1_011), "the journal has failed");
+    }
+
+    #[test]
     fn a_head_is_read_back() {
         let head = Head { session: 3, now: Now { monotonic: 4, utc: 5 }, numbers: (6, 7), told: 8 };
         let bytes = head.encode();

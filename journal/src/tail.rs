@@ -80,18 +80,24 @@ impl<D: Disk> Tail<D> {
     /// # Errors
     /// The system refuses.
     pub fn peek(&mut self, look: &mut dyn FnMut(&Record<'_>)) -> Result<bool, JournalError> {
-        self.read_piece()?;
-        let mut segment = Segment::at(&self.bytes, 0, self.chain);
-        let first = segment.next_record();
-        let mut safe = first;
-        while let Some(record) = segment.next_record() {
-            safe = Some(record);
+        loop {
+            let whole = self.read_piece()?;
+            let mut segment = Segment::at(&self.bytes, 0, self.chain);
+            let first = segment.next_record();
+            let mut safe = first;
+            while let Some(record) = segment.next_record() {
+                safe = Some(record);
+            }
+            let found = first.zip(safe).filter(|(first, last)| last.durable >= first.sequence);
+            if let Some((first, _)) = found {
+                look(&first);
+            }
+            if found.is_some() || whole || first.is_none() {
+                return Ok(found.is_some());
+            }
+            // What says that it is safe stands farther behind.
+            self.piece = (self.piece * 2).min(1 << 30);
         }
-        let found = first.zip(safe).filter(|(first, last)| last.durable >= first.sequence);
-        if let Some((first, _)) = found {
-            look(&first);
-        }
-        Ok(found.is_some())
     }
 
     /// Hands over what is safe and was not handed over yet, at most about a mebibyte of it; how many. A record that the

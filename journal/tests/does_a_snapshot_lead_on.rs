@@ -143,6 +143,36 @@ fn from_every_place_the_same_records_follow() {
     assert!(scanned.segments.1 > 3);
 }
 
+#[test]
+fn a_first_group_longer_than_what_is_read_at_once_is_followed() {
+    let (disk, mut chance) = (SimDisk::default(), Chance(9));
+    let settings = Settings { segment_bytes: 8 << 20 };
+    let (mut journal, _) = open(disk.clone(), settings).expect("it opens");
+    // Nothing says of the first three mebibytes that they are safe before what stands behind them.
+    for time in 0..3_000 {
+        let mut payload = payload(&mut chance, 400);
+        payload.resize(1_024, 7);
+        journal.append(2, time, &payload).expect("it fits");
+    }
+    journal.commit().expect("committed");
+    journal.mark(1).expect("marked");
+    let mut tail =
+        Tail::from_the_first(disk).expect("it is read").unwrap_or_else(|_| panic!("there"));
+    let mut first = 0;
+    assert!(tail.peek(&mut |record| first = record.sequence).expect("it is read"));
+    assert_eq!(first, 1);
+    let mut seen = Vec::new();
+    loop {
+        let before = seen.len();
+        // Reading more at once takes a turn in which nothing comes.
+        (0..4).for_each(|_| drop(follow(&mut tail, &mut seen)));
+        if seen.len() == before {
+            break;
+        }
+    }
+    assert_eq!(seen.len(), 3_000);
+}
+
 fn snapshot_of(disk: &SimDisk, records: usize) -> Snapshot {
     let mut tail = Tail::from_the_first(disk.clone())
         .expect("it is read")

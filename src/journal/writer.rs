@@ -239,3 +239,89 @@ impl Agent for JournalAgent {
             || (self.since.is_none() && self.engine.is_over() && self.gateway.is_over())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::ops::ControlFlow;
+
+    use spindle_engine::tap::{FrameHeader, RING_MIN, Tap, tap};
+    use spindle_journal::disk::SimDisk;
+    use spindle_journal::{Identity, Settings, Venue, read};
+
+    use super::*;
+    use crate::config::{DiskCalls, OldSegments};
+
+    struct Bench {
+        agent: JournalAgent,
+        hot: Tap,
+        progress: Arc<Progress>,
+        time: Arc<quanta::Mock>,
+        _gateway: Tap,
+    }
+
+    fn bench(durability: Durability) -> Bench {
+        let mut disk: Box<dyn Disk> = Box::new(SimDisk::default());
+        let nothing = read(&mut disk, None, &mut |_, _| ControlFlow::Continue(())).expect("empty");
+        let identity = Identity { venue: Venue::named("V"), journal: 1 };
+        let journal = Journal::open(disk, identity, Settings::default(), &nothing).expect("begun");
+        let config = JournalConfig {
+            directory: "none".into(),
+            durability,
+            loss_window_ms: 10,
+            segment_bytes: Settings::default().segment_bytes,
+            calls: DiskCalls::Plain,
+            snapshot_inputs: 0,
+            keep_snapshots: 1,
+            old_segments: OldSegments::Keep,
+        };
+        let progress = Arc::<Progress>::default();
+        let (hot, engine) = tap(RING_MIN, &progress);
+        let (gateway_hot, gateway) = tap(RING_MIN, &progress);
+        let mut agent =
+            JournalAgent::new((journal, None), &config, engine, gateway, Arc::clone(&progress));
+        let (clock, time) = quanta::Clock::mock();
+        agent.clock = clock;
+        Bench { agent, hot, progress, time, _gateway: gateway_hot }
+    }
+
+    impl Bench {
+        fn write(&mut self, told: u64) {
+            let header = FrameHeader { length: 0, kind: 2, time: 1, told, passed: 0 };
+            self.hot.write(&header, [b"input", &[]]);
+        }
+    }
+
+    #[test]
+    fn the_window_of_async_is_bounded_published_and_counted() {
+        let mut bench = bench(Durability::Async);
+        bench.time.increment(1_000_000_u64);
+        (1..=3).for_each(|told| bench.write(told));
+        bench.agent.poll();
+        assert_eq!(bench.progress.waiting_since(), 1_000_000, "published with the first record");
+        bench.time.increment(1_000_000_u64);
+        (4..=5).for_each(|told| bench.write(told));
+        bench.agent.poll();
+        bench.time.increment(1_499_999_u64);
+        bench.agent.poll();
+        // A quarter of the window is not over.
+        assert_eq!((bench.progress.engine(), bench.progress.events()), (0, 0));
+        assert_eq!(bench.progress.waiting_since(), 1_000_000);
+        bench.time.increment(1_u64);
+        bench.agent.poll();
+        assert_eq!((bench.progress.engine(), bench.progress.events()), (5, 5));
+        assert_eq!(bench.progress.waiting_since(), 0);
+        let stats = bench.agent.stats();
+        assert_eq!((stats.records, stats.commits), (5, 1));
+        assert_eq!((stats.window_records, stats.window_ns), (5, 2_500_000));
+        assert!(bench.agent.error().is_none());
+    }
+
+    #[test]
+    fn sync_waits_for_nothing() {
+        let mut bench = bench(Durability::Sync);
+        bench.write(1);
+        bench.agent.poll();
+        assert_eq!(bench.progress.events(), 1);
+        assert_eq!(bench.agent.stats().window_ns, 0);
+    }
+}
