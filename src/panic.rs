@@ -33,7 +33,10 @@ impl Panics {
         let thread = thread::current();
         let name = thread.name().unwrap_or("without a name");
         let place = info.location().map_or_else(String::new, |place| format!(" at {place}"));
-        let why = info.payload_as_str().unwrap_or("no reason").replace('\n', " ");
+        let payload = info.payload();
+        let text = payload.downcast_ref::<&str>().copied();
+        let text = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
+        let why = text.unwrap_or("no reason").replace('\n', " ");
         let line = format!("the thread {name} panicked{place}: {why}");
         self.0.lock().unwrap_or_else(PoisonError::into_inner).push(line);
     }

@@ -165,7 +165,9 @@ fn a_first_group_longer_than_what_is_read_at_once_is_followed() {
     loop {
         let before = seen.len();
         // Reading more at once takes a turn in which nothing comes.
-        (0..4).for_each(|_| drop(follow(&mut tail, &mut seen)));
+        for _ in 0..4 {
+            follow(&mut tail, &mut seen);
+        }
         if seen.len() == before {
             break;
         }

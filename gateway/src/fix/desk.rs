@@ -62,8 +62,10 @@ struct User {
     /// Whether its connection has requests that were received and not yet taken.
     behind: bool,
     /// The turn in which its connection was last read from, as far as that is not every turn.
+    #[keep(skip)]
     looked_at: u64,
     /// What it may cause of work that is no trading before it is served aside.
+    #[keep(skip)]
     nuisance: Bucket,
     full_told: bool,
     /// What may leave, where a journal has to be safe first.
