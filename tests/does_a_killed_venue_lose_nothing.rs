@@ -469,7 +469,7 @@ fn files(directory: &Path, end: &str) -> Vec<PathBuf> {
 #[test]
 fn a_venue_comes_back_from_a_snapshot_when_the_segments_before_it_are_put_away() {
     let keys = "snapshot_inputs = 400\nold_segments = \"archive\"\nkeep_snapshots = 1";
-    let place = Place::with("async", keys);
+    let place = Place::with("sync", keys);
     let mut process = place.start();
     let login = Login::new("alice", "a").expect("a login");
     let mut ouch = OuchClient::connect(place.ouch, login).expect("a connection");

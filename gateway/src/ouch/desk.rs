@@ -156,6 +156,7 @@ struct User {
     /// Whether its connection has requests that were received and not yet taken.
     behind: bool,
     /// The turn in which its connection was last read from, as far as that is not every turn.
+    #[keep(skip)]
     looked_at: u64,
     full_told: bool,
     #[keep(skip)]
