@@ -199,6 +199,12 @@ impl Link {
         lock(&self.0).venue_gone
     }
 
+    /// Whether bytes are under way to either side, which a stall may hold up long after they were sent.
+    pub fn is_carrying(&self) -> bool {
+        let state = lock(&self.0);
+        [&state.up, &state.down].iter().any(|pipe| !pipe.is_dead && !pipe.pieces.is_empty())
+    }
+
     /// From now on the weather is this.
     pub fn set_weather(&self, weather: Weather) {
         lock(&self.0).weather = weather;

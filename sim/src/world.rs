@@ -19,7 +19,7 @@ use crate::client::fix::{FixClient, FixPlan};
 use crate::client::soup::{SoupClient, SoupPlan};
 use crate::client::{Act, Around, Client, MayLose};
 use crate::feed::Market;
-use crate::net::{VenueEnd, Weather};
+use crate::net::{Link, VenueEnd, Weather};
 use crate::plan::{self, Durability, Plan};
 use crate::random::Random;
 use crate::trace::Trace;
@@ -471,6 +471,9 @@ impl World {
         for (client, standing) in self.clients.iter_mut().zip(&standing) {
             let settled = client.settle(standing.next_out, &self.may_lose);
             settled.map_err(|why| format!("{} {why}", client.name()))?;
+            if client.link().is_some_and(Link::is_carrying) {
+                return Err(format!("bytes of {} are under way", client.name()));
+            }
             if act == Act::Cancel && !client.ledger().open.is_empty() {
                 let open = &client.ledger().open;
                 return Err(format!("{}: orders {open:?} cannot be cancelled", client.name()));
