@@ -7,6 +7,12 @@ use std::io::{BufRead, BufReader, Read};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStderr, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use spindle_gateway::client::{ClientEvent, OuchClient};
+
+/// How long a test waits for what must come.
+pub const LIMIT: Duration = Duration::from_secs(30);
 
 /// A venue that runs.
 pub struct Process {
@@ -144,4 +150,17 @@ pub fn example(folder: &Path, more: &str) -> PathBuf {
     let config = folder.join("venue.toml");
     std::fs::write(&config, text + more).expect("a file");
     config
+}
+
+/// Polls until a message of this kind has come.
+pub fn until(client: &mut OuchClient, kind: u8) {
+    let (mut seen, begun) = (false, Instant::now());
+    while !seen {
+        client.poll(&mut |event| {
+            if let ClientEvent::Message { message, .. } = event {
+                seen |= message.to_owned_bytes()[0] == kind;
+            }
+        });
+        assert!(begun.elapsed() < LIMIT, "no answer came");
+    }
 }
