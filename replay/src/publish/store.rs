@@ -209,7 +209,8 @@ mod tests {
             });
             let (mut one, mut two) = (Vec::new(), Vec::new());
             for from in store.first()..store.end() {
-                (one.clear(), two.clear());
+                one.clear();
+                two.clear();
                 store.fill(from, u64::MAX, 9, 400, &mut one);
                 other.fill(from, u64::MAX, 9, 400, &mut two);
                 assert_eq!(one, two);
