@@ -1,5 +1,6 @@
 //! The latency laboratory put together: a venue, the load of [`spindle_lab`], threads and cores.
 
+mod all;
 mod floors;
 mod rounds;
 pub(crate) mod side;
@@ -18,6 +19,7 @@ use spindle_lab::wire::Weights;
 use spindle_types::{Price, Symbol};
 use thiserror::Error;
 
+pub use all::{AllOptions, run_all};
 pub use wire::{Measured, Progress, run};
 
 /// What sessions speak.
@@ -101,6 +103,32 @@ pub struct WireOptions {
     pub command: String,
 }
 
+impl Default for WireOptions {
+    /// 50,000 requests a second over two sessions of OUCH, ten rounds of a second each.
+    fn default() -> Self {
+        Self {
+            rate: 50_000,
+            milliseconds: 10_000,
+            rounds: 10,
+            warm_up_ms: 100,
+            arrivals: Arrivals::Constant,
+            sessions: 2,
+            protocol: Protocol::Ouch,
+            mix: Weights::default(),
+            seed: 1,
+            to: None,
+            sweep: None,
+            engine_core: None,
+            gateway_core: None,
+            bounds: Bounds::default(),
+            stamps: true,
+            tick_to_trade: false,
+            control: None,
+            command: String::new(),
+        }
+    }
+}
+
 /// Why nothing was measured, or not to the end.
 #[derive(Debug, Error)]
 pub enum LabError {
@@ -154,4 +182,15 @@ pub enum LabError {
     /// Threads.
     #[error("{0}")]
     Thread(String),
+    /// The folder of the journal's part.
+    #[error("{0}; give --directory a folder that can be written")]
+    Folder(String),
+    /// A part beside the wire.
+    #[error("{part}: {why}")]
+    Part {
+        /// Which.
+        part: &'static str,
+        /// What went wrong.
+        why: String,
+    },
 }

@@ -11,8 +11,9 @@ use spindle_lab::load::Ticks;
 use spindle_lab::machine::{
     Gaps, Machine, Noise, SystemTimes, load_average, this_thread, waited_ns,
 };
-use spindle_lab::record::{Build, FORMAT, Record, RunConfig, Stamps, SweepPoint, VERSION};
+use spindle_lab::record::{Build, FORMAT, Record, RunConfig, SweepPoint, VERSION};
 use spindle_lab::schedule::REQUESTS_MAX;
+use spindle_lab::stamps::Stamps;
 use spindle_lab::stats::{Figure, Percentiles};
 use spindle_lab::summary::{RoundOf, Summary};
 use spindle_lab::sweep;
@@ -150,12 +151,11 @@ fn measure(
         gaps,
         ..Noise::default()
     };
-    let stamps = if options.stamps && options.to.is_none() && spindle_engine::latency::STAMPS {
+    let mut pairs = Vec::new();
+    if options.stamps && options.to.is_none() {
         progress("stamps on and off");
-        Some(stamps(&mut setup.bench, probes(options.rate, 10_000), clock.median))
-    } else {
-        None
-    };
+        pairs = throughputs(&mut setup.bench, probes(options.rate, 10_000));
+    }
     let (sweep, knee) = sweep_over(options, &mut setup.bench, progress)?;
     let tally = *setup.bench.sessions.tally();
     let names: Vec<_> =
@@ -176,10 +176,21 @@ fn measure(
         &names,
     );
     let mut figures: BTreeMap<String, Figure> = summary.figures();
-    figures.insert("clock.read_ns".to_owned(), clock);
+    figures.insert("clock.read_ns".to_owned(), clock.clone());
     if let Some((p50, p99)) = rings {
         figures.insert("ring.p50_ns".to_owned(), p50);
         figures.insert("ring.p99_ns".to_owned(), p99);
+    }
+    // In both kinds of build, so that their records can be compared.
+    if !pairs.is_empty() {
+        let rates = pairs.iter().map(|pair| pair.0).filter(|rate| *rate > 0);
+        figures.insert("throughput.per_second".to_owned(), Figure::of_whole("1/s", rates));
+    }
+    let has_stamps = spindle_engine::latency::STAMPS;
+    let stamps = has_stamps.then(|| Stamps::of(clock.median, STAMPS_PER_REQUEST, &pairs)).flatten();
+    if let Some(stamps) = &stamps {
+        figures.insert("stamps.cost_ratio".to_owned(), stamps.pairs.clone());
+        figures.insert("throughput.unstamped_per_second".to_owned(), stamps.without.clone());
     }
     noise.p50_spread = figures.get("wire.p50_ns").map_or(0.0, Figure::spread);
     let noise = noise.judged(machine.cores);
@@ -202,6 +213,7 @@ fn measure(
         stamps,
         sweep,
         knee,
+        parts: Vec::new(),
     };
     Ok(Measured { record, histograms })
 }
@@ -264,24 +276,25 @@ fn probes(rate: u64, most: usize) -> usize {
     usize::try_from(rate / 2).unwrap_or(most).clamp(500, most)
 }
 
-/// Throughput with stamps and without, by turns.
-fn stamps(bench: &mut Bench, requests: usize, clock_ns: f64) -> Stamps {
-    const PAIRS: usize = 9;
-    let (mut with, mut without) = (Vec::new(), Vec::new());
+/// Pairs of rounds, with stamps and without.
+const PAIRS: usize = 9;
+
+/// Throughput with stamps and without, by turns, in requests a second; which is first changes from pair to pair. Where
+/// stamps are left out of the build, both are without.
+fn throughputs(bench: &mut Bench, requests: usize) -> Vec<(u64, u64)> {
+    let mut pairs = Vec::new();
     for pair in 0..=PAIRS {
+        let (mut with, mut without) = (0, 0);
         for stamped in [pair % 2 == 0, pair % 2 != 0] {
             bench.stamps.store(stamped, Ordering::Relaxed);
             let rate = bench.throughput(Serve::Venue, requests, 16);
-            // The first pair warms up.
-            if pair > 0 {
-                if stamped { with.push(rate) } else { without.push(rate) }
-            }
+            if stamped { with = rate } else { without = rate }
         }
+        pairs.push((with, without));
     }
     bench.stamps.store(true, Ordering::Relaxed);
-    let (with, without) = (Figure::of_whole("1/s", with), Figure::of_whole("1/s", without));
-    let cost = 1.0 - Figure::ratio(&with, &without).median;
-    Stamps { one_ns: clock_ns, per_request: STAMPS_PER_REQUEST, with, without, cost }
+    // The first pair warms up.
+    pairs.split_off(1)
 }
 
 fn sweep_over(
