@@ -260,9 +260,20 @@ fn a_venue_that_runs_already() {
     let logins = ["--login", "maker1:quote", "--login", "taker1:take"];
     let record = measured(folder.path(), &[&to[..], &logins].concat());
     assert_eq!(record["config"]["venue"], *address);
+    assert_eq!(
+        record["wire"]["tally"]["rejected"], 0,
+        "the example's limits are kept: {}",
+        record["wire"]
+    );
     let command = record["command"].as_str().expect("text");
     assert!(!command.contains("quote") && !command.contains("take"), "{command}");
     assert!(venue.goes_on(), "it outlives its load");
+    // More open orders than the taker may have.
+    let many = ["--open", "200", "--mix", "enter:1", "--login", "taker1:take"];
+    let record = measured(folder.path(), &[&to[..], &many].concat());
+    let why = record["wire"]["void_reasons"].to_string();
+    assert!(why.contains("refused") && why.contains("open_orders"), "{why}");
+    assert!(why.contains("--open less than"), "{why}");
     let said = refused(&[&["wire"][..], &to, &["--login", "maker1:wrong"]].concat());
     assert!(said.contains(&address), "{said}");
 }

@@ -11,6 +11,7 @@ pub mod page;
 pub mod parts;
 pub mod record;
 pub mod recorder;
+pub mod refusal;
 pub mod schedule;
 pub mod stamps;
 pub mod stats;

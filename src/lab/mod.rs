@@ -4,6 +4,7 @@ mod all;
 mod floors;
 mod rounds;
 pub(crate) mod side;
+mod sweeping;
 mod tick;
 mod venue;
 mod watch;
@@ -15,7 +16,7 @@ use std::path::PathBuf;
 
 use spindle_lab::load::Bounds;
 use spindle_lab::schedule::{Arrivals, ScheduleError};
-use spindle_lab::wire::Weights;
+use spindle_lab::wire::{OPEN_MAX, Weights};
 use spindle_types::{Price, Symbol};
 use thiserror::Error;
 
@@ -81,6 +82,8 @@ pub struct WireOptions {
     pub protocol: Protocol,
     /// What they send.
     pub mix: Weights,
+    /// Orders that each session keeps open at most, beside the few that are there to be taken.
+    pub open_max: usize,
     /// What random numbers are made from.
     pub seed: u64,
     /// A venue that runs already; otherwise one is started.
@@ -115,6 +118,7 @@ impl Default for WireOptions {
             sessions: 2,
             protocol: Protocol::Ouch,
             mix: Weights::default(),
+            open_max: OPEN_MAX,
             seed: 1,
             to: None,
             sweep: None,

@@ -11,19 +11,18 @@ use spindle_lab::load::Ticks;
 use spindle_lab::machine::{
     Gaps, Machine, Noise, SystemTimes, load_average, this_thread, waited_ns,
 };
-use spindle_lab::record::{Build, FORMAT, Record, RunConfig, SweepPoint, VERSION};
-use spindle_lab::schedule::REQUESTS_MAX;
+use spindle_lab::record::{Build, FORMAT, Record, RunConfig, VERSION};
 use spindle_lab::stamps::Stamps;
-use spindle_lab::stats::{Figure, Percentiles};
+use spindle_lab::stats::Figure;
 use spindle_lab::summary::{RoundOf, Summary};
-use spindle_lab::sweep;
 use spindle_lab::wire::{EchoPeer, EchoServer, Mix};
 
 use super::rounds::{Bench, Round, Sessions};
 use super::side::{Beside, EngineSide, Serve, ServerSide, Started, hop_readers};
+use super::sweeping::sweep_over;
 use super::tick::{Floor, FloorTrader};
 use super::watch::{Watch, Watching};
-use super::{LabError, Sweep, WireOptions, floors, venue};
+use super::{LabError, WireOptions, floors, venue};
 use crate::config::ThreadsTable;
 use crate::runner::{Layout, Stop, spawn};
 use crate::venue::Venue;
@@ -156,7 +155,8 @@ fn measure(
         progress("stamps on and off");
         pairs = throughputs(&mut setup.bench, probes(options.rate, 10_000));
     }
-    let (sweep, knee) = sweep_over(options, &mut setup.bench, progress)?;
+    let engine_thread = setup.engine_thread();
+    let (sweep, knee) = sweep_over(options, &mut setup.bench, engine_thread, progress)?;
     let tally = *setup.bench.sessions.tally();
     let names: Vec<_> =
         setup.bench.hops.iter().map(|hop| (hop.name, hop.what, hop.thread)).collect();
@@ -194,7 +194,7 @@ fn measure(
     }
     noise.p50_spread = figures.get("wire.p50_ns").map_or(0.0, Figure::spread);
     let noise = noise.judged(machine.cores);
-    let wire = summary.wire(&figures, tally);
+    let wire = summary.wire(&figures, tally, &options.protocol.to_string());
     let histograms = summary.histograms();
     let record = Record {
         format: FORMAT.to_owned(),
@@ -245,7 +245,7 @@ fn config(options: &WireOptions, layout: &Layout) -> RunConfig {
 }
 
 /// Rounds on the venue and on the echo, by turns; which is first changes from pair to pair.
-fn rounds(
+pub(super) fn rounds(
     options: &WireOptions,
     bench: &mut Bench,
     rate: u64,
@@ -295,53 +295,6 @@ fn throughputs(bench: &mut Bench, requests: usize) -> Vec<(u64, u64)> {
     bench.stamps.store(true, Ordering::Relaxed);
     // The first pair warms up.
     pairs.split_off(1)
-}
-
-fn sweep_over(
-    options: &WireOptions,
-    bench: &mut Bench,
-    progress: Progress<'_>,
-) -> Result<(Vec<SweepPoint>, Option<u64>), LabError> {
-    /// Rounds at each rate.
-    const ROUNDS: u64 = 3;
-    let Some(wanted) = &options.sweep else { return Ok((Vec::new(), None)) };
-    let mut points: Vec<SweepPoint> = Vec::new();
-    loop {
-        let next = match wanted {
-            Sweep::Rates(rates) => rates.get(points.len()).copied(),
-            Sweep::UntilTheKnee => sweep::next(options.rate, &points),
-        };
-        let nanoseconds = options.milliseconds / options.rounds.max(1) * 1_000_000;
-        let Some(rate) = next.filter(|rate| {
-            u128::from(*rate) * u128::from(nanoseconds) / 1_000_000_000 <= u128::from(REQUESTS_MAX)
-        }) else {
-            break;
-        };
-        let (venue, floor) = rounds(options, bench, rate, ROUNDS, progress)?;
-        let median = |rounds: &[Round]| {
-            let of: Vec<_> =
-                rounds.iter().map(|round| Percentiles::of(&round.latencies())).collect();
-            sweep::median(&of)
-        };
-        let void =
-            venue.iter().find_map(|round| round.outcome.void.first().map(ToString::to_string));
-        let gone = bench.sessions.tally().accepted == 0;
-        points.push(SweepPoint {
-            offered: rate,
-            reached: sweep::reached(
-                venue.iter().map(|r| (r.recorder.count() as u64, r.outcome.elapsed_ns)),
-            ),
-            venue: median(&venue),
-            floor: median(&floor),
-            void,
-        });
-        if gone || spindle_lab::load::Peer::gone(&bench.sessions).is_some() {
-            break;
-        }
-    }
-    points.sort_by_key(|point| point.offered);
-    let knee = sweep::knee(&points);
-    Ok((points, knee))
 }
 
 /// Everything that runs during a measurement.
@@ -414,7 +367,8 @@ impl Setup {
             Some(remote) => (remote.symbols.clone(), remote.middle),
             None => (venue::symbols(), venue::MIDDLE),
         };
-        let mix = Mix::new(options.mix, &symbols, middle, options.sessions.into(), options.seed);
+        let mix = Mix::new(options.mix, &symbols, middle, options.sessions.into(), options.seed)
+            .with_open_max(options.open_max);
         let mut turn = || beside.turn();
         let sessions = match market {
             Some((feed, tops)) => Sessions::connect_to_market(address, feed, tops, &mut turn)?,

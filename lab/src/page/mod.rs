@@ -38,7 +38,8 @@ fn figure(path: &str, shown: &str) -> String {
 fn table(out: &mut String, id: &str, caption: &str, head: &[&str], rows: &[String]) {
     let _ = write!(
         out,
-        "<div class=\"scroll\"><table id=\"{id}\"><caption>{caption}</caption><thead><tr>"
+        "<p class=\"caption\" id=\"{id}-is\">{caption}</p><div class=\"scroll\" tabindex=\"0\"><table \
+         id=\"{id}\" aria-describedby=\"{id}-is\"><thead><tr>"
     );
     for name in head {
         let _ = write!(out, "<th>{name}</th>");

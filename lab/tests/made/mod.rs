@@ -76,7 +76,7 @@ pub(crate) fn record(base: u64) -> Record {
             protocol: "ouch".to_owned(),
             ..RunConfig::default()
         },
-        wire: summary.wire(&figures, Tally { accepted: 100, ..Tally::default() }),
+        wire: summary.wire(&figures, Tally { accepted: 100, ..Tally::default() }, "ouch"),
         hops: summary.hops(),
         curves: summary.curves(),
         over_time: summary.over_time(),

@@ -6,13 +6,16 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use spindle_lab::load::Bounds;
 use spindle_lab::schedule::Arrivals;
-use spindle_lab::wire::Weights;
+use spindle_lab::wire::{OPEN_MAX, Weights};
 use spindle_types::{Price, Symbol};
 
 use super::output::Output;
 use super::{arrivals, progress};
 use crate::exit::Exit;
 use crate::lab::{self, LabError, Protocol, Remote, Sweep, WireOptions};
+
+/// Orders that each session keeps open at most at a venue whose limits are not known here.
+const OPEN_MAX_ELSEWHERE: usize = 32;
 
 /// Orders over sockets on a schedule, each timed from when it was due, beside a bare echo over the same
 /// sockets and threads.
@@ -47,6 +50,10 @@ pub(super) struct Wire {
     /// What they send: weights of new orders, cancels, replaces and orders that trade
     #[arg(long, value_name = "WEIGHTS", default_value_t = Weights::default())]
     mix: Weights,
+    /// Orders that each session keeps open at most; without it 256, or 32 at a venue that runs already
+    #[arg(long, value_name = "N", conflicts_with = "tick_to_trade",
+        value_parser = clap::value_parser!(u16).range(1..=10_000))]
+    open: Option<u16>,
     /// Measure at these rates as well, or without any until the knee is found
     #[arg(long, value_name = "RATES", num_args = 0.., value_delimiter = ',')]
     sweep: Option<Vec<u64>>,
@@ -136,6 +143,11 @@ impl Wire {
             sessions,
             protocol,
             mix: self.mix,
+            open_max: match (self.open, &to) {
+                (Some(open), _) => open.into(),
+                (None, Some(_)) => OPEN_MAX_ELSEWHERE,
+                (None, None) => OPEN_MAX,
+            },
             seed: self.seed,
             to,
             sweep,
