@@ -14,6 +14,7 @@ use thiserror::Error;
 
 use super::tape::BookTape;
 use crate::config::PublishConfig;
+use crate::status::RingLevel;
 
 /// Notes taken in one turn at most.
 const NOTES_PER_TURN: usize = 256;
@@ -72,6 +73,7 @@ pub struct PublicationCounters {
 /// Publishes the books of one engine.
 pub struct BookPublisher {
     notes: Consumer<Seen>,
+    level: RingLevel,
     tape: BookTape,
     live: Live,
     lines: Vec<(UdpSocket, SocketAddr)>,
@@ -122,6 +124,7 @@ impl BookPublisher {
         };
         let request_address = requests.as_ref().map(|(_, address)| *address);
         let mut publisher = Self {
+            level: RingLevel::new("engine to publisher", notes.buffer().capacity()),
             notes,
             tape: BookTape::new(slots),
             live: Live::new(&outgoing, lines.len()),
@@ -151,6 +154,11 @@ impl BookPublisher {
             tape.phase(time, Phase::StartOfSystemHours, &mut out);
             tape.phase(time, Phase::StartOfMarketHours, &mut out);
         }
+    }
+
+    /// How many notes wait in its ring, as it sees them at the beginning of a turn.
+    pub fn level(&self) -> RingLevel {
+        self.level.clone()
     }
 
     /// Where requests are answered, if they are: port 0 resolved.
@@ -264,6 +272,7 @@ impl Agent for BookPublisher {
     }
 
     fn poll(&mut self) -> usize {
+        self.level.set(self.notes.slots());
         let mut work = self.take_notes();
         let now = self.clock.now_ns();
         for _ in 0..PACKETS_PER_TURN {
