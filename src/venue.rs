@@ -44,7 +44,7 @@ use crate::journal::{
 };
 use crate::lab::side::hop_readers;
 use crate::machine::Machine;
-use crate::publication::{BookPublisher, PublicationError};
+use crate::publication::{BookPublisher, BookStream, PublicationError};
 use crate::risk::{RiskDesk, StateError, read_state};
 use crate::status::{Sources, StatusDesk};
 
@@ -75,11 +75,6 @@ pub enum VenueError {
     /// The journal.
     #[error("journal: {0}")]
     Journal(#[from] JournalError),
-    /// The feed that is published begins anew when the venue does, and the books do not.
-    #[error(
-        "[publish] and [journal] do not go together: the published feed does not outlast a restart; leave one out"
-    )]
-    PublishAndJournal,
     /// The journal does not lead to where it led then.
     #[error("journal: {}: {error}", .directory.display())]
     Replay {
@@ -206,9 +201,6 @@ impl Venue {
     /// # Errors
     /// As [`Venue::build`].
     pub fn build_on(config: &Config, mut machine: Machine) -> Result<Self, VenueError> {
-        if config.publish.is_some() && config.journal.is_some() {
-            return Err(VenueError::PublishAndJournal);
-        }
         let kept = config.journal.as_ref().filter(|kept| kept.durability != Durability::Off);
         let disk = machine.simulated.as_mut().and_then(|simulated| simulated.disk.take());
         let opening = match (kept, disk) {
@@ -234,6 +226,8 @@ impl Venue {
             Some(_) => Gateway::without_ports(&settings, clock, commands_in, events_out)?,
         };
         gateway.warm_up();
+        let began = settings.day_began.unwrap_or_else(|| machine.clock.time_of_day());
+        let mut stream = stream_of(config, &mut engine, began);
         let mut stopped = Vec::new();
         let mut begun = None;
         match opening {
@@ -243,16 +237,20 @@ impl Venue {
             }
             Some(opening) => {
                 let sessions = Sessions { desk: gateway.desk_mut(), commands: &mut commands_out };
-                let began = settings.day_began.unwrap_or_default();
-                begun = Some(bring_back(
+                let mut replayer = Replayer::new(shape(config));
+                replayer.stream = stream;
+                let mut back = bring_back(
                     config,
                     &machine.clock,
                     opening,
                     began,
+                    replayer,
                     &mut engine,
                     &mut books,
                     sessions,
-                )?);
+                )?;
+                stream = back.stream.take();
+                begun = Some(back);
                 let gate = engine.gate();
                 stopped.extend(targets(config).filter(|&target| gate.is_stopped(target)));
             }
@@ -297,7 +295,7 @@ impl Venue {
             engine.delay(Delayed::new(Box::new(delays), ranks, UNDER_WAY_MAX, scale));
         }
         engine.open_risk_port(port);
-        let publisher = publisher(config, &mut engine)?;
+        let mut publisher = publisher(config, &mut engine, stream)?;
         let mut sources = sources(config, &engine, &gateway, &tops);
         sources.levels.extend(publisher.as_ref().map(BookPublisher::level));
         let mut found = Vec::new();
@@ -315,6 +313,9 @@ impl Venue {
             };
             if hold == Hold::UntilSafe {
                 risk.hold(Arc::clone(&progress));
+            }
+            if let Some(publisher) = &mut publisher {
+                publisher.hold(Arc::clone(&progress), begun.is_back);
             }
             engine.record(EngineTap::new(engine_tap, begun.told));
             gateway.desk_mut().record(SessionTap::new(gateway_tap, hold));
@@ -374,20 +375,31 @@ fn sources(config: &Config, engine: &VenueEngine, gateway: &Gateway, tops: &TopR
 fn publisher(
     config: &Config,
     engine: &mut VenueEngine,
+    stream: Option<BookStream>,
 ) -> Result<Option<BookPublisher>, VenueError> {
-    let Some(publish) = &config.publish else {
+    let Some((publish, stream)) = config.publish.as_ref().zip(stream) else {
         return Ok(None);
     };
     let nothing = Seen { time: EventTime(0), instrument: InstrumentId(0), what: Sight::Cleared };
     let (notes_in, notes_out) = ring(NOTES_MAX, nothing);
-    let core = engine.engine_mut();
-    core.publish_books();
-    let slots = core.books().slots();
-    let beside_a_feed = config.feed.is_some();
-    let publisher = BookPublisher::open(publish, notes_out, slots, core.seen(), beside_a_feed)?;
-    core.forget_seen(core.seen().len());
+    let publisher = BookPublisher::open(publish, notes_out, stream)?;
     engine.publish_into(notes_in);
     Ok(Some(publisher))
+}
+
+/// Lets an engine that has had no input note what everybody may see, where that is published: the stream of a day that
+/// begins at this time.
+pub(crate) fn stream_of(
+    config: &Config,
+    engine: &mut Engine,
+    began: EventTime,
+) -> Option<BookStream> {
+    let publish = config.publish.as_ref()?;
+    engine.publish_books();
+    let (slots, beside_a_feed) = (engine.books().slots(), config.feed.is_some());
+    let stream = BookStream::new(publish, slots, beside_a_feed, began, engine.seen());
+    engine.forget_seen(engine.seen().len());
+    Some(stream)
 }
 
 /// A journal that is begun, and what it has brought back.
@@ -396,22 +408,27 @@ struct Begun {
     told: Checkpoint,
     changes: Vec<RiskChange>,
     last_message: Sequence,
+    /// What was published.
+    stream: Option<BookStream>,
+    /// Whether the journal was there before.
+    is_back: bool,
     lines: Vec<String>,
 }
 
 /// Brings a venue to where its journal ends, or begins a journal.
+#[allow(clippy::too_many_arguments, reason = "what a venue is made of, handed over once")]
 fn bring_back(
     config: &Config,
     clock: &SystemClock,
     mut opening: Opening,
     began: EventTime,
+    mut replayer: Replayer,
     engine: &mut Engine,
     books: &mut StrategyBooks,
     mut sessions: Sessions<'_>,
 ) -> Result<Begun, VenueError> {
     let now = Now { monotonic: clock.now_ns(), utc: clock.utc_ns() };
     let started = Instant::now();
-    let mut replayer = Replayer::new(shape(config));
     let directory = || config.journal.as_ref().map(|kept| kept.directory.clone());
     let failed = |error| VenueError::Replay { directory: directory().unwrap_or_default(), error };
     let mut lines = Vec::new();
@@ -439,6 +456,12 @@ fn bring_back(
         lines.push(format!(
             "{records} records, {inputs} inputs and {events} events brought back in {took:.3} s"
         ));
+        lines.extend(replayer.stream.as_ref().map(|stream| {
+            let (next, first) = (stream.next_sequence(), stream.first_kept());
+            format!(
+                "the published feed goes on at message {next}; requests have those from {first} on"
+            )
+        }));
     }
     let (mut journal, lock) = opening.go_on(now.utc)?;
     if is_begun {
@@ -479,8 +502,16 @@ fn bring_back(
         }
     }
     let (told, last_message) = (replayer.now(), replayer.last_message);
-    let changes = replayer.changes;
-    Ok(Begun { journal: (journal, lock), told, changes, last_message, lines })
+    let Replayer { changes, stream, .. } = replayer;
+    Ok(Begun {
+        journal: (journal, lock),
+        told,
+        changes,
+        last_message,
+        stream,
+        is_back: is_begun,
+        lines,
+    })
 }
 
 /// Everybody who can be stopped.

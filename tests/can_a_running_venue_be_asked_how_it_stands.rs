@@ -7,19 +7,17 @@ mod process;
 use std::ffi::OsStr;
 use std::fs::File;
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use lockstep::{CONFIG, Process, connect};
+use process::{LIMIT, until};
 use serde_json::Value;
 use spindle_engine::command::OrderSide;
-use spindle_gateway::client::{ClientEvent, Login, NewOrder, OuchClient, Step};
+use spindle_gateway::client::{Login, NewOrder, OuchClient, Step};
 use spindle_gateway::lockstep::Wait;
 use spindle_gateway::ouch::outbound::Message;
 use spindle_replay::generate::{GenerateConfig, Generator};
 use spindle_types::{Price, Quantity};
-
-/// How long a test waits for what must come.
-const LIMIT: Duration = Duration::from_secs(30);
 
 /// The report, once it is there whole.
 fn report(path: &Path) -> Option<Value> {
@@ -60,18 +58,6 @@ fn in_real_time() {
     venue.kill();
     let csv = std::fs::read_to_string(&csv);
     assert!(csv.expect("a file").contains("position,MAKER,AAPL,,,-100"));
-}
-
-fn until(client: &mut OuchClient, kind: u8) {
-    let (mut seen, begun) = (false, Instant::now());
-    while !seen {
-        client.poll(&mut |event| {
-            if let ClientEvent::Message { message, .. } = event {
-                seen |= message.to_owned_bytes()[0] == kind;
-            }
-        });
-        assert!(begun.elapsed() < LIMIT, "no answer came");
-    }
 }
 
 #[test]

@@ -6,13 +6,13 @@
 mod process;
 
 use std::collections::BTreeMap;
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use process::Process;
+use process::{Process, free_port};
 use spindle::journal::Replica;
 use spindle_engine::command::OrderSide;
 use spindle_engine::input::Cursor;
@@ -35,10 +35,6 @@ struct Place {
     journal: PathBuf,
     ouch: SocketAddr,
     fix: SocketAddr,
-}
-
-fn free_port() -> SocketAddr {
-    TcpListener::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()).expect("a port")
 }
 
 impl Place {

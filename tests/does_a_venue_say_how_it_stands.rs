@@ -9,19 +9,16 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use serde_json::{Value, json};
 use spindle::metrics::{FAMILIES, Kind, text};
 use spindle::status::{BOUNDS_NS, Snapshot};
 use spindle_engine::command::OrderSide;
-use spindle_gateway::client::{ClientEvent, Login, NewOrder, OuchClient};
+use spindle_gateway::client::{Login, NewOrder, OuchClient};
 use spindle_types::{Price, Quantity};
 
-use crate::process::{Process, example};
-
-/// How long a test waits for what must come.
-const LIMIT: Duration = Duration::from_secs(30);
+use crate::process::{LIMIT, Process, example, until};
 
 /// A venue with a control socket and metrics, and what it listens on.
 struct Venue {
@@ -105,18 +102,6 @@ impl Venue {
             }
             assert!(begun.elapsed() < LIMIT, "{status:#?}");
         }
-    }
-}
-
-fn until(client: &mut OuchClient, kind: u8) {
-    let (mut seen, begun) = (false, Instant::now());
-    while !seen {
-        client.poll(&mut |event| {
-            if let ClientEvent::Message { message, .. } = event {
-                seen |= message.to_owned_bytes()[0] == kind;
-            }
-        });
-        assert!(begun.elapsed() < LIMIT, "no answer came");
     }
 }
 

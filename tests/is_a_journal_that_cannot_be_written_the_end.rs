@@ -9,8 +9,9 @@ use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::ops::ControlFlow;
 use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Output};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -218,11 +219,12 @@ fn a_segment_that_cannot_be_made_ends_the_venue() {
 
 /// The line with which a venue does not start.
 fn refused(config: &Path) -> String {
-    refused_by(Command::new(env!("CARGO_BIN_EXE_spindle")).args(["run", "--config"]).arg(config))
+    let mut command = Command::new(env!("CARGO_BIN_EXE_spindle"));
+    refusal(&command.args(["run", "--config"]).arg(config).output().expect("it runs"))
 }
 
-fn refused_by(command: &mut Command) -> String {
-    let output = command.output().expect("it runs");
+/// The one line of a program that has refused.
+fn refusal(output: &Output) -> String {
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(2), "{said}");
     let lines: Vec<_> = said.lines().collect();
@@ -252,13 +254,28 @@ fn a_directory_that_cannot_be_used_is_refused_in_one_line() {
         "it belongs to venue 'OTHER', not to 'HALTED'; give each venue a directory",
         &refused(&place.config),
     );
-    let other = place.folder.path().join("other");
-    std::fs::create_dir(&other).expect("made");
-    journal_of(&other, "OTHER", 6, 2_000);
     let second = "00000002.segment";
-    std::fs::copy(other.join(second), place.journal.join(second)).expect("copied");
-    let said = tool(&["verify"], &place.journal);
-    line("segments of two journals are mixed; move those of one away", &said);
+    for (venue, journal, said) in [
+        (
+            "OTHER",
+            5,
+            "00000002.segment, offset 0: it belongs to venue 'OTHER', not to 'HALTED'; give",
+        ),
+        (
+            "HALTED",
+            6,
+            "00000002.segment, offset 0: segments of two journals are mixed; move those of",
+        ),
+    ] {
+        std::fs::remove_dir_all(&place.journal).expect("gone");
+        std::fs::create_dir(&place.journal).expect("made");
+        journal_of(&place.journal, "HALTED", 5, 3);
+        let other = place.folder.path().join(venue);
+        std::fs::create_dir(&other).expect("made");
+        journal_of(&other, venue, journal, 2_000);
+        std::fs::copy(other.join(second), place.journal.join(second)).expect("copied");
+        line(said, &refused(&place.config));
+    }
     // Something that is none.
     std::fs::remove_dir_all(&place.journal).expect("gone");
     std::fs::create_dir(&place.journal).expect("made");
@@ -272,17 +289,123 @@ fn a_directory_that_cannot_be_used_is_refused_in_one_line() {
     line("it does not exist; make the directory first", &refused(&place.config));
     std::fs::write(&place.journal, "x").expect("written");
     line("journal", &refused(&place.config));
-    // No permission; root may everything, so another user tries where there is one.
+    // That of a venue that runs.
     std::fs::remove_file(&place.journal).expect("gone");
     std::fs::create_dir(&place.journal).expect("made");
-    let closed = std::fs::Permissions::from_mode(0o555);
-    std::fs::set_permissions(&place.journal, closed).expect("closed");
+    let mut process = Process::venue(&place.config);
+    process.address("ouch: listening on ");
+    process.forget_log();
+    line(
+        "journal: another venue that runs has this journal; stop it or give another directory",
+        &refused(&place.config),
+    );
+    process.kill();
+}
+
+/// Nobody: a user without any right of its own.
+const NOBODY: u32 = 65_534;
+
+#[test]
+fn a_directory_without_permission_is_refused_in_one_line() {
+    let place = place("sync");
+    let open = std::fs::Permissions::from_mode(0o755);
+    std::fs::set_permissions(place.folder.path(), open).expect("opened");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_spindle"));
+    command.args(["run", "--config"]).arg(&place.config);
     if rustix::process::geteuid().is_root() {
-        println!(
-            "skipped: root may write anywhere, so a directory without permission cannot be shown"
-        );
-    } else {
-        line("not permitted; give a directory that this user may write", &refused(&place.config));
+        // Root may write anywhere, so somebody else tries.
+        command.uid(NOBODY).gid(NOBODY);
+    }
+    for mode in [0o555, 0o000] {
+        let closed = std::fs::Permissions::from_mode(mode);
+        std::fs::set_permissions(&place.journal, closed).expect("closed");
+        match command.output() {
+            Ok(output) => {
+                let line = refusal(&output);
+                let wanted = "journal: cannot ";
+                let hint = "not permitted; give a directory that this user may write";
+                assert!(line.contains(wanted) && line.ends_with(hint), "{line}");
+            }
+            Err(error) => println!("skipped: nobody else may run the program here: {error}"),
+        }
+    }
+}
+
+#[test]
+fn a_file_system_that_may_not_be_written_is_refused_in_one_line() {
+    let place = place("sync");
+    let directory = &place.journal;
+    // In a mount namespace of its own, which goes with the process.
+    let script = format!(
+        "mount --bind {directory:?} {directory:?} && mount -o remount,ro,bind {directory:?} || exit 77; \
+         exec {:?} run --config {:?}",
+        env!("CARGO_BIN_EXE_spindle"),
+        place.config,
+    );
+    match Command::new("unshare").args(["--mount", "sh", "-c", &script]).output() {
+        Ok(output) if output.status.code() == Some(2) => {
+            let line = refusal(&output);
+            let wanted = "the file system is mounted read-only; give another directory";
+            assert!(line.ends_with(wanted), "{line}");
+        }
+        other => println!("skipped: nothing can be mounted here: {other:?}"),
+    }
+}
+
+/// Lets the kernel refuse every sync of files, as a file system without them does: none that takes files at all was found
+/// to do so. It holds from here on and in every program that is started.
+#[allow(unsafe_code, reason = "two system calls that no library has")]
+fn refuse_syncs() -> std::io::Result<()> {
+    let step = |code: u32, value: u32, when: u8, otherwise: u8| libc::sock_filter {
+        code: u16::try_from(code).unwrap_or_default(),
+        jt: when,
+        jf: otherwise,
+        k: value,
+    };
+    let number = |call: libc::c_long| u32::try_from(call).unwrap_or(u32::MAX);
+    let is = libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K;
+    let give = libc::BPF_RET | libc::BPF_K;
+    let refused = libc::SECCOMP_RET_ERRNO | u32::try_from(libc::EINVAL).unwrap_or_default();
+    let mut steps = [
+        // The number of the call is the first word of what a filter looks at.
+        step(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, 0, 0, 0),
+        step(is, number(libc::SYS_fdatasync), 1, 0),
+        step(is, number(libc::SYS_fsync), 0, 1),
+        step(give, refused, 0, 0),
+        step(give, libc::SECCOMP_RET_ALLOW, 0, 0),
+    ];
+    let program = libc::sock_fprog { len: 5, filter: steps.as_mut_ptr() };
+    // SAFETY: the calls read the program and its steps, which live as long, and change this process alone.
+    let results = unsafe {
+        [
+            libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0),
+            libc::prctl(libc::PR_SET_SECCOMP, libc::SECCOMP_MODE_FILTER, &raw const program),
+        ]
+    };
+    match results {
+        [0, 0] => Ok(()),
+        _ => Err(std::io::Error::last_os_error()),
+    }
+}
+
+#[test]
+#[allow(unsafe_code, reason = "what runs in the new process before its program")]
+fn a_file_system_that_cannot_sync_is_refused_in_one_line() {
+    let place = place("sync");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_spindle"));
+    command.args(["run", "--config"]).arg(&place.config);
+    // SAFETY: system calls, and no memory that is allocated.
+    unsafe { command.pre_exec(refuse_syncs) };
+    match command.output() {
+        Ok(output) => {
+            let line = refusal(&output);
+            assert!(
+                line.contains("journal: this file system cannot sync (Invalid argument")
+                    && line.ends_with("give a directory on one that can, or durability = \"off\""),
+                "{line}"
+            );
+        }
+        Err(error) => println!("skipped: the kernel takes no filter here: {error}"),
     }
 }
 
@@ -301,7 +424,7 @@ fn a_full_device_is_refused_in_one_line() {
     command.args(["--mount", "sh", "-c", &script]);
     match command.output() {
         Ok(output) if output.status.code() == Some(2) => {
-            let line = String::from_utf8_lossy(&output.stderr).into_owned();
+            let line = refusal(&output);
             assert!(
                 line.contains("no room left on the device; make room or give another directory"),
                 "{line}"

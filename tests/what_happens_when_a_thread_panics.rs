@@ -68,6 +68,7 @@ fn when_the_engine_panics_sessions_are_told_and_the_status_says_so() {
         "{told:?}"
     );
     assert!(told.ends_with(b"\x00\x01Z"), "{told:?}");
+    assert!(log.contains("gateway: the engine is gone; every session is ended"), "{log}");
     let line = last_line(&log);
     assert!(line.starts_with("spindle: the thread engine panicked at src/panic.rs:"), "{line}");
     assert!(line.contains("SPINDLE_PANIC asks for it"), "{line}");

@@ -265,6 +265,7 @@ impl<F: MarketFeed, R: Rider> EngineAgent<F, R> {
                         let (told, passed) = (engine.told(), self.core.passed);
                         tap.changes(&input.changes, time, told, passed, engine.outbox());
                         input.frame = tap.frames();
+                        engine.see_input(input.frame);
                     }
                 }
             }
@@ -479,6 +480,7 @@ impl<R: Rider> Core<R> {
         }
         if let Some(tap) = &mut self.tap {
             tap.command(&command, self.engine.told(), self.passed, self.engine.outbox());
+            self.engine.see_input(tap.frames());
         }
         self.hand_on()
     }
@@ -612,6 +614,7 @@ impl<R: Rider> Core<R> {
         if let Some(tap) = &mut self.tap {
             let engine = &self.engine;
             tap.feed(change, engine.time(), engine.told(), self.passed, engine.outbox());
+            self.engine.see_input(tap.frames());
         }
     }
 
@@ -704,6 +707,7 @@ impl<R: Rider> MarketSink for Core<R> {
             let engine = &self.engine;
             let (time, told) = (engine.time(), engine.told());
             tap.message(sequence, bytes, time, told, self.passed, engine.outbox());
+            self.engine.see_input(tap.frames());
         }
         if self.measures() {
             let now = self.clock.raw();

@@ -75,7 +75,6 @@ pub struct Engine {
     pub(crate) counters: Tally,
     pub(crate) ledgers: Box<[Row]>,
     pub(crate) imbalance: Option<Imbalance>,
-    #[keep(skip)]
     pub(crate) publication: Publication,
     pub(crate) time: EventTime,
     pub(crate) market_sequence: Sequence,

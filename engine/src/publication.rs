@@ -9,7 +9,7 @@
 use spindle_feed::event::{Cross, Phase, TradingState};
 use spindle_feed::state::Reason;
 use spindle_types::{
-    EventTime, InstrumentId, MatchNumber, OrderReference, Price, Quantity, Side, Symbol,
+    EventTime, InstrumentId, MatchNumber, OrderReference, Price, Quantity, Side, Symbol, keep,
 };
 
 use crate::book::{OrderKey, Slot};
@@ -113,6 +113,11 @@ pub enum Sight {
     Day(Phase),
     /// All books are empty: a new session of the outside market begins.
     Cleared,
+    /// All that one input has caused stands before this, behind the one before. It is noted where inputs are recorded.
+    Input {
+        /// The frame in which the journal has the input: see [`Tap`](crate::tap::Tap).
+        frame: u64,
+    },
 }
 
 /// Why displayed shares become fewer.
@@ -126,20 +131,24 @@ pub(crate) enum Cause {
     Executed { match_number: MatchNumber, price: Price, printable: bool },
 }
 
-/// What has been noted, and what everybody has seen.
-#[derive(Debug, Default)]
+/// What has been noted, and what everybody has seen. What was noted and not handed on yet is no part of its state: whoever
+/// keeps that has handed on all.
+#[derive(Debug, Default, keep::State)]
 pub(crate) struct Publication {
     /// Whether anything is noted.
     pub(crate) is_on: bool,
     /// Whether notes were lost.
     is_broken: bool,
+    #[keep(skip)]
     notes: Vec<Seen>,
+    #[keep(skip)]
     notes_max: usize,
     /// Shares that everybody has seen, by slot.
     sizes: Box<[u32]>,
     /// The order that was accepted last, and the number its session was told.
     fresh: Option<(OrderKey, OrderReference)>,
-    /// The execution that the outside market has just told.
+    /// The execution that the outside market has just told, while its message is carried out.
+    #[keep(skip)]
     tape: Option<Cause>,
     /// Whether what is executed is told in a cross.
     is_crossing: bool,
@@ -179,7 +188,8 @@ impl Engine {
         let notes_max = 4 * self.outbox_max + 2 * self.books.instruments() + NOTES_SPARE;
         self.publication = Publication {
             is_on: true,
-            notes: Vec::with_capacity(notes_max),
+            // One more for the end of an input behind the last that there is room for.
+            notes: Vec::with_capacity(notes_max + 1),
             notes_max,
             sizes: vec![0; self.books.slots()].into_boxed_slice(),
             ..Publication::default()
@@ -203,6 +213,18 @@ impl Engine {
     #[inline]
     pub fn forget_seen(&mut self, count: usize) {
         self.publication.notes.drain(..count);
+    }
+
+    /// What was noted since this was called last follows from the input that the journal has in this frame.
+    #[inline]
+    pub(crate) fn see_input(&mut self, frame: u64) {
+        let time = self.time;
+        let Publication { notes, notes_max, .. } = &mut self.publication;
+        let has_more = notes.last().is_some_and(|last| !matches!(last.what, Sight::Input { .. }));
+        if has_more && notes.len() <= *notes_max {
+            let (instrument, what) = (InstrumentId(0), Sight::Input { frame });
+            notes.push(Seen { time, instrument, what });
+        }
     }
 
     /// Whether notes were lost because one input caused more than there is room for. Nothing is noted

@@ -389,11 +389,13 @@ impl<C: Clock> Gateway<C> {
     fn wind_down(&mut self, now: u64) {
         match self.phase {
             Phase::Running => {
+                // Asked for first: an engine that was gone before the end was asked for is seen to be gone.
+                let is_asked_to_end = self.shutdown.load(Ordering::Acquire);
                 let engine_is_gone = self.desk.engine_is_gone();
                 if engine_is_gone {
                     self.desk.notice(GatewayNotice::EngineGone);
                 }
-                if engine_is_gone || self.shutdown.load(Ordering::Acquire) {
+                if engine_is_gone || is_asked_to_end {
                     self.listeners.clear();
                     self.phase =
                         Phase::Settling { until: now.saturating_add(self.timing.stall_ns) };

@@ -7,12 +7,13 @@
 mod tools;
 
 use std::fs::File;
+use std::io;
 use std::os::fd::AsRawFd;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use spindle_journal::Settings;
-use spindle_journal::disk::{Disk, PlainDisk, UringDisk};
+use spindle_journal::disk::{Disk, FileId, PlainDisk, UringDisk};
 use tools::{Chance, Written, open, payload, records};
 
 /// Small, so that segments are made all the time.
@@ -78,7 +79,83 @@ impl Drop for Mounted {
     }
 }
 
-fn disk(place: &Path, cut: u64) -> Box<dyn Disk> {
+/// What a disk does in place of making a group safe before it says so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Lie {
+    /// It writes and does not sync.
+    Never,
+    /// It syncs what was written before, and then writes.
+    Late,
+}
+
+/// A disk that says that a group is safe before it is.
+struct Liar(PlainDisk, Lie);
+
+impl Disk for Liar {
+    fn place(&self) -> &Path {
+        self.0.place()
+    }
+
+    fn names(&mut self) -> io::Result<Vec<String>> {
+        self.0.names()
+    }
+
+    fn create(&mut self, name: &str, bytes: u64) -> io::Result<FileId> {
+        self.0.create(name, bytes)
+    }
+
+    fn open(&mut self, name: &str) -> io::Result<FileId> {
+        self.0.open(name)
+    }
+
+    fn close(&mut self, file: FileId) {
+        self.0.close(file);
+    }
+
+    fn length(&mut self, file: FileId) -> io::Result<u64> {
+        self.0.length(file)
+    }
+
+    fn extend(&mut self, file: FileId, bytes: u64) -> io::Result<()> {
+        self.0.extend(file, bytes)
+    }
+
+    fn read(&mut self, file: FileId, offset: u64, into: &mut [u8]) -> io::Result<()> {
+        self.0.read(file, offset, into)
+    }
+
+    fn write(&mut self, file: FileId, offset: u64, bytes: &[u8]) -> io::Result<()> {
+        self.0.write(file, offset, bytes)
+    }
+
+    fn sync(&mut self, file: FileId) -> io::Result<()> {
+        self.0.sync(file)
+    }
+
+    fn write_and_sync(&mut self, file: FileId, offset: u64, bytes: &[u8]) -> io::Result<()> {
+        if self.1 == Lie::Late {
+            self.0.sync(file)?;
+        }
+        self.0.write(file, offset, bytes)
+    }
+
+    fn rename(&mut self, from: &str, to: &str) -> io::Result<()> {
+        self.0.rename(from, to)
+    }
+
+    fn remove(&mut self, name: &str) -> io::Result<()> {
+        self.0.remove(name)
+    }
+
+    fn sync_directory(&mut self) -> io::Result<()> {
+        self.0.sync_directory()
+    }
+}
+
+fn disk(place: &Path, cut: u64, lie: Option<Lie>) -> Box<dyn Disk> {
+    if let Some(lie) = lie {
+        return Box::new(Liar(PlainDisk::open(place).expect("the directory"), lie));
+    }
     if cut % 2 == 1
         && let Ok(disk) = UringDisk::open(place)
     {
@@ -87,15 +164,8 @@ fn disk(place: &Path, cut: u64) -> Box<dyn Disk> {
     Box::new(PlainDisk::open(place).expect("the directory"))
 }
 
-#[test]
-fn what_was_committed_is_there_after_every_power_cut() {
-    let cuts = std::env::var("SPINDLE_POWER_CUTS").ok().and_then(|cuts| cuts.parse().ok());
-    let cuts: u64 = cuts.unwrap_or(40);
-    let folder = tempfile::tempdir().expect("a folder");
-    let mounted = match Mounted::new(folder.path()) {
-        Ok(mounted) => mounted,
-        Err(why) => return println!("skipped: no file system can be mounted here: {why}"),
-    };
+/// Cuts the power so often, and says how that went; an error is what was lost.
+fn cut_often(mounted: &Mounted, cuts: u64, lie: Option<Lie>) -> Result<String, String> {
     let place = mounted.place.join("journal");
     let (mut written, mut acknowledged) = (Vec::<Written>::new(), 0);
     let (mut torn, mut nested, mut rotated) = (0, 0, 0);
@@ -111,19 +181,17 @@ fn what_was_committed_is_there_after_every_power_cut() {
         }
         let mut reading = PlainDisk::open(&place).expect("the directory");
         let (found, scanned) =
-            records(&mut reading).unwrap_or_else(|error| panic!("cut {cut}: {error}"));
+            records(&mut reading).map_err(|error| format!("cut {cut}: {error}"))?;
         // What is open holds the file system.
         drop(reading);
         torn += u32::from(scanned.torn.is_some());
-        assert!(
-            found.len() >= acknowledged,
-            "cut {cut}: {acknowledged} were safe, {}",
-            found.len()
-        );
+        if found.len() < acknowledged {
+            return Err(format!("cut {cut}: {acknowledged} were safe, {} are there", found.len()));
+        }
         assert_eq!(found, written[..found.len()], "cut {cut}");
         written.truncate(found.len());
-        let (mut journal, again) =
-            open(disk(&place, cut), SETTINGS).unwrap_or_else(|error| panic!("cut {cut}: {error}"));
+        let (mut journal, again) = open(disk(&place, cut, lie), SETTINGS)
+            .unwrap_or_else(|error| panic!("cut {cut}: {error}"));
         assert_eq!(again, found);
         acknowledged = found.len();
         let before = journal.segment();
@@ -147,8 +215,36 @@ fn what_was_committed_is_there_after_every_power_cut() {
         mounted.unmount().unwrap_or_else(|why| panic!("cut {cut}: {why}"));
         mounted.mount().unwrap_or_else(|why| panic!("cut {cut}: {why}"));
     }
-    println!(
-        "{cuts} power cuts, {nested} in a recovery, {torn} torn tails, {rotated} segments made"
-    );
     assert!(rotated > 0 || cuts < 10);
+    let (tails, made) = (format!("{torn} torn tails"), format!("{rotated} segments made"));
+    Ok(format!("{cuts} power cuts, {nested} in a recovery, {tails}, {made}"))
+}
+
+/// A file system to be cut off, where one can be mounted.
+fn mounted(folder: &tempfile::TempDir) -> Option<Mounted> {
+    Mounted::new(folder.path())
+        .inspect_err(|why| println!("skipped: no file system can be mounted here: {why}"))
+        .ok()
+}
+
+#[test]
+fn what_was_committed_is_there_after_every_power_cut() {
+    let cuts = std::env::var("SPINDLE_POWER_CUTS").ok().and_then(|cuts| cuts.parse().ok());
+    let folder = tempfile::tempdir().expect("a folder");
+    let Some(mounted) = mounted(&folder) else { return };
+    match cut_often(&mounted, cuts.unwrap_or(40), None) {
+        Ok(said) => println!("{said}"),
+        Err(lost) => panic!("{lost}"),
+    }
+}
+
+/// The cuts do cut: whoever acknowledges before the sync is found out.
+#[test]
+fn what_was_acknowledged_before_its_sync_is_lost_and_found_missing() {
+    for lie in [Lie::Never, Lie::Late] {
+        let folder = tempfile::tempdir().expect("a folder");
+        let Some(mounted) = mounted(&folder) else { return };
+        let lost = cut_often(&mounted, 10, Some(lie)).expect_err("something is lost");
+        println!("{lie:?}: {lost}");
+    }
 }

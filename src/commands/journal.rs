@@ -318,6 +318,7 @@ fn replay(directory: &Path, config: &Path, until: u64) -> Result<(Value, Value),
         "from_snapshot": from.map(|from| from.start.chain.next - 1),
         "restarts": replayer.restarts,
         "requests_not_taken": replayer.pending().count(),
+        "published": replayer.stream.as_ref().map(|stream| stream.next_sequence() - 1),
         "state_hash": format!("{:016x}", engine.state_hash()),
         "seconds": format!("{took:.3}"),
     });

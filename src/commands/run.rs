@@ -501,7 +501,7 @@ impl Drop for SayEnded {
 }
 
 fn agent_thread<A: Agent + 'static>(
-    mut agent: A,
+    agent: A,
     place: Place,
     stop: Stop,
     control: Sender<Control>,
@@ -510,6 +510,8 @@ fn agent_thread<A: Agent + 'static>(
     let panic = wanted(&name);
     spawn(&name, place, move || {
         let _ended = SayEnded(control);
+        // Dropped in a panic before the end is said: others see that it is gone before they are told to end.
+        let mut agent = agent;
         match panic {
             None => run(&mut [&mut agent], place.idle, &stop),
             Some(wanted) => {

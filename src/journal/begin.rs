@@ -87,6 +87,9 @@ pub fn shape(config: &Config) -> Shape {
     for (session, options) in &gateway_config(config).options {
         line("session's options", &(session, options));
     }
+    if let Some(publish) = &config.publish {
+        line("published as", &(publish.session.escape_ascii().to_string(), config.feed.is_some()));
+    }
     if let Some(fix) = &config.fix {
         line("fix", &(&fix.comp_id, fix.limits, fix.ids_max));
         for user in &fix.sessions {

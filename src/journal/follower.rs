@@ -23,7 +23,7 @@ use super::whole::{self, Foreword, Whole, WholeError};
 use super::{RecordKind, shape};
 use crate::accounting::StrategyBooks;
 use crate::config::{Config, JournalConfig, OldSegments};
-use crate::venue::{engine_of, gateway_config};
+use crate::venue::{engine_of, gateway_config, stream_of};
 
 /// Requests of sessions that one record leads to at most.
 const COMMANDS_MAX: usize = 1 << 16;
@@ -66,7 +66,8 @@ impl Replica {
         let desk = Desk::new(&gateway_config(config), day_began, commands_in, events)
             .map_err(|error| format!("gateway: {error}"))?;
         let (books, _) = StrategyBooks::new(config);
-        let (engine, replayer) = (engine_of(config), Replayer::new(shape(config)));
+        let (mut engine, mut replayer) = (engine_of(config), Replayer::new(shape(config)));
+        replayer.stream = stream_of(config, &mut engine, day_began);
         Ok(Self { engine, books, desk, commands, _events: events_in, replayer })
     }
 

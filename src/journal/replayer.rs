@@ -19,6 +19,7 @@ use thiserror::Error;
 use super::begin::difference;
 use super::{RecordKind, Shape};
 use crate::accounting::StrategyBooks;
+use crate::publication::BookStream;
 
 /// Why a journal cannot be applied again.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -62,6 +63,9 @@ pub struct Replayer {
     pub restarts: u64,
     /// Whether the day of the sessions is over.
     pub is_over: bool,
+    /// What was published, where that is asked for.
+    #[keep(same)]
+    pub stream: Option<BookStream>,
 }
 
 impl Replayer {
@@ -80,6 +84,7 @@ impl Replayer {
             hashes: 0,
             restarts: 0,
             is_over: false,
+            stream: None,
         }
     }
 
@@ -169,6 +174,11 @@ impl Replayer {
         }
         // What the operator was told then he is not told again.
         while engine.next_notice().is_some() {}
+        if let Some(stream) = &mut self.stream {
+            engine.seen().iter().for_each(|seen| stream.take(seen));
+            stream.flush();
+        }
+        engine.forget_seen(engine.seen().len());
         self.inputs += 1;
         for event in engine.outbox() {
             self.digest.event(event);

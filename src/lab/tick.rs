@@ -58,24 +58,7 @@ impl Market {
             let event = SystemEvent { header: header(SystemEvent::TYPE, 0), event_code };
             self.packet.push(event.as_bytes());
             if event_code == b'O' {
-                let directory = StockDirectory {
-                    header: header(StockDirectory::TYPE, LOCATE),
-                    stock: STOCK,
-                    market_category: b'Q',
-                    financial_status: b'N',
-                    round_lot_size: 100.into(),
-                    round_lots_only: b'N',
-                    issue_classification: b'C',
-                    issue_sub_type: *b"Z ",
-                    authenticity: b'T',
-                    short_sale_threshold: b'N',
-                    ipo_flag: b'N',
-                    luld_tier: b'1',
-                    etp_flag: b'N',
-                    etp_leverage_factor: 0.into(),
-                    inverse_indicator: b'N',
-                };
-                self.packet.push(directory.as_bytes());
+                self.packet.push(StockDirectory::ordinary(LOCATE, time, STOCK).as_bytes());
             }
         }
         let trading = StockTradingAction {

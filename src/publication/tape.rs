@@ -8,12 +8,13 @@
 use spindle_engine::publication::{Seen, Sight};
 use spindle_feed::event::{MarketAction, MarketEvent, Phase};
 use spindle_replay::publish::Encoder;
-use spindle_types::{EventTime, InstrumentId, OrderReference, Price, Quantity, Side, Symbol};
+use spindle_types::{EventTime, InstrumentId, OrderReference, Price, Quantity, Side, Symbol, keep};
 
 /// Where the numbers begin that no session and no outside market gave.
 const OWN_REFERENCES: u64 = 3 << 61;
 
 /// Makes the messages.
+#[derive(keep::State)]
 pub struct BookTape {
     encoder: Encoder,
     /// The order that each slot displays; 0 for none.
@@ -25,7 +26,7 @@ pub struct BookTape {
     time: EventTime,
 }
 
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, keep::Value)]
 struct Held {
     time: EventTime,
     instrument: InstrumentId,
@@ -61,6 +62,9 @@ impl BookTape {
     /// Tells what a note says. What it says may wait for the next note: see [`BookTape::flush`].
     pub fn take(&mut self, seen: &Seen, out: &mut impl FnMut(&[u8])) {
         let Seen { time, instrument, what } = *seen;
+        if let Sight::Input { .. } = what {
+            return self.flush(out);
+        }
         // The feed's time never goes back, though an engine's input may bring an earlier one.
         self.time = self.time.max(time);
         let time = self.time;
@@ -69,7 +73,7 @@ impl BookTape {
         }
         self.flush(out);
         let action = match what {
-            Sight::Added { .. } => return,
+            Sight::Added { .. } | Sight::Input { .. } => return,
             Sight::Executed { slot, quantity, left, match_number, price, printable } => {
                 let reference = self.reference(slot);
                 if left.is_zero() {

@@ -4,9 +4,15 @@
 #![allow(dead_code, unreachable_pub, reason = "each test file uses its own part of this")]
 
 use std::io::{BufRead, BufReader, Read};
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStderr, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use spindle_gateway::client::{ClientEvent, OuchClient};
+
+/// How long a test waits for what must come.
+pub const LIMIT: Duration = Duration::from_secs(30);
 
 /// A venue that runs.
 pub struct Process {
@@ -135,6 +141,11 @@ impl Drop for Process {
     }
 }
 
+/// A port that nobody listens on.
+pub fn free_port() -> SocketAddr {
+    TcpListener::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()).expect("a port")
+}
+
 /// The example's configuration on free ports, with more behind it, in a folder.
 pub fn example(folder: &Path, more: &str) -> PathBuf {
     let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/venue.toml");
@@ -144,4 +155,17 @@ pub fn example(folder: &Path, more: &str) -> PathBuf {
     let config = folder.join("venue.toml");
     std::fs::write(&config, text + more).expect("a file");
     config
+}
+
+/// Polls until a message of this kind has come.
+pub fn until(client: &mut OuchClient, kind: u8) {
+    let (mut seen, begun) = (false, Instant::now());
+    while !seen {
+        client.poll(&mut |event| {
+            if let ClientEvent::Message { message, .. } = event {
+                seen |= message.to_owned_bytes()[0] == kind;
+            }
+        });
+        assert!(begun.elapsed() < LIMIT, "no answer came");
+    }
 }

@@ -32,7 +32,7 @@ pub(super) const LIVE_MAX: usize = 1 << 26;
 const OWN: u64 = 1 << 63;
 
 /// What an order is found by: the market's reference, or a session and its token.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, keep::Value)]
 pub struct OrderKey(u64);
 
 impl OrderKey {

@@ -159,6 +159,30 @@ impl Message<'_> {
     }
 }
 
+impl StockDirectory {
+    /// The directory message of an ordinary share: a common stock of the test market (authenticity T), not in the
+    /// short-sale threshold list, of the first LULD tier, no fund, in round lots of 100.
+    pub fn ordinary(locate: u16, time: u64, stock: Alpha<8>) -> Self {
+        Self {
+            header: Header::new(Self::TYPE, locate, time),
+            stock,
+            market_category: b'Q',
+            financial_status: b'N',
+            round_lot_size: 100.into(),
+            round_lots_only: b'N',
+            issue_classification: b'C',
+            issue_sub_type: *b"Z ",
+            authenticity: b'T',
+            short_sale_threshold: b'N',
+            ipo_flag: b'N',
+            luld_tier: b'1',
+            etp_flag: b'N',
+            etp_leverage_factor: 0.into(),
+            inverse_indicator: b'N',
+        }
+    }
+}
+
 messages! {
     /// `S`: an event of the whole day.
     SystemEvent b'S' 12 {

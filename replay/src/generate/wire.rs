@@ -53,23 +53,7 @@ impl Wire {
     }
 
     pub(crate) fn directory(&mut self, time: u64, instrument: u16, stock: [u8; 8]) {
-        self.put(&StockDirectory {
-            header: header(StockDirectory::TYPE, instrument, time),
-            stock,
-            market_category: b'Q',
-            financial_status: b'N',
-            round_lot_size: 100.into(),
-            round_lots_only: b'N',
-            issue_classification: b'C',
-            issue_sub_type: *b"Z ",
-            authenticity: b'T',
-            short_sale_threshold: b'N',
-            ipo_flag: b'N',
-            luld_tier: b'1',
-            etp_flag: b'N',
-            etp_leverage_factor: 0.into(),
-            inverse_indicator: b'N',
-        });
+        self.put(&StockDirectory::ordinary(locate(instrument), time, stock));
     }
 
     pub(crate) fn trading(&mut self, time: u64, instrument: u16, stock: [u8; 8]) {

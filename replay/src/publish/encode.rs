@@ -8,12 +8,14 @@ use spindle_feed::itch::{
     SystemEvent, Trade,
 };
 use spindle_feed::state::{MarketCenter, ShortSale, StateChange};
-use spindle_types::{InstrumentId, Side, Symbol};
+use spindle_types::{InstrumentId, Side, Symbol, keep};
 use zerocopy::IntoBytes;
 
 /// Encodes events. It remembers symbols, which events do not all name.
+#[derive(keep::State)]
 pub struct Encoder {
     symbols: Vec<Symbol>,
+    #[keep(skip)]
     message: Vec<u8>,
 }
 

@@ -173,6 +173,12 @@ impl Line {
         self.state = State::Running;
     }
 
+    /// Goes on at this number, as if all before it were out, and says so at once.
+    pub(crate) fn resume(&mut self, cursor: u64) {
+        self.cursor = cursor;
+        self.enqueue_header(0, Content::Heartbeat);
+    }
+
     pub(crate) fn front(&self) -> Option<&[u8]> {
         self.queue.front().map(|queued| queued.bytes.as_slice())
     }

@@ -4,6 +4,7 @@
 use std::net::SocketAddr;
 
 use spindle_feed::moldudp64::Session;
+use spindle_types::keep;
 
 use super::impair::Impairments;
 use super::line::{Line, LineConfig, LineCounters, View};
@@ -18,13 +19,24 @@ use super::store::Store;
 /// Of the configuration, pace and times of a tape do not count. A message goes out with the next packet; those that came
 /// together share one. The store keeps the latest [`keep_bytes`](OutgoingConfig::keep_bytes) of the day's messages: once
 /// older ones have gone, who asks for them gets no answer, which is all that the protocol has for it.
+///
+/// Its state is its messages: with them another stream goes on at the same number ([`Live::resume`]).
+#[derive(keep::State)]
 pub struct Live {
+    #[keep(skip)]
     session: Session,
     store: Store,
+    #[keep(skip)]
     lines: Vec<Line>,
+    #[keep(skip)]
     requests: RequestServer,
     /// Messages are due as they come.
+    #[keep(skip)]
     pacer: Pacer,
+    /// Messages from this number on do not leave yet.
+    #[keep(skip)]
+    held_from: u64,
+    #[keep(skip)]
     is_over: bool,
 }
 
@@ -51,6 +63,7 @@ impl Live {
             requests: RequestServer::new(payload_max, config.requests_per_second),
             lines,
             pacer: Pacer::new(Speed::Max),
+            held_from: u64::MAX,
             is_over: false,
         }
     }
@@ -60,6 +73,18 @@ impl Live {
         if !self.is_over {
             self.store.push(message);
         }
+    }
+
+    /// Goes on with messages that another stream has sent: at the next number, on every line, and says so at once, so that
+    /// whoever misses some can ask for them.
+    pub fn resume(&mut self) {
+        let end = self.store.end();
+        self.lines.iter_mut().for_each(|line| line.resume(end));
+    }
+
+    /// Messages from this number on wait until this is called again; [`u64::MAX`]: none does, as at the begin.
+    pub const fn hold_from(&mut self, number: u64) {
+        self.held_from = number;
     }
 
     /// Ends the session after what has come.
@@ -97,7 +122,7 @@ impl Live {
                 timed: false,
                 over: self.is_over,
                 first: 1,
-                end: self.store.end(),
+                end: self.store.end().min(self.held_from),
                 progress: 0,
                 more: false,
             };
@@ -133,6 +158,7 @@ impl Live {
 #[cfg(test)]
 mod tests {
     use spindle_feed::moldudp64::{END_OF_SESSION, Packet, header};
+    use spindle_types::keep::{Pen, Reader, State};
     use zerocopy::IntoBytes;
 
     use super::*;
@@ -164,5 +190,36 @@ mod tests {
         live.sent(0, 1_000_000_002);
         assert!(live.is_done());
         assert_eq!((live.first_kept(), live.next_sequence()), (1, 3));
+    }
+
+    #[test]
+    fn what_is_held_does_not_leave_and_another_stream_goes_on() {
+        let config = OutgoingConfig::default();
+        let (mut live, asker) = (Live::new(&config, 1), ([127, 0, 0, 1], 9).into());
+        live.hold_from(2);
+        live.push(b"first message");
+        live.push(b"second message");
+        assert_eq!(live.packet(0, 1).map(sequence_and_count), Some((1, 1)));
+        live.sent(0, 1);
+        assert_eq!(live.packet(0, 2), None);
+        let request = header(config.session, 2, 1);
+        assert!(live.answer(request.as_bytes(), asker, 2).is_none(), "nor is it given to who asks");
+        live.hold_from(3);
+        assert_eq!(live.packet(0, 3).map(sequence_and_count), Some((2, 1)));
+
+        let mut pen = Pen::new();
+        live.save(&mut pen);
+        let mut other = Live::new(&config, 2);
+        other.load(&mut Reader::new(pen.bytes())).expect("messages");
+        other.resume();
+        for line in 0..2 {
+            assert_eq!(other.packet(line, 4).map(sequence_and_count), Some((3, 0)), "at once");
+            other.sent(line, 4);
+            assert_eq!(other.packet(line, 5), None);
+        }
+        let answer = other.answer(request.as_bytes(), asker, 5).expect("they are there");
+        assert!(answer.ends_with(b"second message"));
+        other.push(b"third message");
+        assert_eq!(other.packet(1, 6).map(sequence_and_count), Some((3, 1)));
     }
 }

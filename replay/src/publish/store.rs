@@ -2,6 +2,8 @@
 
 use std::collections::VecDeque;
 
+use spindle_types::keep::{Pen, Reader, Shape, State, Unfit, Value};
+
 /// Bytes of one chunk.
 const CHUNK: usize = 1 << 20;
 
@@ -119,6 +121,40 @@ impl Store {
     }
 }
 
+/// Kept are the number of the first message and all that there are, as packets carry them.
+impl State for Store {
+    const SHAPE: Shape = Shape::of("messages of a feed");
+
+    fn save(&self, pen: &mut Pen) {
+        Value::save(&self.first(), pen);
+        Value::save(&self.end, pen);
+        pen.count(self.chunks.iter().map(|chunk| chunk.bytes.len()).sum());
+        self.chunks.iter().for_each(|chunk| pen.raw(&chunk.bytes));
+    }
+
+    fn load(&mut self, reader: &mut Reader<'_>) -> Result<(), Unfit> {
+        let unfit = Unfit::new("Store", "other messages of the feed than it says");
+        let (first, end) = (u64::read(reader)?, u64::read(reader)?);
+        let count = reader.count()?;
+        let mut rest = reader.raw(count)?;
+        self.chunks.clear();
+        self.end = first;
+        while let Some((length, after)) = rest.split_first_chunk::<2>() {
+            let length = usize::from(u16::from_be_bytes(*length));
+            let (message, after) = after.split_at_checked(length).ok_or(unfit)?;
+            if self.end >= end {
+                return Err(unfit);
+            }
+            self.push(message);
+            rest = after;
+        }
+        match rest.is_empty() && first > 0 && self.end == end {
+            true => Ok(()),
+            false => Err(unfit),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -154,6 +190,49 @@ mod tests {
             assert!(rest.is_empty());
             let full = next == store.end() || packet.len() + 2 + message(next).len() > 1_452;
             assert!(full, "one more would have fitted");
+        }
+    }
+
+    #[test]
+    fn a_store_that_was_kept_goes_on_as_it_would_have() {
+        for count in [0, 1, 300_000] {
+            let (mut store, mut other) = (Store::new(2 << 20), Store::new(2 << 20));
+            (1..=count).for_each(|number| store.push(&message(number)));
+            let mut pen = Pen::new();
+            store.save(&mut pen);
+            other.push(b"what was there before");
+            other.load(&mut Reader::new(pen.bytes())).expect("a store");
+            (count + 1..count + 60_000).for_each(|number| {
+                store.push(&message(number));
+                other.push(&message(number));
+                assert_eq!((store.first(), store.end()), (other.first(), other.end()));
+            });
+            let (mut one, mut two) = (Vec::new(), Vec::new());
+            for from in store.first()..store.end() {
+                one.clear();
+                two.clear();
+                store.fill(from, u64::MAX, 9, 400, &mut one);
+                other.fill(from, u64::MAX, 9, 400, &mut two);
+                assert_eq!(one, two);
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_no_store_is_refused() {
+        let mut store = Store::new(0);
+        (1..=3).for_each(|number| store.push(&message(number)));
+        let mut pen = Pen::new();
+        store.save(&mut pen);
+        let bytes = pen.into_bytes();
+        for length in 0..bytes.len() {
+            assert!(Store::new(0).load(&mut Reader::new(&bytes[..length])).is_err());
+        }
+        // The first number, the next, how many bytes, the length of the first message.
+        for place in [0, 8, 16, 25] {
+            let mut wrong = bytes.clone();
+            wrong[place] ^= 2;
+            assert!(Store::new(0).load(&mut Reader::new(&wrong)).is_err(), "byte {place}");
         }
     }
 

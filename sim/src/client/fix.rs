@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use super::cable::Cable;
 use super::fixwire::{self, Field, Message, Names, field};
 use super::trader::{Habits, Wish};
 use super::{Act, Around, Client, Manners, MayLose};
@@ -63,10 +64,8 @@ pub struct FixClient {
     plan: FixPlan,
     names: Names,
     random: Random,
-    link: Option<Link>,
+    cable: Cable,
     phase: Phase,
-    input: Vec<u8>,
-    output: Vec<u8>,
     /// The number of the next message that comes.
     next_in: u64,
     /// The number of the next message that goes.
@@ -80,8 +79,6 @@ pub struct FixClient {
     ledger: Ledger,
     next_id: u64,
     pending: BTreeMap<u64, ()>,
-    sent: u64,
-    received: u64,
     deaf_until: u64,
     /// Up to which number what is missing was asked for, and when.
     asked: Option<u64>,
@@ -102,9 +99,7 @@ impl FixClient {
             plan,
             names,
             random,
-            link: None,
-            input: Vec::new(),
-            output: Vec::new(),
+            cable: Cable::default(),
             next_in: 1,
             next_out: 1,
             log: BTreeMap::new(),
@@ -113,8 +108,6 @@ impl FixClient {
             ledger: Ledger::default(),
             next_id: 1,
             pending: BTreeMap::new(),
-            sent: 0,
-            received: 0,
             deaf_until: 0,
             asked: None,
             crashes: 0,
@@ -123,11 +116,7 @@ impl FixClient {
     }
 
     fn go_down(&mut self, now: u64, wait: u64) {
-        if let Some(link) = self.link.take() {
-            link.close();
-        }
-        self.input.clear();
-        self.output.clear();
+        self.cable.hang_up();
         self.asked = None;
         self.phase = Phase::Down { until: now + wait };
     }
@@ -140,16 +129,16 @@ impl FixClient {
         let time = self.time(now);
         let sequence = self.next_out;
         self.next_out += 1;
-        self.output.extend(fixwire::write(&self.names, kind, sequence, &body, &time, None));
+        self.cable.output.extend(fixwire::write(&self.names, kind, sequence, &body, &time, None));
         if !matches!(kind, b'0'..=b'5' | b'A') {
             self.store.insert(sequence, Sent { kind, body, time });
         }
-        self.sent = now;
+        self.cable.sent = now;
     }
 
     fn connect(&mut self, around: &mut Around<'_>) {
         let now = around.now;
-        self.link = Some(around.connect(self.plan.number, &mut self.random));
+        self.cable.plug_in(around.connect(self.plan.number, &mut self.random), now);
         if around.may_lose.window_ns.is_some() && around.crashes != self.crashes {
             // What was lost may have been overtaken by something else: everything is held against what was told.
             self.next_in = 1;
@@ -169,7 +158,6 @@ impl FixClient {
             body.push(field(554, &self.plan.name));
         }
         self.phase = Phase::LoggingOn { since: now };
-        (self.sent, self.received) = (now, now);
         let (name, next_in, next_out) = (&self.plan.name, self.next_in, self.next_out);
         around.trace.say(|| format!("{name} connects, next {next_in} in, {next_out} out"));
         self.send(b'A', body, now);
@@ -192,14 +180,21 @@ impl FixClient {
             if let Some(sent) = self.store.get(&at) {
                 let bytes =
                     fixwire::write(&self.names, sent.kind, at, &sent.body, &time, Some(&sent.time));
-                self.output.extend(bytes);
+                self.cable.output.extend(bytes);
                 at += 1;
                 continue;
             }
             let next =
                 self.store.range(at..).next().map_or(last + 1, |(&next, _)| next).min(last + 1);
             let body = [field(36, next), field(123, "Y")];
-            self.output.extend(fixwire::write(&self.names, b'4', at, &body, &time, Some(&time)));
+            self.cable.output.extend(fixwire::write(
+                &self.names,
+                b'4',
+                at,
+                &body,
+                &time,
+                Some(&time),
+            ));
             at = next;
         }
     }
@@ -361,7 +356,7 @@ impl FixClient {
                 self.ledger.apply(Report::Answered { id })?;
             }
         }
-        let when = self.link.as_ref().and_then(Link::broken).unwrap_or(around.now);
+        let when = self.cable.left_by(around.now);
         self.log.insert(sequence, Told { kind: message.kind, body: message.body.clone(), when });
         self.heard = self.heard.max(sequence + 1);
         Ok(())
@@ -371,7 +366,7 @@ impl FixClient {
         let now = around.now;
         if self.phase == Phase::Live {
             self.send(b'5', vec![], now);
-            self.flush(now);
+            self.cable.flush(now);
         }
         let wait = self.random.between(1, SECOND / 20);
         self.go_down(now, wait);
@@ -400,16 +395,14 @@ impl FixClient {
     }
 
     fn read(&mut self, around: &mut Around<'_>) -> Result<(), String> {
-        let mut space = [0; 4_096];
         for _ in 0..4 {
-            let Some(link) = &self.link else { return Ok(()) };
-            match link.receive(&mut space) {
+            match self.cable.receive(around.now) {
                 Arrival::Bytes(0) => return Ok(()),
-                Arrival::Bytes(count) => {
-                    self.input.extend_from_slice(&space[..count]);
-                    self.received = around.now;
-                    while let Some((message, bytes)) = fixwire::read(&self.input, &self.names)? {
-                        self.input.drain(..bytes);
+                Arrival::Bytes(_) => {
+                    while let Some((message, bytes)) =
+                        fixwire::read(&self.cable.input, &self.names)?
+                    {
+                        self.cable.input.drain(..bytes);
                         self.take(message, around)?;
                         if matches!(self.phase, Phase::Down { .. }) {
                             return Ok(());
@@ -447,7 +440,7 @@ impl FixClient {
 
     fn trade(&mut self, around: &mut Around<'_>) {
         let now = around.now;
-        if self.pending.len() >= PENDING_MAX || self.output.len() > 8_192 {
+        if self.pending.len() >= PENDING_MAX || self.cable.output.len() > 8_192 {
             return;
         }
         let wish = self.plan.habits.wish(&self.ledger, self.plan.symbols.len(), &mut self.random);
@@ -512,14 +505,10 @@ impl FixClient {
             self.phase = Phase::LoggingOut { since: now };
         } else if self.random.chance(reset) {
             around.trace.say(|| format!("{name} is reset"));
-            if let Some(link) = &self.link {
-                link.reset(false);
-            }
+            self.cable.reset();
         } else if self.random.chance(cut) {
             around.trace.say(|| format!("{name} is cut off"));
-            if let Some(link) = &self.link {
-                link.cut_cable();
-            }
+            self.cable.cut();
         } else if self.random.chance(stop_reading) {
             self.deaf_until = now + self.random.spread(1_000, 8 * SECOND);
             around.trace.say(|| format!("{name} stops reading"));
@@ -528,9 +517,9 @@ impl FixClient {
             let time = self.time(now);
             let names = &self.names;
             match self.random.below(6) {
-                0 => self.output.extend(b"8=FIX.4.2\x019=5\x0135=0\x0110=000\x01"),
+                0 => self.cable.output.extend(b"8=FIX.4.2\x019=5\x0135=0\x0110=000\x01"),
                 // A number that was used.
-                1 => self.output.extend(fixwire::write(names, b'0', 1, &[], &time, None)),
+                1 => self.cable.output.extend(fixwire::write(names, b'0', 1, &[], &time, None)),
                 // A number that is skipped: the venue asks for it.
                 2 => self.next_out += 1,
                 // Everything is asked for, for no reason.
@@ -540,16 +529,6 @@ impl FixClient {
                 // A request without what it needs.
                 4 => self.send(b'D', vec![field(11, "bad"), field(21, 1)], now),
                 _ => self.send(b'1', vec![field(112, "are you there")], now),
-            }
-        }
-    }
-
-    fn flush(&mut self, now: u64) {
-        if let Some(link) = &self.link {
-            let count = link.send(&self.output);
-            if count > 0 {
-                self.output.drain(..count);
-                self.sent = now;
             }
         }
     }
@@ -576,7 +555,10 @@ impl FixClient {
             self.ask(now);
         }
         let heartbeat = self.plan.heartbeat * SECOND;
-        if heartbeat > 0 && now.saturating_sub(self.sent) >= heartbeat && self.output.is_empty() {
+        if heartbeat > 0
+            && now.saturating_sub(self.cable.sent) >= heartbeat
+            && self.cable.output.is_empty()
+        {
             self.send(b'0', vec![], now);
         }
     }
@@ -602,18 +584,18 @@ impl Client for FixClient {
             Phase::LoggingOut { since } if now.saturating_sub(since) > SECOND => {
                 self.go_down(now, 1);
             }
-            Phase::Live if listens && now.saturating_sub(self.received) > silence => {
+            Phase::Live if listens && now.saturating_sub(self.cable.received) > silence => {
                 self.go_down(now, 1);
             }
             Phase::Live => self.live(around),
             _ => {}
         }
-        self.flush(now);
+        self.cable.flush(now);
         Ok(())
     }
 
     fn link(&self) -> Option<&Link> {
-        self.link.as_ref()
+        self.cable.link()
     }
 
     fn settle(&mut self, next_out: u64, may_lose: &MayLose) -> Result<(), String> {
@@ -628,7 +610,7 @@ impl Client for FixClient {
         }
         match self.pending.first_key_value() {
             Some((id, ())) => Err(format!("request {id} has no answer")),
-            _ if !self.output.is_empty() => Err("has not sent everything".to_owned()),
+            _ if !self.cable.output.is_empty() => Err("has not sent everything".to_owned()),
             _ => Ok(()),
         }
     }

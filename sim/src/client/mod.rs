@@ -1,6 +1,7 @@
 //! Clients: state machines that trade, lose their connections, come back at their next number, and hold everything that
 //! they are told against what they were told before.
 
+pub mod cable;
 pub mod copy;
 pub mod fix;
 pub mod fixwire;

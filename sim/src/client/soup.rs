@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::cable::Cable;
 use super::ouch::{self, Edition, Enter};
 use super::trader::{Habits, Wish};
 use super::{Act, Around, Client, Manners, MayLose};
@@ -59,18 +60,14 @@ struct Pending {
 pub struct SoupClient {
     plan: SoupPlan,
     random: Random,
-    link: Option<Link>,
+    cable: Cable,
     phase: Phase,
-    input: Vec<u8>,
-    output: Vec<u8>,
     /// The number of the next message of this connection.
     at: u64,
     log: Vec<Told>,
     ledger: Ledger,
     next_id: u64,
     pending: BTreeMap<u64, Pending>,
-    sent: u64,
-    received: u64,
     deaf_until: u64,
     /// Orders that it has asked to cancel, change or replace, and whether it has asked for all.
     touched: (BTreeSet<u64>, bool),
@@ -89,17 +86,13 @@ impl SoupClient {
         Self {
             plan,
             random,
-            link: None,
+            cable: Cable::default(),
             phase: Phase::Down { until },
-            input: Vec::new(),
-            output: Vec::new(),
             at: 1,
             log: Vec::new(),
             ledger: Ledger::default(),
             next_id: 1,
             pending: BTreeMap::new(),
-            sent: 0,
-            received: 0,
             deaf_until: 0,
             touched: (BTreeSet::new(), false),
             again_from: None,
@@ -125,16 +118,12 @@ impl SoupClient {
     }
 
     fn go_down(&mut self, now: u64, wait: u64) {
-        if let Some(link) = self.link.take() {
-            link.close();
-        }
-        self.input.clear();
-        self.output.clear();
+        self.cable.hang_up();
         self.phase = Phase::Down { until: now + wait };
     }
 
     fn send(&mut self, kind: u8, payload: &[u8]) {
-        self.output.extend(ouch::packet(kind, payload));
+        self.cable.output.extend(ouch::packet(kind, payload));
     }
 
     fn connect(&mut self, around: &mut Around<'_>) {
@@ -150,11 +139,10 @@ impl SoupClient {
         } else if around.act == Act::Trade && self.random.chance(self.plan.manners.read_again) {
             asked = self.random.between(1, asked);
         }
-        self.link = Some(link);
+        self.cable.plug_in(link, around.now);
         let user = self.plan.user.clone();
-        self.output.extend(ouch::login(&user, &user, "", asked));
+        self.cable.output.extend(ouch::login(&user, &user, "", asked));
         self.phase = Phase::LoggingIn { since: around.now, asked };
-        (self.sent, self.received) = (around.now, around.now);
         let name = &self.plan.user;
         around.trace.say(|| format!("{name} connects and asks for {asked}"));
     }
@@ -271,8 +259,7 @@ impl SoupClient {
         let name = &self.plan.user;
         around.trace.say(|| format!("{name} {at}: {report:?}"));
         self.ledger.apply(report).map_err(|why| format!("message {at}: {why}"))?;
-        // What arrives behind a crash had left before it.
-        let when = self.link.as_ref().and_then(Link::broken).unwrap_or(around.now);
+        let when = self.cable.left_by(around.now);
         self.log.push(Told { bytes: bytes.to_vec(), when });
         match report {
             Report::Accepted { id, .. } | Report::Rejected { id } | Report::Answered { id } => {
@@ -287,7 +274,7 @@ impl SoupClient {
     }
 
     fn take_input(&mut self, around: &mut Around<'_>) -> Result<(), String> {
-        let input = std::mem::take(&mut self.input);
+        let input = std::mem::take(&mut self.cable.input);
         let mut at = 0;
         while let Some(&[high, low]) = input.get(at..at + 2) {
             let length = usize::from(u16::from_be_bytes([high, low]));
@@ -301,19 +288,15 @@ impl SoupClient {
                 return Ok(());
             }
         }
-        self.input = input[at..].to_vec();
+        self.cable.input = input[at..].to_vec();
         Ok(())
     }
 
     fn read(&mut self, around: &mut Around<'_>) -> Result<(), String> {
-        let mut space = [0; 4_096];
         for _ in 0..4 {
-            let Some(link) = &self.link else { return Ok(()) };
-            match link.receive(&mut space) {
+            match self.cable.receive(around.now) {
                 Arrival::Bytes(0) => return Ok(()),
-                Arrival::Bytes(count) => {
-                    self.input.extend_from_slice(&space[..count]);
-                    self.received = around.now;
+                Arrival::Bytes(_) => {
                     self.take_input(around)?;
                 }
                 Arrival::End | Arrival::Reset => {
@@ -334,7 +317,7 @@ impl SoupClient {
     }
 
     fn trade(&mut self, edition: Edition, around: &mut Around<'_>) {
-        if self.pending.len() >= PENDING_MAX || self.output.len() > 8_192 {
+        if self.pending.len() >= PENDING_MAX || self.cable.output.len() > 8_192 {
             // What has no answer and is owed none does not wait for ever.
             let unowed = self.pending.iter().find(|(_, pending)| !pending.is_owed);
             if let Some(id) = unowed.map(|(&id, _)| id) {
@@ -394,19 +377,15 @@ impl SoupClient {
         } else if random.chance(logout) {
             around.trace.say(|| format!("{name} logs out"));
             self.send(b'O', &[]);
-            self.flush(around.now);
+            self.cable.flush(around.now);
             let wait = self.random.below(SECOND / 20);
             self.go_down(around.now, wait);
         } else if random.chance(reset) {
             around.trace.say(|| format!("{name} is reset"));
-            if let Some(link) = &self.link {
-                link.reset(false);
-            }
+            self.cable.reset();
         } else if random.chance(cut) {
             around.trace.say(|| format!("{name} is cut off"));
-            if let Some(link) = &self.link {
-                link.cut_cable();
-            }
+            self.cable.cut();
         } else if random.chance(stop_reading) {
             self.deaf_until = around.now + random.spread(1_000, 8 * SECOND);
             around.trace.say(|| format!("{name} stops reading"));
@@ -415,18 +394,8 @@ impl SoupClient {
             match random.below(4) {
                 0 => self.send(b'U', b"?"),
                 1 => self.send(b'H', b""),
-                2 => self.output.extend([0xff, 0xff, b'U', 1, 2, 3]),
+                2 => self.cable.output.extend([0xff, 0xff, b'U', 1, 2, 3]),
                 _ => self.send(b'L', b"again"),
-            }
-        }
-    }
-
-    fn flush(&mut self, now: u64) {
-        if let Some(link) = &self.link {
-            let count = link.send(&self.output);
-            if count > 0 {
-                self.output.drain(..count);
-                self.sent = now;
             }
         }
     }
@@ -452,7 +421,7 @@ impl SoupClient {
             }
             _ => {}
         }
-        if around.now.saturating_sub(self.sent) >= SECOND && self.output.is_empty() {
+        if around.now.saturating_sub(self.cable.sent) >= SECOND && self.cable.output.is_empty() {
             self.send(b'R', &[]);
         }
     }
@@ -470,18 +439,18 @@ impl Client for SoupClient {
             Phase::LoggingIn { since, .. } if now.saturating_sub(since) > 5 * SECOND => {
                 self.go_down(now, 1);
             }
-            Phase::Live if listens && now.saturating_sub(self.received) > 15 * SECOND => {
+            Phase::Live if listens && now.saturating_sub(self.cable.received) > 15 * SECOND => {
                 self.go_down(now, 1);
             }
             Phase::Live => self.live(around),
             _ => {}
         }
-        self.flush(now);
+        self.cable.flush(now);
         Ok(())
     }
 
     fn link(&self) -> Option<&Link> {
-        self.link.as_ref()
+        self.cable.link()
     }
 
     fn settle(&mut self, next_out: u64, may_lose: &MayLose) -> Result<(), String> {
@@ -498,7 +467,7 @@ impl Client for SoupClient {
         }
         match self.pending.iter().find(|(_, pending)| pending.is_owed) {
             Some((id, _)) => Err(format!("request {id} has no answer")),
-            None if !self.output.is_empty() => Err("has not sent everything".to_owned()),
+            None if !self.cable.output.is_empty() => Err("has not sent everything".to_owned()),
             None => Ok(()),
         }
     }
