@@ -106,6 +106,9 @@ pub struct RunConfig {
     pub protocol: String,
     /// Weights of the kinds of requests.
     pub mix: String,
+    /// Orders that a session kept open at most; 0 in records that do not say it.
+    #[serde(default)]
+    pub open_max: u64,
     /// What random numbers are made from.
     pub seed: u64,
     /// The venue: started by the run, or where it was found.

@@ -278,6 +278,7 @@ fn config(options: &WireOptions, layout: &Layout) -> RunConfig {
             true => "an order that meets nobody for each market message".to_owned(),
             false => options.mix.to_string(),
         },
+        open_max: options.open_max as u64,
         seed: options.seed,
         venue,
         layout: layout.describe(),
@@ -355,7 +356,9 @@ impl Setup {
         layout: &Layout,
         watch: Option<Watch>,
     ) -> Result<Self, LabError> {
-        let seconds = options.milliseconds / 1_000 + 1;
+        let round_ms = options.milliseconds / options.rounds.max(1);
+        let followed_ms = options.followed.saturating_mul(2 * round_ms);
+        let seconds = options.milliseconds.saturating_add(followed_ms) / 1_000 + 1;
         let requests = 4 * options.rate.saturating_mul(seconds) + 1_000_000;
         let stamps = Arc::new(AtomicBool::new(true));
         let rest = Arc::new(AtomicBool::new(false));
