@@ -297,6 +297,7 @@ impl Venue {
         engine.open_risk_port(port);
         let mut publisher = publisher(config, &mut engine, stream)?;
         let mut sources = sources(config, &engine, &gateway, &tops);
+        sources.levels.extend(publisher.as_ref().map(BookPublisher::level));
         let mut found = Vec::new();
         let journal = begun.zip(kept).map(|(begun, kept)| {
             found.extend(begun.lines);
@@ -320,6 +321,7 @@ impl Venue {
             gateway.desk_mut().record(SessionTap::new(gateway_tap, hold));
             let mut agent =
                 JournalAgent::new(begun.journal, kept, engine_reader, gateway_reader, progress);
+            sources.levels.extend(agent.levels());
             agent.begin_at(begun.told.events);
             agent.set_clock(machine.ticks());
             agent
@@ -365,6 +367,7 @@ fn sources(config: &Config, engine: &VenueEngine, gateway: &Gateway, tops: &TopR
         hops: hop_readers(engine, gateway),
         tops: tops.clone(),
         journal: None,
+        levels: Vec::new(),
     }
 }
 

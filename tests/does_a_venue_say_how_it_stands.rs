@@ -404,4 +404,43 @@ fn the_dashboard_asks_for_what_there_is() {
         .collect();
     let unknown: Vec<_> = asked.difference(&names).collect();
     assert!(unknown.is_empty(), "{unknown:?} are not served");
+    // Each is a sample of what the endpoint serves.
+    let full = text(full());
+    for name in &asked {
+        let is_sample = |line: &str| {
+            line.strip_prefix(name.as_str()).is_some_and(|rest| rest.starts_with([' ', '{']))
+        };
+        assert!(full.lines().any(is_sample), "{name} is no sample of {full}");
+    }
+}
+
+#[test]
+fn the_dashboard_tells_apart_by_labels_that_there_are() {
+    let dashboard: Value = serde_json::from_str(&page("grafana.json")).expect("JSON");
+    let panels = dashboard["panels"].as_array().expect("panels");
+    let mut checked = 0;
+    for target in panels.iter().flat_map(|panel| panel["targets"].as_array().into_iter().flatten())
+    {
+        let query = target["expr"].as_str().expect("a query");
+        let families: Vec<_> = FAMILIES.iter().filter(|one| query.contains(one.name)).collect();
+        let known: BTreeSet<_> = families
+            .iter()
+            .flat_map(|family| family.labels.split(','))
+            .chain(["le", "job", "instance"])
+            .collect();
+        // What is summed by, what a series is called by, and what is chosen by.
+        let by = query.split(" by (").skip(1).filter_map(|rest| rest.split(')').next());
+        let by = by.flat_map(|list| list.split(',')).map(str::trim);
+        let legend = target["legendFormat"].as_str().unwrap_or_default();
+        let legend = legend.split("{{").skip(1).filter_map(|rest| rest.split("}}").next());
+        let chosen = query.split('{').skip(1).filter_map(|rest| rest.split('}').next());
+        let chosen =
+            chosen.flat_map(|list| list.split(',')).filter_map(|one| one.split(['=', '!']).next());
+        for label in by.chain(legend).chain(chosen).map(str::trim).filter(|label| !label.is_empty())
+        {
+            assert!(known.contains(label), "{query}: {label} is no label of it, {known:?} are");
+            checked += 1;
+        }
+    }
+    assert!(checked >= 10, "{checked} labels were seen");
 }

@@ -236,6 +236,47 @@ fn every_part_beside_its_floor() {
 }
 
 #[test]
+fn with_spindle_top_beside_it_and_without() {
+    if too_few_cores() {
+        return;
+    }
+    let folder = tempfile::tempdir().expect("a folder");
+    let more = ["--rate", "500", "--seconds", "0.2", "--with-top", "2"];
+    let record = measured(folder.path(), &more);
+    // A pair of which a round was void is left out.
+    let followed = &record["followed"];
+    let pairs = followed["p99_ratio"]["rounds"].as_array().map_or(0, Vec::len);
+    assert!(pairs <= 2 && (pairs == 0) == followed.is_null(), "{followed}");
+    assert_eq!(record["figures"]["top.p99_ratio"]["rounds"].as_array().map_or(0, Vec::len), pairs);
+}
+
+#[test]
+fn several_runs_in_a_row() {
+    if too_few_cores() {
+        return;
+    }
+    let folder = tempfile::tempdir().expect("a folder");
+    let record = folder.path().join("run.json");
+    let record = record.to_str().expect("a path");
+    let short =
+        ["wire", "--rounds", "1", "--warm-up", "20", "--late", "1000000", "--seconds", "0.1"];
+    let more = ["--rate", "500", "--runs", "2", "--json", "--record", record];
+    let out = bench(&[&short[..], &more].concat());
+    let said = String::from_utf8_lossy(&out.stderr);
+    assert!(out.status.success() || said.contains("runs are void"), "{said}");
+    let told: Value = serde_json::from_slice(&out.stdout).expect("JSON");
+    assert_eq!(told["runs"], 2);
+    let of = |name: &str| -> Value {
+        let text = std::fs::read_to_string(folder.path().join(name)).expect("a record");
+        serde_json::from_str(&text).expect("JSON")
+    };
+    let medians = ["run-1.json", "run-2.json"]
+        .map(|name| of(name)["figures"]["wire.p50_ns"]["median"].clone());
+    assert_eq!(told["medians"]["wire.p50_ns"]["rounds"], json!(medians));
+    assert!(!folder.path().join("run.json").exists());
+}
+
+#[test]
 fn a_venue_that_runs_already() {
     if too_few_cores() {
         return;
@@ -268,6 +309,14 @@ fn a_venue_that_runs_already() {
     let command = record["command"].as_str().expect("text");
     assert!(!command.contains("quote") && !command.contains("take"), "{command}");
     assert!(venue.goes_on(), "it outlives its load");
+    // Once more over the same sessions: numbers go on, and nothing of before is left standing.
+    let again = measured(folder.path(), &[&to[..], &logins].concat());
+    let tally = &again["wire"]["tally"];
+    assert_eq!(
+        (&tally["rejected"], tally["accepted"].as_u64() > Some(0)),
+        (&json!(0), true),
+        "{tally}"
+    );
     // More open orders than the taker may have.
     let many = ["--open", "200", "--mix", "enter:1", "--login", "taker1:take"];
     let record = measured(folder.path(), &[&to[..], &many].concat());

@@ -124,6 +124,7 @@ impl Orders {
         orders
     }
 
+    #[inline]
     fn next(&mut self) -> (Request, Holder) {
         self.time += 1_000;
         let (from, sale) = match self.side {
@@ -157,6 +158,7 @@ impl Orders {
     }
 
     /// An order is judged and accepted.
+    #[inline]
     fn enter(&mut self) -> Holder {
         let (request, holder) = self.next();
         let admission = self.gate.check(black_box(&request), &self.market).expect("a pass");
@@ -165,6 +167,7 @@ impl Orders {
     }
 
     /// The orders that [`Orders::enter_batch`] enters.
+    #[inline]
     pub fn make_batch(&mut self) {
         self.batch.clear();
         for _ in 0..BATCH {
@@ -177,6 +180,7 @@ impl Orders {
     ///
     /// # Panics
     /// Where the gate refuses it.
+    #[inline]
     pub fn enter_batch(&mut self) {
         let Self { gate, market, batch, .. } = self;
         for (request, _) in batch {
@@ -186,6 +190,7 @@ impl Orders {
     }
 
     /// What is open of them is cancelled.
+    #[inline]
     pub fn cancel_batch(&mut self) {
         for (_, holder) in &self.batch {
             self.gate.release(holder, Quantity(100), true);
@@ -196,6 +201,7 @@ impl Orders {
     ///
     /// # Panics
     /// Where the gate refuses it.
+    #[inline]
     pub fn enter_and_cancel(&mut self) {
         let holder = self.enter();
         self.gate.release(&holder, Quantity(100), true);
@@ -205,6 +211,7 @@ impl Orders {
     ///
     /// # Panics
     /// Where the gate refuses it.
+    #[inline]
     pub fn judge(&mut self) -> Price {
         let (request, _) = self.next();
         self.gate.check(black_box(&request), &self.market).expect("a pass").price
@@ -212,6 +219,7 @@ impl Orders {
 
     /// How long orders take to be judged and reserved; making them and cancelling them again is not timed. Of the last
     /// batch the part that was wanted counts.
+    #[inline]
     pub fn time_batches(&mut self, wanted: u64) -> Duration {
         let batches = wanted.div_ceil(BATCH.into());
         let mut taken = Duration::ZERO;

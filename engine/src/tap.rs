@@ -212,6 +212,16 @@ impl TapReader {
         Some(header)
     }
 
+    /// Bytes that wait.
+    pub fn waiting(&self) -> usize {
+        self.ring.slots()
+    }
+
+    /// Bytes that the ring takes.
+    pub fn capacity(&self) -> usize {
+        self.ring.buffer().capacity()
+    }
+
     /// Whether the hot end is gone and nothing is left.
     pub fn is_over(&self) -> bool {
         // In this order: it may write and go in between, never the other way round.

@@ -73,6 +73,7 @@ pub fn circumstances(first: &Record, second: &Record) -> Vec<String> {
     differ("sessions", &a.sessions.to_string(), &b.sessions.to_string());
     differ("protocol", &a.protocol, &b.protocol);
     differ("mix", &a.mix, &b.mix);
+    differ("open orders at most", &a.open_max.to_string(), &b.open_max.to_string());
     differ(
         "round, ms",
         &(a.milliseconds / a.rounds.max(1)).to_string(),

@@ -4,6 +4,7 @@
 
 pub mod compare;
 pub mod doctor;
+pub mod followed;
 pub mod hlog;
 pub mod load;
 pub mod machine;
@@ -12,6 +13,7 @@ pub mod parts;
 pub mod record;
 pub mod recorder;
 pub mod refusal;
+pub mod runs;
 pub mod schedule;
 pub mod stamps;
 pub mod stats;

@@ -6,6 +6,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use crate::followed::Followed;
 use crate::load::Bounds;
 use crate::machine::{Machine, Noise};
 use crate::stamps::Stamps;
@@ -49,6 +50,9 @@ pub struct Record {
     pub over_time: Vec<Slot>,
     /// What stamping the hops costs.
     pub stamps: Option<Stamps>,
+    /// What it costs to be followed by `spindle top`, where that was asked for.
+    #[serde(default)]
+    pub followed: Option<Followed>,
     /// Latency against offered load.
     pub sweep: Vec<SweepPoint>,
     /// The highest rate of the sweep that the venue held, in requests a second.
@@ -102,6 +106,9 @@ pub struct RunConfig {
     pub protocol: String,
     /// Weights of the kinds of requests.
     pub mix: String,
+    /// Orders that a session kept open at most; 0 in records that do not say it.
+    #[serde(default)]
+    pub open_max: u64,
     /// What random numbers are made from.
     pub seed: u64,
     /// The venue: started by the run, or where it was found.

@@ -128,6 +128,9 @@ pub fn table(record: &Record) -> String {
         }
         None => {}
     }
+    if let Some(followed) = &record.followed {
+        let _ = writeln!(out, "followed by spindle top: {}", followed.line());
+    }
     for point in &record.sweep {
         let _ = writeln!(
             out,

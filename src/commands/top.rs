@@ -1,7 +1,7 @@
 //! `spindle top`: a venue that runs, in a terminal.
 
-use std::io::IsTerminal;
-use std::path::PathBuf;
+use std::io::{IsTerminal, Write as _};
+use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use crossterm::event::{self, Event, KeyCode, KeyEventKind, KeyModifiers};
 
 use crate::config::Config;
 use crate::exit::Exit;
-use crate::status::LEVELS_MAX;
+use crate::status::{LEVELS_MAX, Wish};
 use crate::top::{App, Key, Outcome, Source, SourceError, ask, draw, frame_text};
 
 /// How long a key is waited for before news are looked for.
@@ -43,8 +43,11 @@ pub(crate) struct Top {
     /// Print one frame and end
     #[arg(long, conflicts_with = "json")]
     once: bool,
-    /// The size of that frame
-    #[arg(long, value_name = "COLUMNSxROWS", default_value = "80x24", value_parser = size, requires = "once")]
+    /// Print a frame at each interval, a form feed behind it, instead of taking a terminal
+    #[arg(short, long, conflicts_with_all = ["json", "once"])]
+    batch: bool,
+    /// The size of printed frames
+    #[arg(long, value_name = "COLUMNSxROWS", default_value = "80x24", value_parser = size)]
     size: (u16, u16),
     /// Print how the venue stands as JSON, and end
     #[arg(long)]
@@ -91,15 +94,36 @@ impl Top {
             print!("{}", frame_text(&app, self.size.0, self.size.1));
             return Ok(());
         }
-        if !std::io::stdout().is_terminal() {
-            return Err(Exit::usage("this is no terminal; give --once or --json"));
-        }
         let interval = Duration::from_millis(self.interval);
+        if self.batch {
+            return self.frames(&path, &wish, app);
+        }
+        if !std::io::stdout().is_terminal() {
+            return Err(Exit::usage("this is no terminal; give --once, --batch or --json"));
+        }
         let source = Source::start(path, interval, wish).map_err(Exit::failed)?;
         let mut terminal = ratatui::try_init().map_err(Exit::failed)?;
         let result = show(&mut app, &source, &mut terminal);
         ratatui::restore();
         result.map_err(Exit::failed)
+    }
+
+    /// Prints frame after frame until whoever reads them goes away.
+    fn frames(&self, path: &Path, wish: &Wish, mut app: App) -> Result<(), Exit> {
+        let mut out = std::io::stdout().lock();
+        loop {
+            let frame = frame_text(&app, self.size.0, self.size.1);
+            let printed = writeln!(out, "{frame}\x0c").and_then(|()| out.flush());
+            match printed {
+                Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => return Ok(()),
+                other => other.map_err(Exit::failed)?,
+            }
+            thread::sleep(Duration::from_millis(self.interval));
+            match ask(path, wish) {
+                Ok(snapshot) => app.take(snapshot),
+                Err(error) => app.trouble(format!("{error}; trying again")),
+            }
+        }
     }
 
     fn socket(&self) -> Result<PathBuf, Exit> {

@@ -17,6 +17,7 @@ use spindle_lab::recorder::histogram;
 use spindle_types::Agent;
 
 use crate::config::{Durability, JournalConfig};
+use crate::status::RingLevel;
 
 /// Bytes that are written at once at most.
 const GROUP_BYTES: usize = 1 << 20;
@@ -60,6 +61,8 @@ pub struct JournalAgent {
     idle_since: u64,
     last_time: u64,
     stats: JournalStats,
+    /// How full the rings are, the engine's first.
+    levels: [RingLevel; 2],
     error: Option<JournalError>,
 }
 
@@ -76,6 +79,10 @@ impl JournalAgent {
             Durability::Async => config.loss_window_ms * 1_000_000 / 4,
             Durability::Sync | Durability::Off => 0,
         };
+        let levels = [
+            RingLevel::new("engine to journal", engine.capacity()),
+            RingLevel::new("gateway to journal", gateway.capacity()),
+        ];
         Self {
             journal,
             _lock: lock,
@@ -97,6 +104,7 @@ impl JournalAgent {
                 window_records: 0,
                 window_ns: 0,
             },
+            levels,
             error: None,
         }
     }
@@ -104,6 +112,11 @@ impl JournalAgent {
     /// Takes its time from this clock: for whoever steps it by hand.
     pub fn set_clock(&mut self, clock: quanta::Clock) {
         self.clock = clock;
+    }
+
+    /// How many bytes wait in its rings, as it sees them before it writes.
+    pub fn levels(&self) -> [RingLevel; 2] {
+        self.levels.clone()
     }
 
     /// What it has done.
@@ -223,6 +236,8 @@ impl Agent for JournalAgent {
     }
 
     fn poll(&mut self) -> usize {
+        self.levels[0].set(self.engine.waiting());
+        self.levels[1].set(self.gateway.waiting());
         self.turn().unwrap_or_else(|error| {
             // First of all: from here on nothing is told and nothing taken.
             self.progress.fail();
@@ -320,5 +335,19 @@ mod tests {
         bench.agent.poll();
         assert_eq!(bench.progress.events(), 1);
         assert_eq!(bench.agent.stats().window_ns, 0);
+    }
+
+    #[test]
+    fn how_full_the_rings_are_is_said_before_they_are_emptied() {
+        let mut bench = bench(Durability::Sync);
+        let levels = bench.agent.levels();
+        let used = || levels.each_ref().map(|level| level.ring().used);
+        assert_eq!((levels[0].ring().name.as_str(), used()), ("engine to journal", [0, 0]));
+        (1..=3).for_each(|told| bench.write(told));
+        bench.agent.poll();
+        assert_eq!(used(), [3 * (32 + 5), 0]);
+        bench.agent.poll();
+        assert_eq!(used(), [0, 0]);
+        assert_eq!(levels[1].ring().capacity, RING_MIN as u64);
     }
 }

@@ -84,7 +84,7 @@ struct Folder(PathBuf);
 impl Folder {
     fn make(directory: &Path) -> Result<Self, LabError> {
         let path = directory.join(format!("spindle-bench-{}", std::process::id()));
-        std::fs::create_dir_all(&path).map_err(|error| {
+        std::fs::create_dir(&path).map_err(|error| {
             LabError::Folder(format!("--directory {}: {error}", directory.display()))
         })?;
         Ok(Self(path))

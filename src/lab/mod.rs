@@ -2,6 +2,7 @@
 
 mod all;
 mod floors;
+mod follow;
 mod rounds;
 pub(crate) mod side;
 mod sweeping;
@@ -102,6 +103,8 @@ pub struct WireOptions {
     pub tick_to_trade: bool,
     /// Where the venue can be looked at meanwhile, if it is started: a Unix socket.
     pub control: Option<PathBuf>,
+    /// Pairs of rounds with `spindle top` beside the venue and without; 0: none. Only where it is started.
+    pub followed: u64,
     /// The command line, for the record.
     pub command: String,
 }
@@ -128,6 +131,7 @@ impl Default for WireOptions {
             stamps: true,
             tick_to_trade: false,
             control: None,
+            followed: 0,
             command: String::new(),
         }
     }

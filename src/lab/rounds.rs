@@ -149,6 +149,15 @@ impl Sessions {
         }
     }
 
+    /// Cancels what the load has left standing: a venue that runs on keeps nothing of it.
+    pub(super) fn withdraw(&mut self) -> bool {
+        match self {
+            Self::Ouch(sessions) => sessions.withdraw(),
+            Self::Fix(sessions) => sessions.withdraw(),
+            Self::Tick(_) => true,
+        }
+    }
+
     pub(super) fn leave(&mut self) {
         match self {
             Self::Ouch(sessions) => sessions.links().iter_mut().for_each(OuchLink::leave),
@@ -230,6 +239,16 @@ impl Bench {
         let begin = self.time.now();
         while self.time.now() < begin + 2_000_000 {
             self.beside.turn();
+            self.sessions.poll(&mut |_| {});
+        }
+    }
+
+    /// Leaves a venue that runs on as it was: cancels what stands, and takes the answers as far as they come in a moment.
+    pub(super) fn tidy(&mut self) {
+        const MOMENT_NS: u64 = 100_000_000;
+        self.sessions.withdraw();
+        let begin = self.time.now();
+        while self.time.now() < begin + MOMENT_NS && self.sessions.gone().is_none() {
             self.sessions.poll(&mut |_| {});
         }
     }

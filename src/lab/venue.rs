@@ -61,6 +61,10 @@ pub(super) fn config(
          own_orders_max = 65_536\ninstruments_max = 64\nmeasure = true\n\
          [gateway]\nouch_listen = \"127.0.0.1:0\"\nconnections_max = 64\n",
     );
+    // What a session is told in a run is kept for the day: some hundred bytes a request.
+    let bytes = (requests / u64::from(sessions.max(1))).saturating_mul(100);
+    let stream_mib = (bytes >> 20).clamp(256, 16_384);
+    let _ = writeln!(text, "stream_mib = {stream_mib}");
     if feed {
         text.push_str("[feed]\n[[feed.line]]\naddress = \"127.0.0.1:0\"\n");
     } else {

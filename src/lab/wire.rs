@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use hdrhistogram::Histogram;
+use spindle_lab::followed::Followed;
 use spindle_lab::load::Ticks;
 use spindle_lab::machine::{
     Gaps, Machine, Noise, SystemTimes, load_average, this_thread, waited_ns,
@@ -17,6 +18,7 @@ use spindle_lab::stats::Figure;
 use spindle_lab::summary::{RoundOf, Summary};
 use spindle_lab::wire::{EchoPeer, EchoServer, Mix};
 
+use super::follow::{self, Companion};
 use super::rounds::{Bench, Round, Sessions};
 use super::side::{Beside, EngineSide, Serve, ServerSide, Started, hop_readers};
 use super::sweeping::sweep_over;
@@ -57,7 +59,17 @@ pub fn run(options: &WireOptions, progress: Progress<'_>) -> Result<Measured, La
     };
     let layout = Layout::fit(&threads);
     check(options, &layout)?;
-    let watch = options.control.as_deref().map(Watch::start).transpose()?;
+    let own = std::env::temp_dir().join(format!("spindle-bench-{}.control", std::process::id()));
+    let control = options.control.as_ref().or((options.followed > 0).then_some(&own));
+    let watch = control.map(|path| Watch::start(path)).transpose()?;
+    let companion = match (control, options.followed) {
+        (Some(control), 1..) => {
+            let program = std::env::current_exe().map_err(|e| LabError::Thread(e.to_string()))?;
+            Some(Companion::start(program, control)?)
+        }
+        _ => None,
+    };
+    let outside = Outside { watch, companion };
     // Asked before anything is pinned: a pinned thread sees its own core alone.
     let machine = Machine::here();
     let place = layout.others.unwrap_or(layout.gateway);
@@ -66,12 +78,18 @@ pub fn run(options: &WireOptions, progress: Progress<'_>) -> Result<Measured, La
             if let Some(core) = place.core {
                 core_affinity::set_for_current(core);
             }
-            measure(options, &layout, machine, watch, progress)
+            measure(options, &layout, machine, outside, progress)
         };
         let thread = std::thread::Builder::new().name("load".to_owned()).spawn_scoped(scope, body);
         let thread = thread.map_err(|error| LabError::Thread(error.to_string()))?;
         thread.join().map_err(|_| LabError::Thread("the load's thread panicked".to_owned()))?
     })
+}
+
+/// Threads that were started before any was pinned.
+struct Outside {
+    watch: Option<Watch>,
+    companion: Option<Companion>,
 }
 
 /// What can be said before anything is started.
@@ -116,9 +134,10 @@ fn measure(
     options: &WireOptions,
     layout: &Layout,
     machine: Machine,
-    watch: Option<Watch>,
+    outside: Outside,
     progress: Progress<'_>,
 ) -> Result<Measured, LabError> {
+    let Outside { watch, companion } = outside;
     let begun = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
     progress("rings and clock");
     let (clock, load_average) = (floors::clock_read(), load_average());
@@ -150,6 +169,13 @@ fn measure(
         gaps,
         ..Noise::default()
     };
+    let followed = match &companion {
+        Some(companion) => {
+            let pairs = options.followed;
+            follow::followed(options, &mut setup.bench, companion, pairs, progress)?
+        }
+        None => None,
+    };
     let mut pairs = Vec::new();
     if options.stamps && options.to.is_none() {
         progress("stamps on and off");
@@ -160,6 +186,9 @@ fn measure(
     let tally = *setup.bench.sessions.tally();
     let names: Vec<_> =
         setup.bench.hops.iter().map(|hop| (hop.name, hop.what, hop.thread)).collect();
+    if let Some(companion) = companion {
+        companion.finish();
+    }
     setup.finish()?;
 
     let round_ms = options.milliseconds / options.rounds.max(1);
@@ -192,6 +221,19 @@ fn measure(
         figures.insert("stamps.cost_ratio".to_owned(), stamps.pairs.clone());
         figures.insert("throughput.unstamped_per_second".to_owned(), stamps.without.clone());
     }
+    if let Some(followed) = &followed {
+        let Followed { with_p50, without_p50, with_p99, without_p99, p50_ratio, p99_ratio, .. } =
+            followed.clone();
+        let of_top = [
+            ("with_p50_ns", with_p50),
+            ("without_p50_ns", without_p50),
+            ("with_p99_ns", with_p99),
+            ("without_p99_ns", without_p99),
+            ("p50_ratio", p50_ratio),
+            ("p99_ratio", p99_ratio),
+        ];
+        figures.extend(of_top.map(|(name, figure)| (format!("top.{name}"), figure)));
+    }
     noise.p50_spread = figures.get("wire.p50_ns").map_or(0.0, Figure::spread);
     let noise = noise.judged(machine.cores);
     let wire = summary.wire(&figures, tally, &options.protocol.to_string());
@@ -211,6 +253,7 @@ fn measure(
         over_time: summary.over_time(),
         figures,
         stamps,
+        followed,
         sweep,
         knee,
         parts: Vec::new(),
@@ -235,6 +278,7 @@ fn config(options: &WireOptions, layout: &Layout) -> RunConfig {
             true => "an order that meets nobody for each market message".to_owned(),
             false => options.mix.to_string(),
         },
+        open_max: options.open_max as u64,
         seed: options.seed,
         venue,
         layout: layout.describe(),
@@ -312,7 +356,9 @@ impl Setup {
         layout: &Layout,
         watch: Option<Watch>,
     ) -> Result<Self, LabError> {
-        let seconds = options.milliseconds / 1_000 + 1;
+        let round_ms = options.milliseconds / options.rounds.max(1);
+        let followed_ms = options.followed.saturating_mul(2 * round_ms);
+        let seconds = options.milliseconds.saturating_add(followed_ms) / 1_000 + 1;
         let requests = 4 * options.rate.saturating_mul(seconds) + 1_000_000;
         let stamps = Arc::new(AtomicBool::new(true));
         let rest = Arc::new(AtomicBool::new(false));
@@ -396,6 +442,9 @@ impl Setup {
         let Self { mut bench, engine, shutdown, watched, .. } = self;
         watched.map_or(Ok(()), Watching::finish)?;
         bench.serve.store(Serve::Venue as u8, Ordering::Relaxed);
+        if shutdown.is_none() {
+            bench.tidy();
+        }
         bench.sessions.leave();
         let side = bench.beside.finish()?;
         if let (Some(mut gateway), Some(shutdown)) = (side.gateway, shutdown) {

@@ -351,7 +351,7 @@ pub static FAMILIES: &[Family] = &[
         Gauge,
         "ring",
         "entries",
-        "Entries that wait in a ring between two threads",
+        "Entries that wait in a ring between two threads; bytes in those to the journal",
         Whole,
         |status, tell| for ring in &status.rings {
             tell(by("ring", &ring.name), ring.used)
@@ -362,7 +362,7 @@ pub static FAMILIES: &[Family] = &[
         Gauge,
         "ring",
         "entries",
-        "Entries that the ring takes",
+        "Entries, or bytes, that the ring takes",
         Whole,
         |status, tell| for ring in &status.rings {
             tell(by("ring", &ring.name), ring.capacity)

@@ -282,4 +282,66 @@ mod tests {
         assert_eq!(wrong("\x16\x03\x01 TLS\r\n\r\n"), 400);
         assert_eq!(wrong(&format!("GET /metrics HTTP/1.1\r\nA: {}", "x".repeat(9_000))), 431);
     }
+
+    /// A snapshot whose text is larger than what a system keeps for a connection.
+    fn large() -> Snapshot {
+        let position = |nth: usize| crate::status::Position {
+            account: format!("ACCOUNT{nth}"),
+            symbol: "AAPL".to_owned(),
+            ..Default::default()
+        };
+        Snapshot { positions: (0..200_000).map(position).collect(), ..Snapshot::default() }
+    }
+
+    #[test]
+    fn who_reads_a_byte_a_second_is_closed_and_holds_up_nobody() {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let address = listener.local_addr().expect("an address");
+        let (ask, wanted) = unbounded::<Ask>();
+        let connect = || {
+            let mut far = TcpStream::connect(address).expect("a connection");
+            let (near, _) = listener.accept().expect("a connection");
+            near.set_nonblocking(true).expect("set");
+            far.write_all(b"GET /metrics HTTP/1.1\r\n\r\n").expect("written");
+            (far, Client::new(near))
+        };
+        let (mut slow, mut client) = connect();
+        let begun = Instant::now();
+        let mut snapshot = Some(large());
+        while !matches!(client.step, Step::Writes(..)) {
+            assert!(client.turn(&ask, begun), "it is there");
+            if let Some(snapshot) =
+                wanted.try_recv().ok().and_then(|ask| Some((ask, snapshot.take()?)))
+            {
+                snapshot.0.send(snapshot.1).expect("it waits");
+            }
+        }
+        let kept = |client: &Client| match &client.step {
+            Step::Writes(bytes, written) => (bytes.capacity(), bytes.len() - written),
+            _ => panic!("the answer is on its way"),
+        };
+        let (room, _) = kept(&client);
+        let mut last = usize::MAX;
+        for second in 0..TIME_MAX.as_secs() {
+            assert!(client.turn(&ask, begun + Duration::from_secs(second)), "it has time left");
+            let (room_now, left) = kept(&client);
+            assert_eq!(room_now, room, "no memory on top");
+            assert!(left > 0 && left <= last, "the rest waits, {left} of {last}");
+            last = left;
+            slow.read_exact(&mut [0]).expect("a byte");
+            // Somebody else is served in one second.
+            let (mut other, mut beside) = connect();
+            let now = begun + Duration::from_secs(second);
+            while beside.turn(&ask, now) {
+                if let Ok(ask) = wanted.try_recv() {
+                    ask.send(Snapshot::default()).expect("it waits");
+                }
+            }
+            drop(beside);
+            let mut told = String::new();
+            other.read_to_string(&mut told).expect("text");
+            assert!(told.starts_with("HTTP/1.1 200 OK") && told.ends_with("# EOF\n"), "{told}");
+        }
+        assert!(!client.turn(&ask, client.until), "its time is over");
+    }
 }

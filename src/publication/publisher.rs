@@ -16,6 +16,7 @@ use thiserror::Error;
 
 use super::stream::BookStream;
 use crate::config::PublishConfig;
+use crate::status::RingLevel;
 
 /// Notes taken in one turn at most.
 const NOTES_PER_TURN: usize = 256;
@@ -101,6 +102,7 @@ impl Gate {
 /// Publishes the books of one engine.
 pub struct BookPublisher {
     notes: Consumer<Seen>,
+    level: RingLevel,
     stream: BookStream,
     /// Where there is a journal: nothing leaves before its input is safe.
     gate: Option<Gate>,
@@ -141,6 +143,7 @@ impl BookPublisher {
         let requests = requests.transpose()?;
         let request_address = requests.as_ref().map(|(_, address)| *address);
         Ok(Self {
+            level: RingLevel::new("engine to publisher", notes.buffer().capacity()),
             notes,
             stream,
             gate: None,
@@ -161,6 +164,11 @@ impl BookPublisher {
         }
         self.stream.live.hold_from(self.stream.next_sequence());
         self.gate = Some(Gate { progress, waiting: VecDeque::with_capacity(WAITING) });
+    }
+
+    /// How many notes wait in its ring, as it sees them at the beginning of a turn.
+    pub fn level(&self) -> RingLevel {
+        self.level.clone()
     }
 
     /// Where requests are answered, if they are: port 0 resolved.
@@ -275,6 +283,7 @@ impl Agent for BookPublisher {
     }
 
     fn poll(&mut self) -> usize {
+        self.level.set(self.notes.slots());
         let mut work = self.take_notes();
         let now = self.clock.now_ns();
         for _ in 0..PACKETS_PER_TURN {

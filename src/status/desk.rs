@@ -19,7 +19,7 @@ use spindle_types::{AccountId, InstrumentId, PriceUnit, SessionId, Side, Symbol}
 use super::hops::Hops;
 use super::{
     Account, Books, GatewayCounts, Journal, LEVELS_MAX, Ladder, Level, Limit, Look, NAMES_MAX,
-    Orders, POSITIONS_MAX, Position, Ring, Session, Snapshot, VERSION,
+    Orders, POSITIONS_MAX, Position, Ring, RingLevel, Session, Snapshot, VERSION,
 };
 use crate::accounting::RecordDesk;
 use crate::config::Config;
@@ -95,6 +95,8 @@ pub(crate) struct Sources {
     pub(crate) tops: TopReader,
     /// How far the journal is.
     pub(crate) journal: Option<Arc<Progress>>,
+    /// Rings to the journal and to the publisher of the books.
+    pub(crate) levels: Vec<RingLevel>,
 }
 
 /// Puts snapshots together.
@@ -378,6 +380,7 @@ impl StatusDesk {
             rings.push(ring("gateway to engine", counts.commands_used, counts.commands_capacity));
             rings.push(ring("engine to gateway", counts.events_used, counts.events_capacity));
         }
+        rings.extend(self.sources.levels.iter().map(RingLevel::ring));
         (told, rings)
     }
 

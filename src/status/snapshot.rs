@@ -142,7 +142,7 @@ pub struct Books {
     pub not_good: Vec<(String, String)>,
 }
 
-/// A ring between two threads.
+/// A ring between two threads. Its entries are bytes where the journal is at its end.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Ring {
     /// From whom to whom.

@@ -30,7 +30,10 @@ pub(super) fn circumstances(out: &mut String, record: &Record) {
                 config.protocol
             ),
         ),
-        ("mix", escape(&config.mix)),
+        (
+            "mix",
+            format!("{}; at most {} open a session", escape(&config.mix), grouped(config.open_max)),
+        ),
         (
             "rounds",
             format!(

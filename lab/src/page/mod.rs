@@ -261,6 +261,9 @@ fn hops(out: &mut String, record: &Record) {
     if let Some(stamps) = &record.stamps {
         let _ = write!(out, "<p>Stamps of hops: {}.</p>", stamps.line());
     }
+    if let Some(followed) = &record.followed {
+        let _ = write!(out, "<p>Followed by <code>spindle top</code>: {}.</p>", followed.line());
+    }
 }
 
 #[cfg(test)]

@@ -21,6 +21,9 @@ use thiserror::Error;
 /// Orders that one session keeps open for cancels and replaces at most, where nothing else is asked for.
 pub const OPEN_MAX: usize = 256;
 
+/// Orders for the middle that are remembered: more than can stand there.
+const MADE_MAX: usize = 256;
+
 /// One cent.
 const TICK: u32 = 100;
 
@@ -128,6 +131,8 @@ pub struct Mix {
     coming: Vec<usize>,
     /// Orders for the middle that are on their way.
     making: usize,
+    /// The last orders for the middle, of which some may have been taken.
+    made: VecDeque<(usize, u64, Order)>,
     /// By instrument, bids and asks: orders at the middle that stand and are not spoken for.
     makers: Vec<[u32; 2]>,
 }
@@ -150,6 +155,7 @@ impl Mix {
             open: vec![VecDeque::with_capacity(2 * OPEN_MAX); sessions],
             coming: vec![0; sessions],
             making: 0,
+            made: VecDeque::with_capacity(MADE_MAX),
             makers: vec![[0; 2]; symbols.len()],
         }
     }
@@ -239,9 +245,25 @@ impl Mix {
         self.arrived(session, order);
         match order.role {
             Role::Rest => self.open[session].push_back((number, order)),
-            Role::Make => self.makers[order.instrument][usize::from(order.side == Side::Sell)] += 1,
+            Role::Make => {
+                self.makers[order.instrument][usize::from(order.side == Side::Sell)] += 1;
+                if self.made.len() == MADE_MAX {
+                    self.made.pop_front();
+                }
+                self.made.push_back((session, number, order));
+            }
             Role::Take | Role::Pass => {}
         }
+    }
+
+    /// What may still stand, by session and number; it stands for this mix no more.
+    pub(crate) fn take_standing(&mut self) -> Vec<(usize, u64, Order)> {
+        let open = self.open.iter_mut().enumerate().flat_map(|(session, open)| {
+            open.drain(..).map(move |(number, order)| (session, number, order))
+        });
+        let standing = open.chain(self.made.drain(..)).collect();
+        self.makers.fill([0; 2]);
+        standing
     }
 
     /// An order is refused.

@@ -2,7 +2,9 @@
 
 use spindle_engine::command::OrderSide;
 use spindle_gateway::SystemClock;
-use spindle_gateway::client::{ClientError, ClientEvent, Login, NewOrder, OuchClient, Replacement};
+use spindle_gateway::client::{
+    ClientEvent, ClientTiming, Login, NewOrder, OuchClient, Replacement, Resume,
+};
 use spindle_gateway::ouch::outbound::Message;
 use spindle_types::{OrderToken, Price, Quantity, Side, Symbol};
 
@@ -23,27 +25,33 @@ pub(super) const fn side_of(side: Side) -> OrderSide {
 /// A session over OUCH.
 pub struct OuchLink {
     client: OuchClient<SystemClock>,
+    /// How far the way in is.
+    entry: Entry,
     gone: Option<String>,
+}
+
+/// The way into a session. Numbers that it has used are not taken again, so the venue is asked for the next one, and what comes
+/// before the answer is history.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Entry {
+    LogsIn,
+    Asked,
+    Done,
 }
 
 impl OuchLink {
     /// Begins to connect; see [`OuchLink::is_live`].
     pub fn begin(address: SocketAddr, login: Login) -> Self {
-        let client = OuchClient::connect_later(address, login, SystemClock::new());
-        Self { client, gone: None }
+        // From the most recent message on: what was told before is none of the load's business.
+        let latest = Resume { sequence: 0, ..Resume::START };
+        let timing = ClientTiming::default();
+        let client = OuchClient::resume_later(address, login, latest, timing, SystemClock::new());
+        Self { client, entry: Entry::LogsIn, gone: None }
     }
 
-    /// Connects and waits until it is logged in.
-    ///
-    /// # Errors
-    /// No connection, a refused login, or no answer in time.
-    pub fn connect(address: SocketAddr, login: Login) -> Result<Self, ClientError> {
-        Ok(Self { client: OuchClient::connect(address, login)?, gone: None })
-    }
-
-    /// Whether it is logged in.
+    /// Whether it is logged in and knows its next number.
     pub fn is_live(&self) -> bool {
-        self.client.is_live()
+        self.entry == Entry::Done && self.client.is_live()
     }
 
     /// Enters a buy order of 100 shares that is taken at once or not at all, and gives its number; `None` while the
@@ -90,8 +98,15 @@ impl Link for OuchLink {
 
     #[inline]
     fn poll(&mut self, each: &mut impl FnMut(Seen)) {
-        let gone = &mut self.gone;
-        self.client.poll(&mut |event| match event {
+        let Self { client, entry, gone } = self;
+        if *entry == Entry::LogsIn && client.is_live() && client.query().is_ok() {
+            *entry = Entry::Asked;
+        }
+        client.poll(&mut |event| match event {
+            ClientEvent::Message { message: Message::AccountQueryResponse(..), .. } => {
+                *entry = Entry::Done;
+            }
+            ClientEvent::Message { .. } if *entry != Entry::Done => {}
             ClientEvent::Message { message, .. } => {
                 let (number, told) = match message {
                     Message::Accepted(m, _) => (m.user_ref_num.get(), Told::Accepted),

@@ -111,6 +111,16 @@ impl<L: Link> Trading<L> {
         Self { links, places, mix, tally: Tally::default(), held: None, next: 0 }
     }
 
+    /// Cancels what still stands; what has been taken meanwhile is nobody's loss. False where a socket took not all of it.
+    pub fn withdraw(&mut self) -> bool {
+        let mut all = true;
+        for (session, number, order) in self.mix.take_standing() {
+            let symbol = self.mix.symbol(&order);
+            all &= self.links[session].cancel(number, symbol, &order).is_some();
+        }
+        all
+    }
+
     /// What came so far.
     pub const fn tally(&self) -> &Tally {
         &self.tally

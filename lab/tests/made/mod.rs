@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use spindle_engine::latency::Latency;
+use spindle_lab::followed::Followed;
 use spindle_lab::load::Outcome;
 use spindle_lab::machine::{Machine, Noise};
 use spindle_lab::record::{Build, FORMAT, Part, Record, RunConfig, SweepPoint, VERSION};
@@ -81,6 +82,7 @@ pub(crate) fn record(base: u64) -> Record {
         curves: summary.curves(),
         over_time: summary.over_time(),
         stamps: Stamps::of(10.0, 9, &[(98_800, 100_000), (98_000, 100_000), (99_000, 100_000)]),
+        followed: Followed::of(&[(Percentiles::default(), Percentiles::default())], 3),
         sweep: [10_000, 50_000, 100_000, 150_000].map(point).to_vec(),
         knee: Some(100_000),
         parts,

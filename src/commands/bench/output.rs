@@ -16,7 +16,7 @@ use crate::lab::Measured;
 pub(super) struct Output {
     /// Write the record to this file, as JSON
     #[arg(long, value_name = "FILE")]
-    pub(super) record: Option<PathBuf>,
+    record: Option<PathBuf>,
     /// Write a page with pictures to this file, as HTML
     #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
@@ -25,7 +25,7 @@ pub(super) struct Output {
     hdr: Option<PathBuf>,
     /// Print the record instead of the table
     #[arg(long)]
-    json: bool,
+    pub(super) json: bool,
 }
 
 impl Output {
@@ -41,12 +41,21 @@ impl Output {
 
     /// Tells what was measured, and fails where it is void.
     pub(super) fn tell(&self, measured: &Measured) -> Result<(), Exit> {
-        let Measured { record, histograms } = measured;
+        let record = &measured.record;
         match self.json {
             true => print!("{}", record.text().map_err(Exit::failed)?),
             false if record.parts.is_empty() => print!("{}", text::table(record)),
             false => print!("{}\n{}", text::table(record), parts::table(record)),
         }
+        self.write(measured)?;
+        match record.wire.void_reasons.first() {
+            None => Ok(()),
+            Some(reason) => Err(Exit::failed(format!("the run is void: {reason}"))),
+        }
+    }
+
+    /// Writes the files.
+    pub(super) fn write(&self, Measured { record, histograms }: &Measured) -> Result<(), Exit> {
         if let Some(path) = &self.record {
             write(path, &record.text().map_err(Exit::failed)?)?;
         }
@@ -59,11 +68,29 @@ impl Output {
             let length = Duration::from_millis(record.config.milliseconds);
             hlog::write(&mut file, record.begun, length, histograms).map_err(failed)?;
         }
-        match record.wire.void_reasons.first() {
-            None => Ok(()),
-            Some(reason) => Err(Exit::failed(format!("the run is void: {reason}"))),
+        Ok(())
+    }
+
+    /// The same for one of several runs: its number is in the names of the files.
+    pub(super) fn of_run(&self, run: u16) -> Self {
+        let named = |path: &Option<PathBuf>| path.as_deref().map(|path| numbered(path, run));
+        Self {
+            record: named(&self.record),
+            report: named(&self.report),
+            hdr: named(&self.hdr),
+            json: self.json,
         }
     }
+}
+
+/// `run.json` as `run-3.json`.
+fn numbered(path: &Path, run: u16) -> PathBuf {
+    let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+    let name = match path.extension() {
+        Some(extension) => format!("{stem}-{run}.{}", extension.to_string_lossy()),
+        None => format!("{stem}-{run}"),
+    };
+    path.with_file_name(name)
 }
 
 pub(super) fn write(path: &Path, text: &str) -> Result<(), Exit> {

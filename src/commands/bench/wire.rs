@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use spindle_lab::load::Bounds;
+use spindle_lab::runs::Runs;
 use spindle_lab::schedule::Arrivals;
 use spindle_lab::wire::{OPEN_MAX, Weights};
 use spindle_types::{Price, Symbol};
@@ -12,7 +13,7 @@ use spindle_types::{Price, Symbol};
 use super::output::Output;
 use super::{arrivals, progress};
 use crate::exit::Exit;
-use crate::lab::{self, LabError, Protocol, Remote, Sweep, WireOptions};
+use crate::lab::{self, LabError, Measured, Protocol, Remote, Sweep, WireOptions};
 
 /// Orders that each session keeps open at most at a venue whose limits are not known here.
 const OPEN_MAX_ELSEWHERE: usize = 32;
@@ -76,6 +77,14 @@ pub(super) struct Wire {
     /// A Unix socket at which the venue that is started can be looked at meanwhile: `spindle top --control PATH`
     #[arg(long, value_name = "PATH", conflicts_with = "to")]
     control: Option<PathBuf>,
+    /// Pairs of further rounds with `spindle top` following the venue and without: what that costs
+    #[arg(long, value_name = "PAIRS", default_value_t = 0, conflicts_with = "to",
+        value_parser = clap::value_parser!(u64).range(0..=1_000))]
+    with_top: u64,
+    /// Whole runs, one after the other, and how far their medians lie apart; files of a run are named with its number
+    #[arg(long, value_name = "N", default_value_t = 1,
+        value_parser = clap::value_parser!(u16).range(1..=100))]
+    runs: u16,
     /// What random numbers are made from
     #[arg(long, value_name = "S", default_value_t = 1)]
     seed: u64,
@@ -102,15 +111,32 @@ enum ProtocolName {
 impl Wire {
     pub(super) fn run(self) -> Result<(), Exit> {
         let options = self.options()?;
+        if self.runs > 1 {
+            return self.run_in_a_row(&options);
+        }
         self.output.check()?;
-        let bar = progress();
-        let told = bar.clone();
-        let measured = lab::run(&options, &mut |step| {
-            told.set_message(step.to_owned());
-            told.tick();
-        });
-        bar.finish_and_clear();
-        self.output.tell(&measured.map_err(refused)?)
+        self.output.tell(&measure(&options, "")?)
+    }
+
+    fn run_in_a_row(&self, options: &WireOptions) -> Result<(), Exit> {
+        let outputs: Vec<_> = (1..=self.runs).map(|run| self.output.of_run(run)).collect();
+        outputs.iter().try_for_each(Output::check)?;
+        let mut records = Vec::new();
+        for (run, output) in (1..).zip(&outputs) {
+            let of = format!("run {run} of {}, ", self.runs);
+            let measured = measure(options, &of)?;
+            output.write(&measured)?;
+            records.push(measured.record);
+        }
+        let runs = Runs::of(&records);
+        match self.output.json {
+            true => println!("{}", serde_json::to_string_pretty(&runs).map_err(Exit::failed)?),
+            false => print!("{}", runs.table()),
+        }
+        match runs.void.as_slice() {
+            [] => Ok(()),
+            void => Err(Exit::failed(format!("{} of {} runs are void", void.len(), runs.runs))),
+        }
     }
 
     fn options(&self) -> Result<WireOptions, Exit> {
@@ -157,6 +183,7 @@ impl Wire {
             stamps: true,
             tick_to_trade: self.tick_to_trade,
             control: self.control.clone(),
+            followed: self.with_top,
             command: command_line(),
         })
     }
@@ -181,6 +208,18 @@ impl Wire {
             middle,
         }))
     }
+}
+
+/// Measures once, and says on a terminal what is being done.
+fn measure(options: &WireOptions, before: &str) -> Result<Measured, Exit> {
+    let bar = progress();
+    let told = bar.clone();
+    let measured = lab::run(options, &mut |step| {
+        told.set_message(format!("{before}{step}"));
+        told.tick();
+    });
+    bar.finish_and_clear();
+    measured.map_err(refused)
 }
 
 /// A price far enough from both ends for the mix around it.
