@@ -5,10 +5,11 @@
 //! alone would make of them. What concerns no single instrument goes to every engine.
 
 use std::thread;
+use std::time::{Duration, Instant};
 
 use spindle_engine::{Engine, EngineConfig};
 use spindle_feed::event::MarketEvent;
-use spindle_replay::recording::{Batch, Messages};
+use spindle_replay::recording::{Batch, Messages, Recording, RecordingError};
 use spindle_risk::Gate;
 use spindle_types::Sequence;
 
@@ -51,6 +52,20 @@ impl Shares {
             }
             first.apply(batch);
         });
+    }
+
+    /// Applies a whole recording and gives how long that took. Only applying is timed, reading is not.
+    ///
+    /// # Errors
+    /// A recording that cannot be read.
+    pub fn build(&mut self, recording: &mut Recording) -> Result<Duration, RecordingError> {
+        let mut took = Duration::ZERO;
+        while let Some(batch) = recording.next_batch()? {
+            let start = Instant::now();
+            self.apply(&batch);
+            took += start.elapsed();
+        }
+        Ok(took)
     }
 
     /// Messages that were applied, or could not be decoded.

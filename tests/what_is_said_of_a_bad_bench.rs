@@ -195,6 +195,47 @@ fn from_tick_to_trade() {
 }
 
 #[test]
+fn every_part_beside_its_floor() {
+    if too_few_cores() {
+        return;
+    }
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = |name: &str| folder.path().join(name).to_str().expect("a path").to_owned();
+    let (record, report, directory) = (path("all.json"), path("all.html"), path("journal"));
+    std::fs::create_dir(&directory).expect("a folder");
+    let files = ["--record", &record, "--report", &report, "--directory", &directory];
+    let out = bench(&[&["all", "--seconds", "1", "--rate", "500", "--json"][..], &files].concat());
+    let said = String::from_utf8_lossy(&out.stderr);
+    let is_void = out.status.code() == Some(1) && said.contains("the run is void");
+    assert!(out.status.success() || is_void, "{said}");
+    let told: Value = serde_json::from_slice(&out.stdout).expect("JSON");
+    let kept = std::fs::read_to_string(&record).expect("a record");
+    assert_eq!(told, serde_json::from_str::<Value>(&kept).expect("JSON"));
+    let page = std::fs::read_to_string(&report).expect("a page");
+    let left = std::fs::read_dir(&directory).expect("the folder").count();
+    assert_eq!(left, 0, "the journal's part leaves nothing");
+    let lines = told["parts"].as_array().expect("lines");
+    let mut parts: Vec<_> = lines.iter().filter_map(|line| line["part"].as_str()).collect();
+    parts.dedup();
+    assert_eq!(parts, ["wire", "engine", "feed", "books", "matching", "risk", "journal"]);
+    for line in lines {
+        for name in ["figure", "floor"] {
+            let name = line[name].as_str().expect("text");
+            let figure = &told["figures"][name];
+            assert!(name.is_empty() || figure["median"].as_f64() > Some(0.0), "{line}: {figure}");
+            let is_shown =
+                figure["unit"] != "ns" || page.contains(&format!("data-figure=\"{name}\""));
+            assert!(is_shown, "{name} is not on the page");
+        }
+    }
+    // A histogram without room for its values once told its own bound, 2 ns.
+    let synced = &told["figures"]["journal.sync_64_p50_ns"]["median"];
+    assert!(synced.as_f64() > Some(100.0), "a write and its sync: {synced}");
+    let said = refused(&["all", "--directory", &record]);
+    assert!(said.contains("--directory"), "{said}");
+}
+
+#[test]
 fn a_venue_that_runs_already() {
     if too_few_cores() {
         return;
@@ -219,9 +260,20 @@ fn a_venue_that_runs_already() {
     let logins = ["--login", "maker1:quote", "--login", "taker1:take"];
     let record = measured(folder.path(), &[&to[..], &logins].concat());
     assert_eq!(record["config"]["venue"], *address);
+    assert_eq!(
+        record["wire"]["tally"]["rejected"], 0,
+        "the example's limits are kept: {}",
+        record["wire"]
+    );
     let command = record["command"].as_str().expect("text");
     assert!(!command.contains("quote") && !command.contains("take"), "{command}");
     assert!(venue.goes_on(), "it outlives its load");
+    // More open orders than the taker may have.
+    let many = ["--open", "200", "--mix", "enter:1", "--login", "taker1:take"];
+    let record = measured(folder.path(), &[&to[..], &many].concat());
+    let why = record["wire"]["void_reasons"].to_string();
+    assert!(why.contains("refused") && why.contains("open_orders"), "{why}");
+    assert!(why.contains("--open less than"), "{why}");
     let said = refused(&[&["wire"][..], &to, &["--login", "maker1:wrong"]].concat());
     assert!(said.contains(&address), "{said}");
 }

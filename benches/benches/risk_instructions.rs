@@ -6,14 +6,11 @@
 //! The program runs itself under valgrind's callgrind, which counts only inside `pass_the_gate`.
 //! Where there is no valgrind it says so and checks nothing.
 
-mod common;
-
 use std::process::ExitCode;
 
 use spindle_benches::instructions::{Counted, Guard};
+use spindle_benches::risk::{CHECKS, Orders, at_every_level, gate, limits};
 use spindle_types::Side;
-
-use common::{CHECKS, Orders, at_every_level, gate, limits};
 
 const ORDERS: u32 = 10_000;
 const STREAM: &str = "--pass-the-gate";

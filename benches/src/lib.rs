@@ -4,5 +4,7 @@
 pub mod feed;
 pub mod instructions;
 pub mod machine;
+pub mod matching;
+pub mod risk;
 pub mod shape;
 pub mod summary;

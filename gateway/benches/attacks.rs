@@ -8,7 +8,9 @@
 //! Blocks come in fours: without the attack; with it on another venue in the same thread, whose turns are not counted;
 //! on this one; and without it again. The second kind is what the attack costs in this thread whomever it is for: caches,
 //! and the kernel's work for its sockets. What the venue adds is the third over the second. The noise is what
-//! the first blocks differ by from the fourth.
+//! the first blocks differ by from the fourth. Told too is how many orders met a slice of the time that the gateway gives to
+//! those who may wait, and the quantiles of all orders over those of the orders that met none: what the slices cost, on the same
+//! orders, whatever the machine did.
 //!
 //!     cargo bench -p spindle-gateway --bench attacks [-- NAME]
 
@@ -79,6 +81,8 @@ struct Rig {
     fix: SocketAddr,
     client: TcpStream,
     next: u32,
+    /// Whether the last order was due before a slice for those who may wait and answered after it.
+    met: bool,
 }
 
 fn user(name: &str, session: u16) -> User {
@@ -136,7 +140,8 @@ impl Rig {
         let client = TcpStream::connect(ouch).expect("it listens");
         client.set_nodelay(true).expect("a socket");
         let (client, now) = (nonblocking(client), clock.now_ns());
-        let mut rig = Self { gateway, clock, now, seed: 1, engine, ouch, fix, client, next: 1 };
+        let mut rig =
+            Self { gateway, clock, now, seed: 1, engine, ouch, fix, client, next: 1, met: false };
         rig.client
             .write_all(format!("\0/LALICE PASS      {:10}{:>20}", "", 1).as_bytes())
             .expect("room");
@@ -160,7 +165,9 @@ impl Rig {
         self.seed = self.seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
         let due = self.now + (self.seed >> 33) % PAUSE_MAX;
         let mut space = [0; 4_096];
+        let mut slices = 0;
         while self.now < due {
+            slices = self.gateway.stats().aside.count();
             self.turn();
             // What is left of the last order's answers.
             let _ = self.client.read(&mut space);
@@ -181,6 +188,7 @@ impl Rig {
             }
             attack();
         }
+        self.met = self.gateway.stats().aside.count() > slices;
         self.now - due
     }
 
@@ -412,9 +420,9 @@ fn main() {
         }
         let _ = rig.gateway.take_stats();
         let mut times = [const { Vec::new() }; 4];
-        let mut commands = 0;
+        let (mut commands, mut unmet) = (0, [const { Vec::new() }; 4]);
         for _ in 0..BLOCKS {
-            for (kind, times) in times.iter_mut().enumerate() {
+            for (kind, (times, unmet)) in times.iter_mut().zip(&mut unmet).enumerate() {
                 let before = rig.gateway.stats().commands;
                 let (ouch, fix) =
                     if kind == 1 { (other.ouch, other.fix) } else { (rig.ouch, rig.fix) };
@@ -424,7 +432,13 @@ fn main() {
                     other.turn();
                 };
                 rig.begin(&mut both);
-                times.extend((0..samples).map(|_| rig.round_trip(&mut both)));
+                for _ in 0..samples {
+                    let time = rig.round_trip(&mut both);
+                    times.push(time);
+                    if !rig.met {
+                        unmet.push(time);
+                    }
+                }
                 drop(step);
                 commands += rig.gateway.stats().commands - before - samples as u64;
                 rig.settle();
@@ -448,6 +462,14 @@ fn main() {
             stats.aside.quantile(0.5),
             stats.aside.quantile(0.99)
         );
+        let [_, _, mut without, _] = unmet;
+        without.sort_unstable();
+        let met = 100.0 - without.len() as f64 * 100.0 / under.len() as f64;
+        print!("  {met:.2}% met a slice; all over those that met none:");
+        for q in QUANTILES {
+            print!(" {:.3}", quantile(&under, q) / quantile(&without, q));
+        }
+        println!();
         println!(
             "{:<16}{:>10}{:>10}{:>10}{:>10}{:>10}{:>10}",
             "", "p50", "p90", "p95", "p98", "p99", "beyond"

@@ -52,8 +52,10 @@ impl<C: Clock> Gateway<C> {
                 }
             }
             let guarded = self.members.iter().any(|member| !member.is_aside());
+            let aside = self.members.iter().any(Connection::is_aside);
+            let waited = work > 0 || aside || !self.crowd.is_empty();
             let ended = self.clock.now_ns();
-            self.pace.spent(began, ended, guarded);
+            self.pace.spent(began, ended, guarded, waited);
             self.desk.stats_mut().aside.record(ended.saturating_sub(began));
         }
         work

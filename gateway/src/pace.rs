@@ -16,6 +16,10 @@ const TIMES_PER_MICROSECOND: u64 = 64;
 /// What one slice is charged for at most: a thread that was taken off its core did not work all that time.
 const CHARGE_MAX_NS: u64 = 50_000;
 
+/// After a slice that found nobody the next comes no sooner. A request that comes while the system says that nobody
+/// knocks waits for that; so it has to be less than one in a hundred, even of those that come one after the other.
+const NOBODY_NS: u64 = 4_000_000;
+
 /// While there is work of those who trade in every turn, a slice that is due waits so long for a turn without.
 const PATIENCE_NS: u64 = 1_000_000;
 
@@ -33,9 +37,15 @@ impl Pace {
         now >= self.next.saturating_add(patience)
     }
 
-    /// A slice has taken its time; `guarded` where there is somebody whom the next would disturb.
-    pub(crate) fn spent(&mut self, began: u64, ended: u64, guarded: bool) {
-        let pause = if guarded { pause(ended.saturating_sub(began)) } else { 0 };
+    /// A slice has taken its time; `guarded` where there is somebody whom the next would disturb, `waited` where there was
+    /// somebody to serve.
+    pub(crate) fn spent(&mut self, began: u64, ended: u64, guarded: bool, waited: bool) {
+        let cost = ended.saturating_sub(began);
+        let pause = match (guarded && cost > 0, waited) {
+            (false, _) => 0,
+            (true, true) => pause(cost),
+            (true, false) => pause(cost).max(NOBODY_NS),
+        };
         self.next = ended.saturating_add(pause);
     }
 }
@@ -72,7 +82,7 @@ mod tests {
                 prop_assert!(long * length * TIMES_PER_MICROSECOND / 1_000 <= now);
                 prop_assert!(all * TIMES_LEAST <= now);
                 prop_assert!(last == 0 || now >= last);
-                pace.spent(now, now + cost, true);
+                pace.spent(now, now + cost, true, true);
                 now += cost;
                 long += if cost >= length { cost } else { 0 };
                 all += cost;
@@ -84,16 +94,18 @@ mod tests {
     #[test]
     fn without_anybody_to_disturb_and_without_cost_there_is_no_pause() {
         let mut pace = Pace::default();
-        pace.spent(10, 30, false);
+        pace.spent(10, 30, false, true);
         assert!(pace.is_due(30, false));
-        pace.spent(30, 30, true);
+        pace.spent(30, 30, true, true);
+        assert!(pace.is_due(30, false));
+        pace.spent(30, 30, true, false);
         assert!(pace.is_due(30, false));
     }
 
     #[test]
     fn a_turn_with_work_is_left_alone_for_a_while() {
         let mut pace = Pace::default();
-        pace.spent(0, 10, true);
+        pace.spent(0, 10, true, true);
         let due = 10 + pause(10);
         assert!(!pace.is_due(due - 1, false));
         assert!(pace.is_due(due, false));
@@ -102,9 +114,17 @@ mod tests {
     }
 
     #[test]
+    fn after_a_look_that_found_nobody_the_next_is_not_soon() {
+        let mut pace = Pace::default();
+        pace.spent(0, 1_000, true, false);
+        assert!(!pace.is_due(1_000 + NOBODY_NS - 1, false));
+        assert!(pace.is_due(1_000 + NOBODY_NS, false));
+    }
+
+    #[test]
     fn a_slice_that_slept_is_charged_for_its_work_only() {
         let mut pace = Pace::default();
-        pace.spent(0, 4_000_000, true);
+        pace.spent(0, 4_000_000, true, true);
         assert!(pace.is_due(4_000_000 + pause(CHARGE_MAX_NS), false));
         assert_eq!(pause(20_000), 20_000 * 1_280);
     }

@@ -8,6 +8,7 @@ use thiserror::Error;
 
 use crate::load::Bounds;
 use crate::machine::{Machine, Noise};
+use crate::stamps::Stamps;
 use crate::stats::{Figure, Percentiles};
 use crate::wire::Tally;
 
@@ -52,6 +53,9 @@ pub struct Record {
     pub sweep: Vec<SweepPoint>,
     /// The highest rate of the sweep that the venue held, in requests a second.
     pub knee: Option<u64>,
+    /// Every part of the venue beside its floor, where all were measured.
+    #[serde(default)]
+    pub parts: Vec<Part>,
 }
 
 /// The program that ran.
@@ -197,19 +201,19 @@ pub struct Slot {
     pub max: u64,
 }
 
-/// What stamping costs.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Stamps {
-    /// One stamp, in nanoseconds.
-    pub one_ns: f64,
-    /// Stamps on the way of one request and its answer.
-    pub per_request: u64,
-    /// Requests a second with stamps, as fast as answers come.
-    pub with: Figure,
-    /// The same without.
-    pub without: Figure,
-    /// The part of the throughput that stamps cost: the median over pairs of rounds.
-    pub cost: f64,
+/// One line of the table of all parts: which figures it shows.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Part {
+    /// Which part of the venue.
+    pub part: String,
+    /// What is timed.
+    pub what: String,
+    /// Its name among the figures.
+    pub figure: String,
+    /// The floor's name among the figures; empty where there is none.
+    pub floor: String,
+    /// What the floor is.
+    pub floor_what: String,
 }
 
 /// One rate of a sweep.

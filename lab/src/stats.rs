@@ -92,16 +92,23 @@ impl Figure {
         Self::of("ratio", pairs.map(|(a, b)| if *b > 0.0 { a / b } else { 0.0 }).collect())
     }
 
+    /// The ends of the middle half of the rounds; of fewer than four the least and the most.
+    pub fn middle_half(&self) -> (f64, f64) {
+        let mut sorted = self.rounds.clone();
+        sorted.sort_by(f64::total_cmp);
+        let quarter = sorted.len() / 4;
+        let at = |index: usize| sorted.get(index).copied().unwrap_or(0.0);
+        (at(quarter), at(sorted.len().saturating_sub(1 + quarter)))
+    }
+
     /// How far the middle half of the rounds lies apart, as a part of the median; 0 for fewer than
     /// four rounds.
     pub fn spread(&self) -> f64 {
         if self.rounds.len() < 4 || self.median == 0.0 {
             return 0.0;
         }
-        let mut sorted = self.rounds.clone();
-        sorted.sort_by(f64::total_cmp);
-        let quarter = sorted.len() / 4;
-        (sorted[sorted.len() - 1 - quarter] - sorted[quarter]) / self.median
+        let (low, high) = self.middle_half();
+        (high - low) / self.median
     }
 }
 
@@ -124,7 +131,9 @@ mod tests {
         let ratio = Figure::ratio(&Figure::of_whole("ns", [3, 8]), &Figure::of_whole("ns", [2, 2]));
         assert_eq!(ratio.rounds, [1.5, 4.0]);
         let even = Figure::of_whole("ns", [90, 100, 100, 110, 100, 100, 100, 100]);
-        assert_eq!(even.spread(), 0.0);
+        assert_eq!((even.spread(), even.middle_half()), (0.0, (100.0, 100.0)));
+        assert_eq!(Figure::of_whole("ns", [3, 1, 2]).middle_half(), (1.0, 3.0));
+        assert_eq!(Figure::default().middle_half(), (0.0, 0.0));
         assert_eq!(Figure::of_whole("ns", [50, 100, 150, 200]).spread(), 50.0 / 125.0);
     }
 }

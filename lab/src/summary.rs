@@ -8,6 +8,7 @@ use spindle_engine::latency::LatencySnapshot;
 use crate::load::Outcome;
 use crate::record::{Curve, Hop, Slot, Wire};
 use crate::recorder::{Recorder, histogram};
+use crate::refusal;
 use crate::stats::{Figure, Percentiles};
 use crate::sweep::reached;
 use crate::wire::Tally;
@@ -109,8 +110,8 @@ impl Summary {
         figures
     }
 
-    /// The figures in short; `figures` may hold more than came from here.
-    pub fn wire(&self, figures: &BTreeMap<String, Figure>, tally: Tally) -> Wire {
+    /// The figures in short; `figures` may hold more than came from here. The sessions spoke `protocol`: `ouch` or `fix`.
+    pub fn wire(&self, figures: &BTreeMap<String, Figure>, tally: Tally, protocol: &str) -> Wire {
         let median = |name: &str| figures.get(name).map_or(0.0, |figure| figure.median);
         #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "nanoseconds")]
         let whole = |name: &str| median(name).round() as u64;
@@ -125,8 +126,9 @@ impl Summary {
             })
             .chain((tally.rejected * 1_000 > tally.requests()).then(|| {
                 format!(
-                    "{} requests were refused, the last with code {}",
-                    tally.rejected, tally.last_reject
+                    "{} requests were refused, the first with {}",
+                    tally.rejected,
+                    refusal::said(protocol, tally.first_reject)
                 )
             }))
             .collect();

@@ -17,6 +17,29 @@ fn held(point: &SweepPoint, lowest: &SweepPoint) -> bool {
     point.void.is_none() && point.venue.p99 <= P99_TIMES * lowest.venue.p99.max(1)
 }
 
+/// Whether a rate was held beside those that were measured before; the lowest of all is what its p99 is held against.
+pub fn is_held(point: &SweepPoint, before: &[SweepPoint]) -> bool {
+    let first = before.iter().chain([point]).min_by_key(|point| point.offered);
+    first.is_none_or(|first| held(point, first))
+}
+
+/// Of two measurements of one rate the one that disturbances have spoilt less: they make nothing better.
+pub fn better(one: SweepPoint, other: SweepPoint) -> SweepPoint {
+    match (&one.void, &other.void) {
+        (Some(_), None) => other,
+        (None, Some(_)) => one,
+        _ if other.venue.p99 < one.venue.p99 => other,
+        _ => one,
+    }
+}
+
+/// Why a rate does not count: the first reason, where most of its rounds have one.
+pub fn void_of(rounds: &[Option<String>]) -> Option<String> {
+    let void = rounds.iter().flatten().count();
+    let first = rounds.iter().flatten().next();
+    first.filter(|_| 2 * void > rounds.len()).cloned()
+}
+
 fn lowest(points: &[SweepPoint]) -> Option<&SweepPoint> {
     points.iter().min_by_key(|point| point.offered)
 }
@@ -124,6 +147,25 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn one_round_that_was_disturbed_makes_no_knee() {
+        let why = || Some("the sender fell behind".to_owned());
+        assert_eq!(void_of(&[None, why(), None]), None);
+        assert_eq!(void_of(&[why(), None, why()]), why());
+        assert_eq!((void_of(&[why()]), void_of(&[])), (why(), None));
+        let of = |offered, p99, void| {
+            let venue = Percentiles { p99, ..Percentiles::default() };
+            SweepPoint { offered, void, venue, ..SweepPoint::default() }
+        };
+        let quiet = || of(5_000, 60, None);
+        assert!(is_held(&quiet(), &[]) && !is_held(&of(5_000, 60, why()), &[]));
+        let before = [of(1_000, 50, None)];
+        assert!(is_held(&quiet(), &before) && !is_held(&of(5_000, 251, None), &before));
+        assert_eq!(better(of(5_000, 10, why()), quiet()), quiet());
+        assert_eq!(better(quiet(), of(5_000, 10, why())), quiet());
+        assert_eq!(better(of(5_000, 70, None), quiet()), quiet());
     }
 
     #[test]

@@ -46,6 +46,9 @@ pub const SHOWN: [(&str, &str); 6] = [
     ("max", "max"),
 ];
 
+/// Reasons for which a run is void that are told; the record has all.
+pub(crate) const REASONS: usize = 6;
+
 /// The record as a table for a terminal.
 pub fn table(record: &Record) -> String {
     let mut out = String::new();
@@ -116,17 +119,14 @@ pub fn table(record: &Record) -> String {
         time_of(wire.ring_floor_p99_ns),
         time(wire.clock_read_ns)
     );
-    if let Some(stamps) = &record.stamps {
-        let _ = writeln!(
-            out,
-            "stamps: {} a request at {} each, in the figures; {} requests a second with them, {} without: \
-             {:.1} % of throughput",
-            stamps.per_request,
-            time(stamps.one_ns),
-            grouped(whole(stamps.with.median)),
-            grouped(whole(stamps.without.median)),
-            100.0 * stamps.cost
-        );
+    match &record.stamps {
+        Some(stamps) => {
+            let _ = writeln!(out, "stamps: {}", stamps.line());
+        }
+        None if !record.build.stamps => {
+            let _ = writeln!(out, "stamps: left out of this build");
+        }
+        None => {}
     }
     for point in &record.sweep {
         let _ = writeln!(
@@ -147,8 +147,11 @@ pub fn table(record: &Record) -> String {
     if record.noise.noisy {
         let _ = writeln!(out, "\nnoisy: {}", record.noise.why.join("; "));
     }
-    for reason in &wire.void_reasons {
+    for reason in wire.void_reasons.iter().take(REASONS) {
         let _ = writeln!(out, "VOID: {reason}");
+    }
+    if wire.void_reasons.len() > REASONS {
+        let _ = writeln!(out, "and {} more, in the record", wire.void_reasons.len() - REASONS);
     }
     out
 }

@@ -79,16 +79,65 @@ fn the_page_as_written_shows_the_figures_of_the_json() {
     assert_eq!(short["voided"], false);
 }
 
-/// What a browser says of the page in a window: its text, and how wide it is.
-fn browse(browser: &Browser, folder: &Path, html: &str, (width, height): (u32, u32)) -> String {
-    let probe = "<script>document.body.dataset.wide=document.documentElement.scrollWidth;\
-        document.body.dataset.shown=Array.from(document.querySelectorAll('svg')).filter(function(s){\
-        return s.getBoundingClientRect().width>0}).length;document.body.dataset.size=innerWidth</script>";
+/// Asked of the page by itself: how wide it and its window are, how many pictures are shown, the colour behind it, the
+/// least contrast of a text with what is behind it in hundredths, and the smallest text in tenths of a pixel.
+const PROBE: &str = r#"<script>(function () {
+  function rgb(text) { return (text.match(/[\d.]+/g) || []).map(Number); }
+  function light(c) {
+    return [0.2126, 0.7152, 0.0722].reduce(function (sum, part, at) {
+      var v = c[at] / 255;
+      return sum + part * (v <= 0.03928 ? v / 12.92 : Math.pow((v + 0.055) / 1.055, 2.4));
+    }, 0);
+  }
+  function behind(e) {
+    if (e.closest(".seg")) { return rgb(getComputedStyle(e.closest(".seg").querySelector("rect")).fill); }
+    for (; e; e = e.parentElement) {
+      var c = rgb(getComputedStyle(e).backgroundColor);
+      if (c.length === 3 || c[3] > 0.9) { return c; }
+    }
+    return [255, 255, 255];
+  }
+  var data = document.body.dataset, worst = 100, small = 1000, which = "";
+  document.querySelectorAll("body *").forEach(function (e) {
+    var own = Array.from(e.childNodes).some(function (n) { return n.nodeType === 3 && n.data.trim(); });
+    var box = e.getBoundingClientRect(), style = getComputedStyle(e);
+    if (!own || !box.width || e.tagName === "SCRIPT" || e.tagName === "title") { return; }
+    var svg = e.ownerSVGElement;
+    var scale = svg ? svg.getBoundingClientRect().width / svg.viewBox.baseVal.width : 1;
+    small = Math.min(small, parseFloat(style.fontSize) * scale);
+    var a = light(rgb(svg ? style.fill : style.color)), b = light(behind(e));
+    var contrast = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
+    if (contrast < worst) { worst = contrast; which = e.tagName + "." + e.className + ": " + e.textContent; }
+  });
+  data.contrast = Math.floor(100 * worst);
+  data.which = which.slice(0, 60);
+  data.small = Math.floor(10 * small);
+  var ground = rgb(getComputedStyle(document.body).backgroundColor);
+  data.ground = 65536 * ground[0] + 256 * ground[1] + ground[2];
+  data.wide = document.documentElement.scrollWidth;
+  data.size = innerWidth;
+  data.shown = Array.from(document.querySelectorAll("svg")).filter(function (s) {
+    return s.getBoundingClientRect().width > 0;
+  }).length;
+})();</script>"#;
+
+/// Light and dark, as the setting that a browser is started with has it.
+const LIGHT: &str = "--blink-settings=preferredColorScheme=1";
+const DARK: &str = "--blink-settings=preferredColorScheme=0";
+
+/// What a browser says of the page in a window.
+fn browse(
+    browser: &Browser,
+    folder: &Path,
+    html: &str,
+    (width, height): (u32, u32),
+    scheme: &str,
+) -> String {
     let file = folder.join("page.html");
-    std::fs::write(&file, html.replace("</body>", &format!("{probe}</body>"))).expect("a file");
+    std::fs::write(&file, html.replace("</body>", &format!("{PROBE}</body>"))).expect("a file");
     let output = browser
         .command()
-        .args(["--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--dump-dom"])
+        .args(["--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--dump-dom", scheme])
         .arg(format!("--window-size={width},{height}"))
         .arg(format!("--user-data-dir={}", folder.join("profile").display()))
         .arg(format!("file://{}", file.display()))
@@ -115,13 +164,33 @@ fn a_browser_shows_the_figures_of_the_json_on_a_desk_and_on_a_phone() {
     let (record, json) = record();
     let html = page(&record);
     let folder = tempfile::tempdir().expect("a folder");
-    for size in [(1_000, 1_400), (390, 840)] {
-        let dom = browse(&browser, folder.path(), &html, size);
+    // As paper has it: what is meant for print, in a window as wide as a sheet.
+    let printed = html.replace("@media print", "@media all");
+    assert_ne!(printed, html);
+    let mut grounds = Vec::new();
+    for (what, html, size, scheme) in [
+        ("desk", &html, (1_280, 900), LIGHT),
+        ("desk", &html, (1_280, 900), DARK),
+        ("phone", &html, (390, 844), LIGHT),
+        ("phone", &html, (390, 844), DARK),
+        ("paper", &printed, (794, 1_123), DARK),
+    ] {
+        let dom = browse(&browser, folder.path(), html, size, scheme);
         compare(&dom, &json);
         let (window, wide) = (attribute(&dom, "size"), attribute(&dom, "wide"));
-        assert!(wide <= window, "the page is {wide} wide in a window of {window}");
-        assert_eq!(attribute(&dom, "shown"), 4, "each picture is shown once, at {size:?}");
+        assert!(wide <= window, "{what}: the page is {wide} wide in a window of {window}");
+        assert_eq!(attribute(&dom, "shown"), 4, "{what}: each picture is shown once");
+        // What the accessibility guidelines ask of text.
+        let contrast = attribute(&dom, "contrast");
+        let which = dom.split_once("data-which=\"").map_or("", |(_, rest)| rest);
+        let which = which.split('"').next().unwrap_or_default();
+        assert!(contrast >= 450, "{what}, {scheme}: contrast {contrast} of {which}");
+        assert!(attribute(&dom, "small") >= 100, "{what}: text of {}", attribute(&dom, "small"));
+        grounds.push(attribute(&dom, "ground"));
     }
+    let white = 0x00ff_ffff;
+    assert_eq!([grounds[0], grounds[2], grounds[4]], [white; 3], "light, and paper always");
+    assert!(grounds[1] < 0x30_3030 && grounds[1] == grounds[3], "dark is dark: {grounds:?}");
 }
 
 /// A Chromium.

@@ -5,7 +5,7 @@ use std::io::{self, BufWriter, Write};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use clap::Args;
 use rtrb::RingBuffer;
@@ -14,7 +14,7 @@ use signal_hook::consts::{SIGINT, SIGTERM};
 use spindle_engine::agent::{EngineAgent, TimeSource};
 use spindle_engine::{Capacity, Engine, EngineConfig};
 use spindle_feed::stream::{Counters as StreamCounters, LineCounters};
-use spindle_replay::recording::{OpenOptions, Recording, RecordingError};
+use spindle_replay::recording::{OpenOptions, Recording};
 use spindle_risk::Gate;
 use spindle_types::{Agent, Side};
 
@@ -113,8 +113,10 @@ impl Book {
         let threads = self.threads.map_or_else(threads, usize::from);
         let config = share_of(engine_config(self.orders, size), threads);
         let mut shares = Shares::new(&config, threads);
-        let elapsed_ns = build(&mut shares, &mut recording)
+        let took = shares
+            .build(&mut recording)
             .map_err(|error| Exit::failed(format!("{name}: {error}")))?;
+        let elapsed_ns = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX);
         for note in recording.notes() {
             eprintln!("{name}: {note}");
         }
@@ -307,18 +309,6 @@ fn share_of(config: EngineConfig, threads: usize) -> EngineConfig {
     let Capacity { orders, .. } = config.capacity;
     let orders = (2 * orders).div_ceil(threads).min(orders);
     EngineConfig { capacity: Capacity { orders, levels: orders, ..config.capacity }, ..config }
-}
-
-/// Applies the whole recording and gives how many nanoseconds that took. Only applying is timed,
-/// reading is not.
-fn build(shares: &mut Shares, recording: &mut Recording) -> Result<u64, RecordingError> {
-    let mut elapsed = Duration::ZERO;
-    while let Some(batch) = recording.next_batch()? {
-        let start = Instant::now();
-        shares.apply(&batch);
-        elapsed += start.elapsed();
-    }
-    Ok(u64::try_from(elapsed.as_nanos()).unwrap_or(u64::MAX))
 }
 
 /// What building the books took.

@@ -13,6 +13,7 @@ use spindle_engine::tap::{Progress, TapReader};
 use spindle_journal::disk::Disk;
 use spindle_journal::lock::DirectoryLock;
 use spindle_journal::{Journal, JournalError};
+use spindle_lab::recorder::histogram;
 use spindle_types::Agent;
 
 use crate::config::{Durability, JournalConfig};
@@ -92,7 +93,7 @@ impl JournalAgent {
             stats: JournalStats {
                 records: 0,
                 commits: 0,
-                sync_ns: Histogram::new(2).unwrap_or_else(|_| Histogram::new_from(&small())),
+                sync_ns: histogram(),
                 window_records: 0,
                 window_ns: 0,
             },
@@ -219,10 +220,6 @@ impl JournalAgent {
         self.journal.commit()?;
         self.journal.mark(self.last_time)
     }
-}
-
-fn small() -> Histogram<u64> {
-    Histogram::new(1).expect("one digit is always possible")
 }
 
 impl Agent for JournalAgent {

@@ -1,8 +1,10 @@
 //! The latency laboratory put together: a venue, the load of [`spindle_lab`], threads and cores.
 
+mod all;
 mod floors;
 mod rounds;
 pub(crate) mod side;
+mod sweeping;
 mod tick;
 mod venue;
 mod watch;
@@ -14,10 +16,11 @@ use std::path::PathBuf;
 
 use spindle_lab::load::Bounds;
 use spindle_lab::schedule::{Arrivals, ScheduleError};
-use spindle_lab::wire::Weights;
+use spindle_lab::wire::{OPEN_MAX, Weights};
 use spindle_types::{Price, Symbol};
 use thiserror::Error;
 
+pub use all::{AllOptions, run_all};
 pub use wire::{Measured, Progress, run};
 
 /// What sessions speak.
@@ -79,6 +82,8 @@ pub struct WireOptions {
     pub protocol: Protocol,
     /// What they send.
     pub mix: Weights,
+    /// Orders that each session keeps open at most, beside the few that are there to be taken.
+    pub open_max: usize,
     /// What random numbers are made from.
     pub seed: u64,
     /// A venue that runs already; otherwise one is started.
@@ -99,6 +104,33 @@ pub struct WireOptions {
     pub control: Option<PathBuf>,
     /// The command line, for the record.
     pub command: String,
+}
+
+impl Default for WireOptions {
+    /// 50,000 requests a second over two sessions of OUCH, ten rounds of a second each.
+    fn default() -> Self {
+        Self {
+            rate: 50_000,
+            milliseconds: 10_000,
+            rounds: 10,
+            warm_up_ms: 100,
+            arrivals: Arrivals::Constant,
+            sessions: 2,
+            protocol: Protocol::Ouch,
+            mix: Weights::default(),
+            open_max: OPEN_MAX,
+            seed: 1,
+            to: None,
+            sweep: None,
+            engine_core: None,
+            gateway_core: None,
+            bounds: Bounds::default(),
+            stamps: true,
+            tick_to_trade: false,
+            control: None,
+            command: String::new(),
+        }
+    }
 }
 
 /// Why nothing was measured, or not to the end.
@@ -154,4 +186,15 @@ pub enum LabError {
     /// Threads.
     #[error("{0}")]
     Thread(String),
+    /// The folder of the journal's part.
+    #[error("{0}; give --directory a folder that can be written")]
+    Folder(String),
+    /// A part beside the wire.
+    #[error("{part}: {why}")]
+    Part {
+        /// Which.
+        part: &'static str,
+        /// What went wrong.
+        why: String,
+    },
 }

@@ -205,10 +205,7 @@ impl Peer for Trader {
                 return;
             };
             match seen.told {
-                Told::Rejected(code) => {
-                    tally.rejected += 1;
-                    tally.last_reject = code;
-                }
+                Told::Rejected(code) => tally.refuse(code),
                 _ => tally.accepted += 1,
             }
             answered(request);

@@ -11,18 +11,18 @@ use spindle_lab::load::Ticks;
 use spindle_lab::machine::{
     Gaps, Machine, Noise, SystemTimes, load_average, this_thread, waited_ns,
 };
-use spindle_lab::record::{Build, FORMAT, Record, RunConfig, Stamps, SweepPoint, VERSION};
-use spindle_lab::schedule::REQUESTS_MAX;
-use spindle_lab::stats::{Figure, Percentiles};
+use spindle_lab::record::{Build, FORMAT, Record, RunConfig, VERSION};
+use spindle_lab::stamps::Stamps;
+use spindle_lab::stats::Figure;
 use spindle_lab::summary::{RoundOf, Summary};
-use spindle_lab::sweep;
 use spindle_lab::wire::{EchoPeer, EchoServer, Mix};
 
 use super::rounds::{Bench, Round, Sessions};
 use super::side::{Beside, EngineSide, Serve, ServerSide, Started, hop_readers};
+use super::sweeping::sweep_over;
 use super::tick::{Floor, FloorTrader};
 use super::watch::{Watch, Watching};
-use super::{LabError, Sweep, WireOptions, floors, venue};
+use super::{LabError, WireOptions, floors, venue};
 use crate::config::ThreadsTable;
 use crate::runner::{Layout, Stop, spawn};
 use crate::venue::Venue;
@@ -150,13 +150,13 @@ fn measure(
         gaps,
         ..Noise::default()
     };
-    let stamps = if options.stamps && options.to.is_none() && spindle_engine::latency::STAMPS {
+    let mut pairs = Vec::new();
+    if options.stamps && options.to.is_none() {
         progress("stamps on and off");
-        Some(stamps(&mut setup.bench, probes(options.rate, 10_000), clock.median))
-    } else {
-        None
-    };
-    let (sweep, knee) = sweep_over(options, &mut setup.bench, progress)?;
+        pairs = throughputs(&mut setup.bench, probes(options.rate, 10_000));
+    }
+    let engine_thread = setup.engine_thread();
+    let (sweep, knee) = sweep_over(options, &mut setup.bench, engine_thread, progress)?;
     let tally = *setup.bench.sessions.tally();
     let names: Vec<_> =
         setup.bench.hops.iter().map(|hop| (hop.name, hop.what, hop.thread)).collect();
@@ -176,14 +176,25 @@ fn measure(
         &names,
     );
     let mut figures: BTreeMap<String, Figure> = summary.figures();
-    figures.insert("clock.read_ns".to_owned(), clock);
+    figures.insert("clock.read_ns".to_owned(), clock.clone());
     if let Some((p50, p99)) = rings {
         figures.insert("ring.p50_ns".to_owned(), p50);
         figures.insert("ring.p99_ns".to_owned(), p99);
     }
+    // In both kinds of build, so that their records can be compared.
+    if !pairs.is_empty() {
+        let rates = pairs.iter().map(|pair| pair.0).filter(|rate| *rate > 0);
+        figures.insert("throughput.per_second".to_owned(), Figure::of_whole("1/s", rates));
+    }
+    let has_stamps = spindle_engine::latency::STAMPS;
+    let stamps = has_stamps.then(|| Stamps::of(clock.median, STAMPS_PER_REQUEST, &pairs)).flatten();
+    if let Some(stamps) = &stamps {
+        figures.insert("stamps.cost_ratio".to_owned(), stamps.pairs.clone());
+        figures.insert("throughput.unstamped_per_second".to_owned(), stamps.without.clone());
+    }
     noise.p50_spread = figures.get("wire.p50_ns").map_or(0.0, Figure::spread);
     let noise = noise.judged(machine.cores);
-    let wire = summary.wire(&figures, tally);
+    let wire = summary.wire(&figures, tally, &options.protocol.to_string());
     let histograms = summary.histograms();
     let record = Record {
         format: FORMAT.to_owned(),
@@ -202,6 +213,7 @@ fn measure(
         stamps,
         sweep,
         knee,
+        parts: Vec::new(),
     };
     Ok(Measured { record, histograms })
 }
@@ -233,7 +245,7 @@ fn config(options: &WireOptions, layout: &Layout) -> RunConfig {
 }
 
 /// Rounds on the venue and on the echo, by turns; which is first changes from pair to pair.
-fn rounds(
+pub(super) fn rounds(
     options: &WireOptions,
     bench: &mut Bench,
     rate: u64,
@@ -264,71 +276,25 @@ fn probes(rate: u64, most: usize) -> usize {
     usize::try_from(rate / 2).unwrap_or(most).clamp(500, most)
 }
 
-/// Throughput with stamps and without, by turns.
-fn stamps(bench: &mut Bench, requests: usize, clock_ns: f64) -> Stamps {
-    const PAIRS: usize = 9;
-    let (mut with, mut without) = (Vec::new(), Vec::new());
+/// Pairs of rounds, with stamps and without.
+const PAIRS: usize = 9;
+
+/// Throughput with stamps and without, by turns, in requests a second; which is first changes from pair to pair. Where
+/// stamps are left out of the build, both are without.
+fn throughputs(bench: &mut Bench, requests: usize) -> Vec<(u64, u64)> {
+    let mut pairs = Vec::new();
     for pair in 0..=PAIRS {
+        let (mut with, mut without) = (0, 0);
         for stamped in [pair % 2 == 0, pair % 2 != 0] {
             bench.stamps.store(stamped, Ordering::Relaxed);
             let rate = bench.throughput(Serve::Venue, requests, 16);
-            // The first pair warms up.
-            if pair > 0 {
-                if stamped { with.push(rate) } else { without.push(rate) }
-            }
+            if stamped { with = rate } else { without = rate }
         }
+        pairs.push((with, without));
     }
     bench.stamps.store(true, Ordering::Relaxed);
-    let (with, without) = (Figure::of_whole("1/s", with), Figure::of_whole("1/s", without));
-    let cost = 1.0 - Figure::ratio(&with, &without).median;
-    Stamps { one_ns: clock_ns, per_request: STAMPS_PER_REQUEST, with, without, cost }
-}
-
-fn sweep_over(
-    options: &WireOptions,
-    bench: &mut Bench,
-    progress: Progress<'_>,
-) -> Result<(Vec<SweepPoint>, Option<u64>), LabError> {
-    /// Rounds at each rate.
-    const ROUNDS: u64 = 3;
-    let Some(wanted) = &options.sweep else { return Ok((Vec::new(), None)) };
-    let mut points: Vec<SweepPoint> = Vec::new();
-    loop {
-        let next = match wanted {
-            Sweep::Rates(rates) => rates.get(points.len()).copied(),
-            Sweep::UntilTheKnee => sweep::next(options.rate, &points),
-        };
-        let nanoseconds = options.milliseconds / options.rounds.max(1) * 1_000_000;
-        let Some(rate) = next.filter(|rate| {
-            u128::from(*rate) * u128::from(nanoseconds) / 1_000_000_000 <= u128::from(REQUESTS_MAX)
-        }) else {
-            break;
-        };
-        let (venue, floor) = rounds(options, bench, rate, ROUNDS, progress)?;
-        let median = |rounds: &[Round]| {
-            let of: Vec<_> =
-                rounds.iter().map(|round| Percentiles::of(&round.latencies())).collect();
-            sweep::median(&of)
-        };
-        let void =
-            venue.iter().find_map(|round| round.outcome.void.first().map(ToString::to_string));
-        let gone = bench.sessions.tally().accepted == 0;
-        points.push(SweepPoint {
-            offered: rate,
-            reached: sweep::reached(
-                venue.iter().map(|r| (r.recorder.count() as u64, r.outcome.elapsed_ns)),
-            ),
-            venue: median(&venue),
-            floor: median(&floor),
-            void,
-        });
-        if gone || spindle_lab::load::Peer::gone(&bench.sessions).is_some() {
-            break;
-        }
-    }
-    points.sort_by_key(|point| point.offered);
-    let knee = sweep::knee(&points);
-    Ok((points, knee))
+    // The first pair warms up.
+    pairs.split_off(1)
 }
 
 /// Everything that runs during a measurement.
@@ -401,7 +367,8 @@ impl Setup {
             Some(remote) => (remote.symbols.clone(), remote.middle),
             None => (venue::symbols(), venue::MIDDLE),
         };
-        let mix = Mix::new(options.mix, &symbols, middle, options.sessions.into(), options.seed);
+        let mix = Mix::new(options.mix, &symbols, middle, options.sessions.into(), options.seed)
+            .with_open_max(options.open_max);
         let mut turn = || beside.turn();
         let sessions = match market {
             Some((feed, tops)) => Sessions::connect_to_market(address, feed, tops, &mut turn)?,

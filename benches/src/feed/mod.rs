@@ -5,6 +5,7 @@
 //! the product's own: receive path, arbitration, decoding. Load is open: a message is due when the
 //! plan says so, however late the one before was, and latency is also counted from then.
 
+mod bare;
 mod load;
 mod report;
 mod run;
@@ -26,8 +27,8 @@ const FULL: usize = spindle_feed::moldudp64::PAYLOAD_MAX;
 /// A receive path under test.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Subject {
-    /// The path.
-    pub path: Path,
+    /// The path; none: a bare socket, whose packets are walked and nothing else is done.
+    pub path: Option<Path>,
     /// For io_uring another mode than the default.
     pub ring_mode: Option<RingMode>,
 }
@@ -39,20 +40,24 @@ impl Subject {
 
     /// io_uring in its other two modes.
     pub const RING_MODES: [Self; 2] = [
-        Self { path: Path::IoUring, ring_mode: Some(RingMode::Cooperative) },
-        Self { path: Path::IoUring, ring_mode: Some(RingMode::Interrupt) },
+        Self { path: Some(Path::IoUring), ring_mode: Some(RingMode::Cooperative) },
+        Self { path: Some(Path::IoUring), ring_mode: Some(RingMode::Interrupt) },
     ];
 
+    /// The floor: a bare socket, without arbitration and decoding.
+    pub const BARE: Self = Self { path: None, ring_mode: None };
+
     const fn of(path: Path) -> Self {
-        Self { path, ring_mode: None }
+        Self { path: Some(path), ring_mode: None }
     }
 
     /// The name in tables.
     pub const fn name(self) -> &'static str {
-        match self.ring_mode {
-            Some(RingMode::Cooperative) => "io_uring, cooperative",
-            Some(RingMode::Interrupt) => "io_uring, interrupt",
-            Some(RingMode::Deferred) | None => self.path.name(),
+        match (self.path, self.ring_mode) {
+            (None, _) => "bare socket",
+            (_, Some(RingMode::Cooperative)) => "io_uring, cooperative",
+            (_, Some(RingMode::Interrupt)) => "io_uring, interrupt",
+            (Some(path), Some(RingMode::Deferred) | None) => path.name(),
         }
     }
 }

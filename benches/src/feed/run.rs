@@ -13,11 +13,11 @@ use spindle_feed::stream::{Delivery, StreamConfig};
 use thiserror::Error;
 
 use super::load::{Plan, Sent, WARM_UP, send, send_end};
-use super::{Subject, Ticks};
+use super::{Subject, Ticks, bare};
 use crate::summary::histogram;
 
 /// Nanoseconds after the last message was due in which a run must end.
-const PATIENCE: u64 = 5_000_000_000;
+pub(super) const PATIENCE: u64 = 5_000_000_000;
 
 /// Nanoseconds between announcements of the end.
 const END_GAP: u64 = 1_000_000;
@@ -48,7 +48,7 @@ pub(super) struct Run {
     /// Messages declared lost, the warm-up's included.
     pub(super) lost: u64,
     /// Whether the end of the session came through.
-    ended: bool,
+    pub(super) ended: bool,
     /// Datagrams that the kernel dropped, as it says itself.
     pub(super) kernel_drops: u64,
     pub(super) stats: ReceiveStats,
@@ -74,8 +74,15 @@ pub(super) struct Setup {
 /// Runs a plan: a thread that sends, and one that receives, arbitrates and decodes.
 pub(super) fn run(setup: &Setup, plan: &Plan) -> Result<Run, RunError> {
     let local = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+    let Some(path) = setup.subject.path else {
+        let socket = bare::open(local, setup.socket_buffer)?;
+        let to = socket.local_addr()?;
+        return with_sender(setup, plan, to, |ticks, start, over| {
+            bare::receive_all(&socket, plan, ticks, start, over)
+        });
+    };
     let receive = ReceiveConfig {
-        path: PathChoice::Only(setup.subject.path),
+        path: PathChoice::Only(path),
         ring_mode: setup.subject.ring_mode.unwrap_or(RingMode::Deferred),
         buffers: setup.buffers,
         batch: setup.batch,
@@ -87,7 +94,19 @@ pub(super) fn run(setup: &Setup, plan: &Plan) -> Result<Run, RunError> {
         .receiver()
         .address(0)
         .ok_or_else(|| RunError::Stuck("the receiver has no address".to_owned()))?;
-    let socket = UdpSocket::bind(local)?;
+    with_sender(setup, plan, to, |ticks, start, over| {
+        receive_all(feed, setup.work, plan, ticks, start, over)
+    })
+}
+
+/// Sends the plan to an address while it is received there.
+fn with_sender(
+    setup: &Setup,
+    plan: &Plan,
+    to: SocketAddr,
+    receive: impl FnOnce(&Ticks, u64, &Over) -> Result<Run, RunError> + Send,
+) -> Result<Run, RunError> {
+    let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?;
     socket.connect(to)?;
     let (ticks, over) = (Ticks::new(), Over::default());
     let start = ticks.now() + START;
@@ -104,13 +123,19 @@ pub(super) fn run(setup: &Setup, plan: &Plan) -> Result<Run, RunError> {
         });
         let receiver = scope.spawn(|| {
             pin(setup.cores, 1);
-            let received = receive_all(feed, setup.work, plan, &ticks, start, &over);
+            let received = receive(&ticks, start, &over);
             over.received.store(true, Ordering::Release);
             received
         });
         let received = receiver.join().map_err(|_| RunError::Panic)?;
         let sent = sender.join().map_err(|_| RunError::Panic)?;
-        Ok(Run { sent, ..received? })
+        let mut run = Run { sent, ..received? };
+        if setup.subject.path.is_none() {
+            // Nobody asks the kernel here: what did not come was dropped.
+            run.kernel_drops = run.unaccounted();
+            run.lost = (plan.due.len() as u64 - WARM_UP as u64).saturating_sub(run.decoded);
+        }
+        Ok(run)
     })
 }
 
@@ -118,13 +143,13 @@ pub(super) fn run(setup: &Setup, plan: &Plan) -> Result<Run, RunError> {
 const START: u64 = 5_000_000;
 
 /// Polls without a datagram after which the socket is taken to be empty.
-const IDLE_POLLS: usize = 1_000;
+pub(super) const IDLE_POLLS: usize = 1_000;
 
 /// Which side has come to its end.
 #[derive(Default)]
-struct Over {
-    received: AtomicBool,
-    sent: AtomicBool,
+pub(super) struct Over {
+    pub(super) received: AtomicBool,
+    pub(super) sent: AtomicBool,
 }
 
 fn pin(cores: Option<[CoreId; 2]>, thread: usize) {
@@ -171,7 +196,7 @@ fn receive_all(
 }
 
 impl Run {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self {
             sent: Sent::new(),
             decoded: 0,
@@ -191,18 +216,32 @@ impl Run {
                 let Ok(message) = Message::decode(bytes) else { return };
                 let sent = std::hint::black_box(to_event(&message)).time.0;
                 let index = usize::try_from(sequence).unwrap_or(0).saturating_sub(1);
-                if index >= WARM_UP {
-                    let now = ticks.now();
-                    let due = start + plan.due[index];
-                    self.decoded += 1;
-                    self.from_send.saturating_record(now.saturating_sub(sent));
-                    self.from_due.saturating_record(now.saturating_sub(due));
-                }
+                self.count(index, sent, plan, ticks, start);
             }
             Delivery::Lost { count, .. } => self.lost += count,
             Delivery::EndOfSession { .. } => self.ended = true,
             _ => {}
         }
+    }
+
+    /// A message is here that was sent at this time.
+    #[inline]
+    pub(super) fn count(
+        &mut self,
+        index: usize,
+        sent: u64,
+        plan: &Plan,
+        ticks: &Ticks,
+        start: u64,
+    ) {
+        if index < WARM_UP {
+            return;
+        }
+        let now = ticks.now();
+        let due = start + plan.due[index];
+        self.decoded += 1;
+        self.from_send.saturating_record(now.saturating_sub(sent));
+        self.from_due.saturating_record(now.saturating_sub(due));
     }
 
     /// Datagrams sent that neither came nor were counted by the kernel as dropped.

@@ -2,9 +2,9 @@
 
 use std::fmt::Write as _;
 
-use super::plot::{Plot, SIZES, Scale, Size, short_rate};
+use super::plot::{Plot, SIZES, Scale, Size, round_ticks, short_rate};
 use crate::record::Record;
-use crate::text::{time, time_of};
+use crate::text::{time, time_of, whole};
 
 #[allow(clippy::cast_precision_loss, reason = "pixels")]
 const fn real(value: u64) -> f64 {
@@ -64,7 +64,7 @@ pub(super) fn over_time(record: &Record) -> String {
         let mut plot = Plot::new(size, title, Scale::Linear(0.0, end), y);
         plot.times();
         let steps = if plot.is_narrow() { 4 } else { 8 };
-        let ticks = (0..=steps).map(|step| end * f64::from(step) / f64::from(steps));
+        let ticks = round_ticks(end, steps).into_iter();
         let ticks: Vec<_> = ticks.map(|at| (at, short_seconds(at))).collect();
         plot.across(&ticks, "measured seconds, one round after the other");
         let round = end / real(record.config.rounds.max(1));
@@ -97,9 +97,9 @@ pub(super) fn load(record: &Record) -> String {
         let mut plot = Plot::new(size, title, Scale::Linear(0.0, real(most) * 1.04), y);
         plot.times();
         let steps = if plot.is_narrow() { 3 } else { 6 };
-        let ticks: Vec<_> = (0..=steps)
-            .map(|step| most * step / steps)
-            .map(|rate| (real(rate), short_rate(rate)))
+        let ticks: Vec<_> = round_ticks(real(most), steps)
+            .into_iter()
+            .map(|rate| (rate, short_rate(whole(rate))))
             .collect();
         plot.across(&ticks, "requests a second that were due");
         if let Some(knee) = record.knee {

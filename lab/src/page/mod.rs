@@ -2,12 +2,14 @@
 //! fits a phone, a sheet of paper, and light and dark.
 
 mod charts;
+mod facts;
+mod parts;
 mod plot;
 
 use std::fmt::Write as _;
 
 use crate::record::Record;
-use crate::text::{SHOWN, grouped, time, time_of, whole};
+use crate::text::{REASONS, SHOWN, grouped, time, time_of};
 
 const STYLE: &str = include_str!("style.css");
 const SCRIPT: &str = include_str!("copy.js");
@@ -36,7 +38,8 @@ fn figure(path: &str, shown: &str) -> String {
 fn table(out: &mut String, id: &str, caption: &str, head: &[&str], rows: &[String]) {
     let _ = write!(
         out,
-        "<div class=\"scroll\"><table id=\"{id}\"><caption>{caption}</caption><thead><tr>"
+        "<p class=\"caption\" id=\"{id}-is\">{caption}</p><div class=\"scroll\" tabindex=\"0\"><table \
+         id=\"{id}\" aria-describedby=\"{id}-is\"><thead><tr>"
     );
     for name in head {
         let _ = write!(out, "<th>{name}</th>");
@@ -68,16 +71,17 @@ pub fn page(record: &Record) -> String {
         escape(&record.build.commit),
         escape(&record.machine.processor),
         record.machine.cores,
-        date(record.begun),
+        facts::date(record.begun),
     );
     banner(&mut out, "void", "This run is void; its figures do not count:", &wire.void_reasons);
     banner(&mut out, "noisy", "The machine was noisy, trust the tails less:", &record.noise.why);
     let _ = write!(out, "<p class=\"lead\">{}</p>", charts::verdict(record));
     tiles(&mut out, record);
+    parts::parts(&mut out, record);
     percentiles(&mut out, record);
     time_and_load(&mut out, record);
     hops(&mut out, record);
-    circumstances(&mut out, record);
+    facts::circumstances(&mut out, record);
     let _ = writeln!(
         out,
         "<h2>How to read this</h2><p>Requests are sent by a schedule that was made beforehand, whether or \
@@ -98,11 +102,11 @@ fn banner(out: &mut String, class: &str, title: &str, lines: &[String]) {
         return;
     }
     let _ = write!(out, "<div class=\"banner {class}\"><strong>{title}</strong><ul>");
-    for line in lines.iter().take(6) {
+    for line in lines.iter().take(REASONS) {
         let _ = write!(out, "<li>{}</li>", escape(line));
     }
-    if lines.len() > 6 {
-        let _ = write!(out, "<li>and {} more, in the record</li>", lines.len() - 6);
+    if lines.len() > REASONS {
+        let _ = write!(out, "<li>and {} more, in the record</li>", lines.len() - REASONS);
     }
     out.push_str("</ul></div>");
 }
@@ -253,165 +257,15 @@ fn hops(out: &mut String, record: &Record) {
         time_of(wire.ring_floor_p99_ns),
         time(wire.clock_read_ns)
     );
-    if let Some(stamps) = &record.stamps {
-        let _ = write!(
-            out,
-            " {} stamps on the way of a request are in these figures and subtracted nowhere. Switched off, \
-             throughput changes by {:.1} % ({} a second with them, {} without).",
-            stamps.per_request,
-            100.0 * stamps.cost,
-            grouped(whole(stamps.with.median)),
-            grouped(whole(stamps.without.median))
-        );
-    }
     out.push_str("</p>");
-}
-
-fn circumstances(out: &mut String, record: &Record) {
-    let (config, machine, noise) = (&record.config, &record.machine, &record.noise);
-    let or_none = |text: &str| if text.is_empty() { "none".to_owned() } else { escape(text) };
-    let list = |out: &mut String, title: &str, rows: &[(&str, String)]| {
-        let _ = write!(out, "<h2>{title}</h2><dl>");
-        for (name, value) in rows {
-            let _ = write!(out, "<dt>{name}</dt><dd>{value}</dd>");
-        }
-        out.push_str("</dl>");
-    };
-    let percent = |part: f64| format!("{:.2} %", 100.0 * part);
-    let run = [
-        ("command", format!("<code>{}</code>", escape(&record.command))),
-        (
-            "load",
-            format!(
-                "{} a second, {}; {} sessions over {}",
-                grouped(config.rate),
-                escape(&config.arrivals),
-                config.sessions,
-                config.protocol
-            ),
-        ),
-        ("mix", escape(&config.mix)),
-        (
-            "rounds",
-            format!(
-                "{} of {} ms, each after {} ms of warm-up; seed {}",
-                config.rounds,
-                config.milliseconds / config.rounds.max(1),
-                config.warm_up_ms,
-                config.seed
-            ),
-        ),
-        ("threads", escape(&config.layout)),
-        ("venue", escape(&config.venue)),
-        ("risk gate", escape(&config.risk)),
-        (
-            "requests",
-            format!(
-                "{} accepted, {} cancelled, {} executions told, {} refused, warm-ups and sweeps among them",
-                grouped(record.wire.tally.accepted),
-                grouped(record.wire.tally.canceled),
-                grouped(record.wire.tally.executed),
-                grouped(record.wire.tally.rejected)
-            ),
-        ),
-        (
-            "sent late by",
-            format!(
-                "p50 {}, p99 {}, at most {}",
-                time_of(record.wire.late_p50_ns),
-                time_of(record.wire.late_p99_ns),
-                time_of(record.wire.late_max_ns)
-            ),
-        ),
-    ];
-    list(out, "What was run", &run);
-    let of_machine = [
-        (
-            "processor",
-            format!(
-                "{}, {} cores for this process, {} threads a core",
-                escape(&machine.processor),
-                machine.cores,
-                machine.threads_per_core
-            ),
-        ),
-        (
-            "memory",
-            format!(
-                "{} MiB, transparent huge pages {}",
-                grouped(machine.memory_mib),
-                or_none(&machine.huge_pages)
-            ),
-        ),
-        ("kernel", escape(&machine.kernel)),
-        ("hypervisor", or_none(&machine.hypervisor)),
-        ("isolated cores", or_none(&machine.isolated)),
-        ("governor", or_none(&machine.governor)),
-        ("clock source", or_none(&machine.clock_source)),
-        ("scheduling", or_none(&machine.scheduling)),
-        (
-            "mitigations",
-            machine.mitigations.iter().map(|line| escape(line)).collect::<Vec<_>>().join("<br>"),
-        ),
-        (
-            "build",
-            format!(
-                "{}, stamps {}",
-                record.build.profile,
-                if record.build.stamps { "compiled in" } else { "left out" }
-            ),
-        ),
-        ("stolen", format!("{} of the time, by the hypervisor", percent(noise.steal))),
-        (
-            "waited for a core",
-            format!(
-                "the load's thread {}, the engine's {}",
-                percent(noise.load_waited),
-                percent(noise.engine_waited)
-            ),
-        ),
-        (
-            "gaps",
-            format!(
-                "a spinning thread missed {} of {} ms, at most {} at once",
-                percent(noise.gaps.part()),
-                noise.gaps.spun_ms,
-                time_of(noise.gaps.max_ns)
-            ),
-        ),
-        ("load average", format!("{:.2}", noise.load_average)),
-    ];
-    list(out, "The machine", &of_machine);
-}
-
-/// A day and time in UTC, from seconds since 1970.
-fn date(seconds: u64) -> String {
-    let (days, of_day) = (seconds / 86_400, seconds % 86_400);
-    // Days of the civil calendar, counted from the first of March of the year 0.
-    let shifted = days + 719_468;
-    let era = shifted / 146_097;
-    let of_era = shifted % 146_097;
-    let year_of_era = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
-    let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let month_from_march = (5 * of_year + 2) / 153;
-    let day = of_year - (153 * month_from_march + 2) / 5 + 1;
-    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
-    let year = year_of_era + era * 400 + u64::from(month <= 2);
-    let (hour, minute) = (of_day / 3_600, of_day / 60 % 60);
-    format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02} UTC")
+    if let Some(stamps) = &record.stamps {
+        let _ = write!(out, "<p>Stamps of hops: {}.</p>", stamps.line());
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn dates_are_those_of_the_calendar() {
-        assert_eq!(date(0), "1970-01-01 00:00 UTC");
-        assert_eq!(date(951_782_399), "2000-02-28 23:59 UTC");
-        assert_eq!(date(951_782_400), "2000-02-29 00:00 UTC");
-        assert_eq!(date(1_795_278_660), "2026-11-21 16:31 UTC");
-    }
 
     #[test]
     fn what_others_wrote_cannot_become_markup() {

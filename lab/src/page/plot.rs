@@ -204,6 +204,19 @@ impl Plot {
     }
 }
 
+/// Round values from 0 to at most `end`, about so many.
+pub(super) fn round_ticks(end: f64, about: u32) -> Vec<f64> {
+    let wanted = end / f64::from(about.max(1));
+    if wanted.is_nan() || wanted <= 0.0 {
+        return vec![0.0];
+    }
+    let decade = 10_f64.powf(wanted.log10().floor());
+    let steps = [1.0, 2.0, 2.5, 5.0, 10.0].map(|step| step * decade);
+    let step = steps.into_iter().find(|step| *step >= wanted * 0.999).unwrap_or(10.0 * decade);
+    let ticks = (0..=2 * about).map(|nth| step * f64::from(nth));
+    ticks.take_while(|tick| *tick <= end * 1.001).collect()
+}
+
 /// A time without places that are nought: `1 us`, `500 ns`.
 pub(super) fn short_time(nanoseconds: f64) -> String {
     let text = time(nanoseconds);
@@ -242,6 +255,14 @@ mod tests {
         assert_eq!((scale.part(0.0), scale.part(1e9)), (0.0, 1.0));
         assert_eq!(scale.decade_ticks(), [1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0]);
         assert_eq!(Scale::Linear(2.0, 4.0).part(3.0), 0.5);
+    }
+
+    #[test]
+    fn axes_have_round_numbers() {
+        assert_eq!(round_ticks(10.0, 4), [0.0, 2.5, 5.0, 7.5, 10.0]);
+        assert_eq!(round_ticks(5_000.0, 3), [0.0, 2_000.0, 4_000.0]);
+        assert_eq!(round_ticks(117_000.0, 6).len(), 6);
+        assert_eq!(round_ticks(0.0, 6), [0.0]);
     }
 
     #[test]

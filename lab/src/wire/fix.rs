@@ -54,7 +54,7 @@ fn order_of(symbol: Symbol, order: &Order) -> FixOrder {
         symbol,
         limit: Some(order.price),
         time_in_force: match order.role {
-            Role::Take => TimeInForce::ImmediateOrCancel,
+            Role::Take | Role::Pass => TimeInForce::ImmediateOrCancel,
             Role::Rest | Role::Make => TimeInForce::Day,
         },
     }

@@ -5,6 +5,9 @@
 //! that will be taken stand at the middle and are never cancelled; a taking order is sent only where one
 //! of them is known to stand. So a cancel never crosses an execution on its way, to which the protocol
 //! has no answer.
+//!
+//! How many orders stand has a bound, those that are on their way included: a venue that stops for a moment finds no more of
+//! them when it goes on. Where nothing else may be sent, an order is that meets nobody and does not stay.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -15,8 +18,8 @@ use rand_xoshiro::Xoshiro256PlusPlus;
 use spindle_types::{Price, Side, Symbol};
 use thiserror::Error;
 
-/// Orders that one session keeps open for cancels and replaces at most.
-const OPEN_MAX: usize = 256;
+/// Orders that one session keeps open for cancels and replaces at most, where nothing else is asked for.
+pub const OPEN_MAX: usize = 256;
 
 /// One cent.
 const TICK: u32 = 100;
@@ -86,6 +89,8 @@ pub(crate) enum Role {
     Make,
     /// It takes, and does not stand.
     Take,
+    /// It meets nobody, and does not stand.
+    Pass,
 }
 
 /// An order of the mix.
@@ -115,8 +120,14 @@ pub struct Mix {
     symbols: Vec<Symbol>,
     middle: Price,
     random: Xoshiro256PlusPlus,
+    /// Orders that a session keeps open for cancels and replaces at most.
+    open_max: usize,
     /// By session: what can be cancelled, the oldest first.
     open: Vec<VecDeque<(u64, Order)>>,
+    /// By session: orders for cancels and replaces that are on their way.
+    coming: Vec<usize>,
+    /// Orders for the middle that are on their way.
+    making: usize,
     /// By instrument, bids and asks: orders at the middle that stand and are not spoken for.
     makers: Vec<[u32; 2]>,
 }
@@ -135,9 +146,18 @@ impl Mix {
             symbols: symbols.to_vec(),
             middle,
             random: Xoshiro256PlusPlus::seed_from_u64(seed),
+            open_max: OPEN_MAX,
             open: vec![VecDeque::with_capacity(2 * OPEN_MAX); sessions],
+            coming: vec![0; sessions],
+            making: 0,
             makers: vec![[0; 2]; symbols.len()],
         }
+    }
+
+    /// With so many orders of a session open at most, beside two for the middle of each instrument.
+    #[must_use]
+    pub fn with_open_max(self, open_max: usize) -> Self {
+        Self { open_max: open_max.max(1), ..self }
     }
 
     /// The symbol of an order.
@@ -154,7 +174,7 @@ impl Mix {
     pub(crate) fn next(&mut self, session: usize) -> Request {
         let Weights { enter, cancel, replace, trade } = self.weights;
         let draw = self.below(enter + cancel + replace + trade);
-        let full = self.open[session].len() >= OPEN_MAX;
+        let full = self.open[session].len() + self.coming[session] >= self.open_max;
         if draw < trade {
             return Request::Enter(self.trade());
         }
@@ -166,9 +186,15 @@ impl Mix {
             && let Some((number, order)) = self.open[session].pop_front()
         {
             let price = self.away(order.side);
+            self.coming[session] += 1;
             return Request::Replace(number, Order { price, ..order });
         }
-        Request::Enter(self.rest())
+        let order = self.rest();
+        if full {
+            return Request::Enter(Order { role: Role::Pass, ..order });
+        }
+        self.coming[session] += 1;
+        Request::Enter(order)
     }
 
     fn rest(&mut self) -> Order {
@@ -201,15 +227,33 @@ impl Mix {
             }
         }
         let side = if self.random.next_u64().is_multiple_of(2) { Side::Buy } else { Side::Sell };
+        if self.making >= 2 * self.makers.len() {
+            return Order { role: Role::Pass, instrument, side, price: self.away(side) };
+        }
+        self.making += 1;
         Order { role: Role::Make, instrument, side, price: at(side) }
     }
 
     /// An order stands.
     pub(crate) fn stands(&mut self, session: usize, number: u64, order: Order) {
+        self.arrived(session, order);
         match order.role {
             Role::Rest => self.open[session].push_back((number, order)),
             Role::Make => self.makers[order.instrument][usize::from(order.side == Side::Sell)] += 1,
-            Role::Take => {}
+            Role::Take | Role::Pass => {}
+        }
+    }
+
+    /// An order is refused.
+    pub(crate) fn refused(&mut self, session: usize, order: Order) {
+        self.arrived(session, order);
+    }
+
+    fn arrived(&mut self, session: usize, order: Order) {
+        match order.role {
+            Role::Rest => self.coming[session] = self.coming[session].saturating_sub(1),
+            Role::Make => self.making = self.making.saturating_sub(1),
+            Role::Take | Role::Pass => {}
         }
     }
 }
@@ -246,6 +290,7 @@ mod tests {
                         Role::Rest => assert!((20..100).contains(&middle)),
                         Role::Make => standing[order.instrument][side] += 1,
                         Role::Take => standing[order.instrument][1 - side] -= 1,
+                        Role::Pass => panic!("nothing is on its way for long here"),
                     }
                     assert!(standing[order.instrument].iter().all(|&count| count >= 0));
                     counts[order.role as usize] += 1;
@@ -270,5 +315,42 @@ mod tests {
             "{rest} and {cancel}"
         );
         assert!((8_000..11_000).contains(&replace), "{replace}");
+    }
+
+    #[test]
+    fn what_is_open_keeps_its_bound_when_the_venue_stops_for_a_moment() {
+        for open_max in [1, 5, 40] {
+            let mut mix = mix("enter:60,cancel:10,replace:10,trade:20").with_open_max(open_max);
+            // By session: orders that stand, or will when what is on its way has arrived.
+            let mut open = [0_usize; 2];
+            let (mut makers, mut under_way) = (0_usize, Vec::new());
+            for number in 0..20_000_u64 {
+                let session = usize::try_from(number % 2).expect("0 or 1");
+                match mix.next(session) {
+                    Request::Enter(order) => {
+                        open[session] += usize::from(order.role == Role::Rest);
+                        makers += usize::from(order.role == Role::Make);
+                        makers -= usize::from(order.role == Role::Take);
+                        under_way.push((session, number, order));
+                    }
+                    Request::Cancel(..) => open[session] -= 1,
+                    Request::Replace(_, order) => under_way.push((session, number, order)),
+                }
+                assert!(open.iter().all(|open| *open <= open_max), "{open:?} of {open_max}");
+                assert!(makers <= 8, "{makers} at the middle of two instruments");
+                // It stops for 300 requests out of 1,000, and refuses one order in a hundred.
+                if number % 1_000 >= 300 {
+                    for (session, number, order) in under_way.drain(..) {
+                        if number % 100 == 7 && order.role != Role::Take {
+                            mix.refused(session, order);
+                            open[session] -= usize::from(order.role == Role::Rest);
+                            makers -= usize::from(order.role == Role::Make);
+                        } else {
+                            mix.stands(session, number, order);
+                        }
+                    }
+                }
+            }
+        }
     }
 }

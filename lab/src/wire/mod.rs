@@ -8,6 +8,6 @@ mod trading;
 
 pub use echo::{EchoPeer, EchoServer};
 pub use fix::FixLink;
-pub use mix::{Mix, MixError, Weights};
+pub use mix::{Mix, MixError, OPEN_MAX, Weights};
 pub use ouch::OuchLink;
 pub use trading::{Link, Seen, Tally, Told, Trading};

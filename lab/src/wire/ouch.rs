@@ -68,7 +68,10 @@ impl Link for OuchLink {
     #[inline]
     fn enter(&mut self, symbol: Symbol, order: &Order) -> Option<u64> {
         let new = NewOrder::limit(side_of(order.side), SHARES, symbol, order.price);
-        let new = if order.role == Role::Take { new.immediate_or_cancel() } else { new };
+        let new = match order.role {
+            Role::Take | Role::Pass => new.immediate_or_cancel(),
+            Role::Rest | Role::Make => new,
+        };
         self.client.enter(&new).ok().map(|token| number_of(token.0))
     }
 

@@ -63,9 +63,21 @@ pub struct Tally {
     pub rejected: u64,
     /// The code of the last refusal.
     pub last_reject: u64,
+    /// The code of the first; what follows may be its consequence.
+    #[serde(default)]
+    pub first_reject: u64,
 }
 
 impl Tally {
+    /// A request was refused with this code.
+    pub const fn refuse(&mut self, code: u64) {
+        if self.rejected == 0 {
+            self.first_reject = code;
+        }
+        self.rejected += 1;
+        self.last_reject = code;
+    }
+
     /// Requests that were answered.
     pub const fn requests(&self) -> u64 {
         self.accepted + self.canceled + self.rejected
@@ -160,8 +172,10 @@ impl<L: Link> Peer for Trading<L> {
                     }
                     Told::Canceled if is_cancel => tally.canceled += 1,
                     Told::Rejected(code) => {
-                        tally.rejected += 1;
-                        tally.last_reject = code;
+                        tally.refuse(code);
+                        if !is_cancel {
+                            mix.refused(session, place.order);
+                        }
                     }
                     Told::Executed | Told::Canceled => {
                         debug_assert!(

@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use spindle_engine::latency::Latency;
 use spindle_lab::load::Outcome;
 use spindle_lab::machine::{Machine, Noise};
-use spindle_lab::record::{Build, FORMAT, Record, RunConfig, Stamps, SweepPoint, VERSION};
+use spindle_lab::record::{Build, FORMAT, Part, Record, RunConfig, SweepPoint, VERSION};
 use spindle_lab::recorder::Recorder;
+use spindle_lab::stamps::Stamps;
 use spindle_lab::stats::{Figure, Percentiles};
 use spindle_lab::summary::{RoundOf, Summary};
 use spindle_lab::wire::Tally;
@@ -48,6 +49,16 @@ pub(crate) fn record(base: u64) -> Record {
         let void = (rate > 120_000).then(|| "the sender fell behind".to_owned());
         SweepPoint { offered: rate, reached: rate, venue, floor: venue, void }
     };
+    let decoded = [8.5, 8.25, 9.0];
+    figures.insert("books.message_ns".to_owned(), Figure::of("ns", vec![61.0, 60.5, 75.0]));
+    figures.insert("books.floor_ns".to_owned(), Figure::of("ns", decoded.to_vec()));
+    let parts = vec![Part {
+        part: "books".to_owned(),
+        what: "a message applied".to_owned(),
+        figure: "books.message_ns".to_owned(),
+        floor: "books.floor_ns".to_owned(),
+        floor_what: "decoded & dropped".to_owned(),
+    }];
     Record {
         format: FORMAT.to_owned(),
         version: VERSION,
@@ -65,13 +76,14 @@ pub(crate) fn record(base: u64) -> Record {
             protocol: "ouch".to_owned(),
             ..RunConfig::default()
         },
-        wire: summary.wire(&figures, Tally { accepted: 100, ..Tally::default() }),
+        wire: summary.wire(&figures, Tally { accepted: 100, ..Tally::default() }, "ouch"),
         hops: summary.hops(),
         curves: summary.curves(),
         over_time: summary.over_time(),
-        stamps: Some(Stamps { one_ns: 10.0, per_request: 9, cost: 0.012, ..Stamps::default() }),
+        stamps: Stamps::of(10.0, 9, &[(98_800, 100_000), (98_000, 100_000), (99_000, 100_000)]),
         sweep: [10_000, 50_000, 100_000, 150_000].map(point).to_vec(),
         knee: Some(100_000),
+        parts,
         figures,
     }
 }

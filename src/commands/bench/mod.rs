@@ -1,8 +1,10 @@
 //! `spindle bench`: the latency laboratory.
 
+mod all;
 mod arrivals;
 mod compare;
 mod journal;
+mod output;
 mod wire;
 
 use std::io::{IsTerminal, stderr};
@@ -22,6 +24,7 @@ pub(crate) struct Bench {
 
 #[derive(Subcommand)]
 enum What {
+    All(all::All),
     Feed(Feed),
     Wire(Box<wire::Wire>),
     Compare(compare::Compare),
@@ -31,6 +34,7 @@ enum What {
 impl Bench {
     pub(crate) fn run(self) -> Result<(), Exit> {
         match self.what {
+            What::All(all) => all.run(),
             What::Feed(feed) => feed.run(),
             What::Wire(wire) => wire.run(),
             What::Compare(compare) => compare.run(),
@@ -74,6 +78,8 @@ enum PathName {
     IoUringCooperative,
     /// io_uring, completions made in an interrupt
     IoUringInterrupt,
+    /// A bare socket, whose packets are walked and nothing else: the floor
+    Bare,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -110,6 +116,7 @@ impl PathName {
             Self::Recv => Subject::PATHS[2],
             Self::IoUringCooperative => Subject::RING_MODES[0],
             Self::IoUringInterrupt => Subject::RING_MODES[1],
+            Self::Bare => Subject::BARE,
         }
     }
 }

@@ -1,21 +1,21 @@
 //! `spindle bench wire`: open-loop load over sockets, beside its floor.
 
-use std::fs::File;
-use std::io::BufWriter;
 use std::net::{SocketAddr, ToSocketAddrs};
-use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use spindle_lab::load::Bounds;
 use spindle_lab::schedule::Arrivals;
-use spindle_lab::wire::Weights;
-use spindle_lab::{hlog, page, text};
+use spindle_lab::wire::{OPEN_MAX, Weights};
 use spindle_types::{Price, Symbol};
 
+use super::output::Output;
 use super::{arrivals, progress};
 use crate::exit::Exit;
-use crate::lab::{self, LabError, Measured, Protocol, Remote, Sweep, WireOptions};
+use crate::lab::{self, LabError, Protocol, Remote, Sweep, WireOptions};
+
+/// Orders that each session keeps open at most at a venue whose limits are not known here.
+const OPEN_MAX_ELSEWHERE: usize = 32;
 
 /// Orders over sockets on a schedule, each timed from when it was due, beside a bare echo over the same
 /// sockets and threads.
@@ -50,6 +50,10 @@ pub(super) struct Wire {
     /// What they send: weights of new orders, cancels, replaces and orders that trade
     #[arg(long, value_name = "WEIGHTS", default_value_t = Weights::default())]
     mix: Weights,
+    /// Orders that each session keeps open at most; without it 256, or 32 at a venue that runs already
+    #[arg(long, value_name = "N", conflicts_with = "tick_to_trade",
+        value_parser = clap::value_parser!(u16).range(1..=10_000))]
+    open: Option<u16>,
     /// Measure at these rates as well, or without any until the knee is found
     #[arg(long, value_name = "RATES", num_args = 0.., value_delimiter = ',')]
     sweep: Option<Vec<u64>>,
@@ -85,15 +89,8 @@ pub(super) struct Wire {
     #[arg(long, value_name = "US", default_value_t = 1_000,
         value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
     late: u64,
-    /// Write the record to this file, as JSON
-    #[arg(long, value_name = "FILE")]
-    record: Option<PathBuf>,
-    /// Write a page with pictures to this file, as HTML
-    #[arg(long, value_name = "FILE")]
-    report: Option<PathBuf>,
-    /// Write the distributions to this file, as an HdrHistogram log
-    #[arg(long, value_name = "FILE")]
-    hdr: Option<PathBuf>,
+    #[command(flatten)]
+    output: Output,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -105,9 +102,7 @@ enum ProtocolName {
 impl Wire {
     pub(super) fn run(self) -> Result<(), Exit> {
         let options = self.options()?;
-        for path in [&self.record, &self.report, &self.hdr].into_iter().flatten() {
-            writable(path)?;
-        }
+        self.output.check()?;
         let bar = progress();
         let told = bar.clone();
         let measured = lab::run(&options, &mut |step| {
@@ -115,24 +110,7 @@ impl Wire {
             told.tick();
         });
         bar.finish_and_clear();
-        let Measured { record, histograms } = measured.map_err(refused)?;
-        print!("{}", text::table(&record));
-        if let Some(path) = &self.record {
-            write(path, &record.text().map_err(Exit::failed)?)?;
-        }
-        if let Some(path) = &self.report {
-            write(path, &page::page(&record))?;
-        }
-        if let Some(path) = &self.hdr {
-            let failed = |error| Exit::failed(format!("{}: {error}", path.display()));
-            let mut file = BufWriter::new(File::create(path).map_err(failed)?);
-            let length = Duration::from_millis(options.milliseconds);
-            hlog::write(&mut file, record.begun, length, &histograms).map_err(failed)?;
-        }
-        match record.wire.void_reasons.first() {
-            None => Ok(()),
-            Some(reason) => Err(Exit::failed(format!("the run is void: {reason}"))),
-        }
+        self.output.tell(&measured.map_err(refused)?)
     }
 
     fn options(&self) -> Result<WireOptions, Exit> {
@@ -165,6 +143,11 @@ impl Wire {
             sessions,
             protocol,
             mix: self.mix,
+            open_max: match (self.open, &to) {
+                (Some(open), _) => open.into(),
+                (None, Some(_)) => OPEN_MAX_ELSEWHERE,
+                (None, None) => OPEN_MAX,
+            },
             seed: self.seed,
             to,
             sweep,
@@ -216,25 +199,15 @@ fn resolve(text: &str) -> Result<SocketAddr, Exit> {
 }
 
 /// What cannot be measured here is wrong usage; everything else a failure.
-fn refused(error: LabError) -> Exit {
+pub(super) fn refused(error: LabError) -> Exit {
     match error {
-        LabError::Echo(_) | LabError::Thread(_) => Exit::failed(error),
+        LabError::Echo(_) | LabError::Thread(_) | LabError::Part { .. } => Exit::failed(error),
         _ => Exit::usage(error),
     }
 }
 
-/// Says before anything is measured that a file cannot be written.
-fn writable(path: &Path) -> Result<(), Exit> {
-    let file = File::options().append(true).create(true).open(path);
-    file.map(drop).map_err(|error| Exit::usage(format!("{}: {error}", path.display())))
-}
-
-pub(super) fn write(path: &Path, text: &str) -> Result<(), Exit> {
-    std::fs::write(path, text).map_err(|error| Exit::failed(format!("{}: {error}", path.display())))
-}
-
 /// The command line, without where the program lies and without passwords.
-fn command_line() -> String {
+pub(super) fn command_line() -> String {
     let mut words = vec!["spindle".to_owned()];
     let mut is_login = false;
     for word in std::env::args().skip(1) {

@@ -17,6 +17,7 @@ use spindle_engine::event::{Event, Outcome};
 use spindle_engine::input::Checkpoint;
 use spindle_engine::tap::{EngineTap, FrameHeader, Progress, Tap, TapReader, tap};
 use spindle_gateway::record::kind;
+use spindle_lab::recorder::histogram;
 use spindle_types::{AccountId, Agent, EventTime, OrderToken, Price, Quantity, SessionId, Symbol};
 
 use super::{BenchError, said};
@@ -195,7 +196,7 @@ fn ask(
     window: u64,
 ) -> (u64, Duration, Histogram<u64>) {
     let (clock, begun) = (Clock::new(), Instant::now());
-    let mut latency = Histogram::new(3).unwrap_or_else(|_| Histogram::new_from(&small()));
+    let mut latency = histogram();
     let (mut asked, mut answered, mut told) = (0_u64, 0_u64, 0);
     let mut token = 0_u32;
     loop {
@@ -232,10 +233,6 @@ fn ask(
             std::thread::yield_now();
         }
     }
-}
-
-fn small() -> Histogram<u64> {
-    Histogram::new(1).expect("one digit is always possible")
 }
 
 /// Orders of a round.

@@ -1,8 +1,7 @@
 //! Gates and orders for what measures the risk gate.
 
-#![allow(dead_code, reason = "each program uses a part")]
-
 use std::hint::black_box;
+use std::time::{Duration, Instant};
 
 use spindle_risk::{
     Form, Gate, GateConfig, Holder, InstrumentState, Key, Limits, Market, Purpose, Request,
@@ -10,12 +9,12 @@ use spindle_risk::{
 };
 use spindle_types::{AccountId, EventTime, InstrumentId, Price, Quantity, SessionId, Side};
 
-pub(crate) const ACCOUNT: AccountId = AccountId(3);
-pub(crate) const SESSION: SessionId = SessionId(2);
-pub(crate) const INSTRUMENT: InstrumentId = InstrumentId(17);
+const ACCOUNT: AccountId = AccountId(3);
+const SESSION: SessionId = SessionId(2);
+const INSTRUMENT: InstrumentId = InstrumentId(17);
 
 /// What switches a check on.
-pub(crate) const CHECKS: [(&str, &[(Key, u64)]); 18] = [
+pub const CHECKS: [(&str, &[(Key, u64)]); 18] = [
     ("side", &[(Key::MayShort, 0)]),
     ("message_rate", &[(Key::MessageRateMax, 4_000_000_000)]),
     ("order_rate", &[(Key::OrderRateMax, 4_000_000_000)]),
@@ -36,7 +35,8 @@ pub(crate) const CHECKS: [(&str, &[(Key, u64)]); 18] = [
     ("loss", &[(Key::LossMax, 1 << 60)]),
 ];
 
-pub(crate) fn limits(checks: &[(&str, &[(Key, u64)])]) -> Limits {
+/// Limits with these checks on.
+pub fn limits(checks: &[(&str, &[(Key, u64)])]) -> Limits {
     let none = Limits::NONE.with(Key::Luld, 0).with(Key::RegSho, 0);
     checks
         .iter()
@@ -44,7 +44,11 @@ pub(crate) fn limits(checks: &[(&str, &[(Key, u64)])]) -> Limits {
         .fold(none, |limits, &(key, value)| limits.with(key, value))
 }
 
-pub(crate) fn gate(account: Limits) -> Gate {
+/// A gate with these limits of the account.
+///
+/// # Panics
+/// Where it has no room for them; it has.
+pub fn gate(account: Limits) -> Gate {
     let mut gate =
         Gate::with(&GateConfig { accounts: 64, sessions: 64, firms: 8, cells: 4_096, sets: 256 });
     gate.fit_instruments(64);
@@ -61,7 +65,10 @@ pub(crate) fn gate(account: Limits) -> Gate {
 
 /// A gate with these limits of the account, and of session, firm and the account in the instrument
 /// where there are any. Shares for short sales are located.
-pub(crate) fn at_every_level(account: Limits, others: &[Limits]) -> Gate {
+///
+/// # Panics
+/// Where it has no room for them; it has.
+pub fn at_every_level(account: Limits, others: &[Limits]) -> Gate {
     let short = account.with(Key::MayShort, 1).with(Key::Locate, 1).with(Key::RegSho, 1);
     let mut gate = gate(short);
     let state = InstrumentState { price_test: true, ..gate.instrument(INSTRUMENT) };
@@ -79,8 +86,8 @@ pub(crate) fn at_every_level(account: Limits, others: &[Limits]) -> Gate {
 }
 
 /// Orders of which no two that follow each other are alike.
-pub(crate) struct Orders {
-    pub(crate) gate: Gate,
+pub struct Orders {
+    gate: Gate,
     time: u64,
     market: Market,
     side: Side,
@@ -88,15 +95,19 @@ pub(crate) struct Orders {
 }
 
 /// Orders that are made before and cancelled after what is measured of them.
-pub(crate) const BATCH: u32 = 64;
+pub const BATCH: u32 = 64;
 
 impl Orders {
-    pub(crate) fn new(gate: Gate) -> Self {
+    /// Buys.
+    pub fn new(gate: Gate) -> Self {
         Self::of(gate, Side::Buy)
     }
 
     /// Buys, or short sales above the best bid.
-    pub(crate) fn of(gate: Gate, side: Side) -> Self {
+    ///
+    /// # Panics
+    /// Where the gate refuses the first.
+    pub fn of(gate: Gate, side: Side) -> Self {
         let market = Market {
             bid: Some(Price(99_900)),
             ask: Some(Price(100_000)),
@@ -154,7 +165,7 @@ impl Orders {
     }
 
     /// The orders that [`Orders::enter_batch`] enters.
-    pub(crate) fn make_batch(&mut self) {
+    pub fn make_batch(&mut self) {
         self.batch.clear();
         for _ in 0..BATCH {
             let made = self.next();
@@ -163,7 +174,10 @@ impl Orders {
     }
 
     /// Each order is judged and accepted: what the gate does before an accepted order goes to its book.
-    pub(crate) fn enter_batch(&mut self) {
+    ///
+    /// # Panics
+    /// Where the gate refuses it.
+    pub fn enter_batch(&mut self) {
         let Self { gate, market, batch, .. } = self;
         for (request, _) in batch {
             let admission = gate.check(black_box(request), market).expect("a pass");
@@ -172,21 +186,42 @@ impl Orders {
     }
 
     /// What is open of them is cancelled.
-    pub(crate) fn cancel_batch(&mut self) {
+    pub fn cancel_batch(&mut self) {
         for (_, holder) in &self.batch {
             self.gate.release(holder, Quantity(100), true);
         }
     }
 
-    /// And cancelled again.
-    pub(crate) fn enter_and_cancel(&mut self) {
+    /// An order is judged, accepted and cancelled again.
+    ///
+    /// # Panics
+    /// Where the gate refuses it.
+    pub fn enter_and_cancel(&mut self) {
         let holder = self.enter();
         self.gate.release(&holder, Quantity(100), true);
     }
 
     /// An order is judged, and that is all.
-    pub(crate) fn judge(&mut self) -> Price {
+    ///
+    /// # Panics
+    /// Where the gate refuses it.
+    pub fn judge(&mut self) -> Price {
         let (request, _) = self.next();
         self.gate.check(black_box(&request), &self.market).expect("a pass").price
+    }
+
+    /// How long orders take to be judged and reserved; making them and cancelling them again is not timed. Of the last
+    /// batch the part that was wanted counts.
+    pub fn time_batches(&mut self, wanted: u64) -> Duration {
+        let batches = wanted.div_ceil(BATCH.into());
+        let mut taken = Duration::ZERO;
+        for _ in 0..batches {
+            self.make_batch();
+            let begin = Instant::now();
+            self.enter_batch();
+            taken += begin.elapsed();
+            self.cancel_batch();
+        }
+        taken.mul_f64(wanted as f64 / (batches * u64::from(BATCH)) as f64)
     }
 }
