@@ -97,6 +97,8 @@ pub struct World {
     may_lose: MayLose,
     /// Whether a fault of the disk was ordered since the last start.
     disk_may_fail: bool,
+    /// Whether a sync was ordered to be cut since the last start.
+    tears: bool,
     /// The turn in which a venue that was started is killed at once, or loses its power.
     ends_at: Option<u64>,
     /// What was safe when the journal's turn began, and whether more counted as safe while a sync was under way.
@@ -177,6 +179,7 @@ impl World {
             start_at: 0,
             may_lose: MayLose::default(),
             disk_may_fail: false,
+            tears: false,
             ends_at: None,
             watch,
             journal_polled: 0,
@@ -221,7 +224,8 @@ impl World {
                 self.watch.begin(venue.journal.as_ref().map(|journal| journal.progress()));
                 self.venue = Some(venue);
                 self.paused = [0; 3];
-                if self.random.chance(self.plan.faults.again) {
+                let tears = std::mem::take(&mut self.tears);
+                if self.random.chance(if tears { 7_000 } else { self.plan.faults.again }) {
                     self.ends_at = Some(self.counts.turns + self.random.below(12));
                 }
                 self.journal_polled = self.now();
@@ -285,7 +289,14 @@ impl World {
         match self.random.below(4) {
             0 => self.disk.fail_write(nth),
             1 => self.disk.fail_sync(nth),
-            _ => self.disk.cut_sync(nth),
+            _ => {
+                // The more waits for that sync, the more ways there are to tear it; and what is torn shows best when little
+                // is written over it.
+                self.disk.cut_sync(nth);
+                self.tears = true;
+                let pace = self.plan.pace_ns;
+                self.paused[2] = self.now() + self.random.spread(1, 40 * pace);
+            }
         }
         self.disk_may_fail = true;
     }
