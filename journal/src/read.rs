@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 
-use crate::disk::Disk;
+use crate::disk::{Disk, FileId};
 use crate::error::{Fault, JournalError, Refusal};
 use crate::format::{
     Identity, SEGMENT_HEADER, SegmentHeader, VERSION, Venue, decode_segment, file_name, number_of,
@@ -101,14 +101,95 @@ pub(crate) fn io(
     move |source| JournalError::Io { what, file, source }
 }
 
+/// Bytes of a segment that are in memory at once, as far as its records are whole: they stay in a core's cache while they are
+/// copied there, summed and taken apart.
+const WINDOW: usize = 256 << 10;
+
+/// Reads a journal.
 struct Reading<'a> {
     disk: &'a mut dyn Disk,
+    /// The open segment's name.
+    name: String,
+    file: Option<FileId>,
+    /// Its bytes.
+    length: u64,
+    /// Where in it `bytes` begin.
+    base: u64,
     bytes: Vec<u8>,
+}
+
+impl Drop for Reading<'_> {
+    fn drop(&mut self) {
+        self.close();
+    }
 }
 
 impl Reading<'_> {
     fn refuse<T>(&self, name: &str, offset: u64, fault: Fault) -> Result<T, JournalError> {
         Err(Refusal { file: self.disk.place().join(name), offset, fault }.into())
+    }
+
+    fn close(&mut self) {
+        if let Some(file) = self.file.take() {
+            self.disk.close(file);
+        }
+    }
+
+    /// Whether the bytes in memory reach to the end of the file.
+    fn is_at_end(&self) -> bool {
+        self.base + self.bytes.len() as u64 == self.length
+    }
+
+    /// Takes `bytes` bytes from a place on into memory, or what the file has of them.
+    fn take(&mut self, from: u64, bytes: usize) -> Result<(), JournalError> {
+        let Some(file) = self.file else { return Ok(()) };
+        let from = from.min(self.length);
+        let rest = usize::try_from(self.length - from).unwrap_or(usize::MAX);
+        let bytes = bytes.min(rest);
+        // What is there already moves to the front.
+        let known = from.checked_sub(self.base).and_then(|known| usize::try_from(known).ok());
+        let kept = match known.filter(|&known| known < self.bytes.len()) {
+            Some(known) => {
+                self.bytes.copy_within(known.., 0);
+                (self.bytes.len() - known).min(bytes)
+            }
+            None => 0,
+        };
+        self.bytes.resize(bytes, 0);
+        self.base = from;
+        self.disk
+            .read(file, from + kept as u64, &mut self.bytes[kept..])
+            .map_err(io(self.disk, "read", &self.name))
+    }
+
+    /// Opens a segment and reads its header.
+    fn open(&mut self, number: u64) -> Result<SegmentHeader, JournalError> {
+        self.close();
+        self.name = file_name(number);
+        let wrong = |disk: &dyn Disk, name: &str| io(disk, "read", name);
+        let file = self.disk.open(&self.name).map_err(wrong(self.disk, &self.name))?;
+        self.file = Some(file);
+        self.length = self.disk.length(file).map_err(wrong(self.disk, &self.name))?;
+        self.bytes.clear();
+        self.take(0, WINDOW)?;
+        let Some(header) = decode_segment(&self.bytes) else {
+            return self.refuse(&self.name, 0, Fault::Header);
+        };
+        if header.version.get() != VERSION {
+            return self.refuse(&self.name, 0, Fault::Future { found: header.version.get() });
+        }
+        if header.number.get() != number {
+            let (found, first) = (header.number.get(), header.first.get());
+            return self.refuse(&self.name, 0, Fault::Misplaced { found, first });
+        }
+        Ok(header)
+    }
+
+    /// Whether the journal has what a snapshot knows, in the open segment.
+    fn follows(&mut self, start: &Start, begin: Chain) -> Result<bool, JournalError> {
+        let before = start.before();
+        self.take(before.start, usize::try_from(before.end - before.start).unwrap_or(usize::MAX))?;
+        Ok(start.follows(&self.bytes, begin))
     }
 
     /// The numbers of the segments, and files that were being made.
@@ -130,29 +211,6 @@ impl Reading<'_> {
         }
         numbers.sort_unstable();
         Ok((numbers, unfinished))
-    }
-
-    /// Reads a whole segment, and its header.
-    fn load(&mut self, number: u64) -> Result<SegmentHeader, JournalError> {
-        let name = file_name(number);
-        let wrong = |disk: &dyn Disk| io(disk, "read", &name);
-        let file = self.disk.open(&name).map_err(wrong(self.disk))?;
-        let length = self.disk.length(file).map_err(wrong(self.disk))?;
-        self.bytes.resize(usize::try_from(length).unwrap_or(usize::MAX), 0);
-        let read = self.disk.read(file, 0, &mut self.bytes);
-        self.disk.close(file);
-        read.map_err(wrong(self.disk))?;
-        let Some(header) = decode_segment(&self.bytes) else {
-            return self.refuse(&name, 0, Fault::Header);
-        };
-        if header.version.get() != VERSION {
-            return self.refuse(&name, 0, Fault::Future { found: header.version.get() });
-        }
-        if header.number.get() != number {
-            let (found, first) = (header.number.get(), header.first.get());
-            return self.refuse(&name, 0, Fault::Misplaced { found, first });
-        }
-        Ok(header)
     }
 }
 
@@ -216,7 +274,8 @@ pub fn read_from(
     start: Option<&Start>,
     visit: &mut dyn FnMut(Place, &Record<'_>) -> ControlFlow<()>,
 ) -> Result<Scanned, JournalError> {
-    let mut reading = Reading { disk, bytes: Vec::new() };
+    let mut reading =
+        Reading { disk, name: String::new(), file: None, length: 0, base: 0, bytes: Vec::new() };
     let (numbers, unfinished) = reading.list()?;
     let mut scanned = Scanned { unfinished, ..Scanned::EMPTY };
     let (Some(&first), Some(&last)) = (numbers.first(), numbers.last()) else {
@@ -228,7 +287,7 @@ pub fn read_from(
     {
         return reading.refuse(&file_name(first), 0, Fault::Missing { expected });
     }
-    let mut begins_at = SEGMENT_HEADER;
+    let mut begins_at = SEGMENT_HEADER as u64;
     for (at, &number) in (first..).zip(&numbers) {
         if at != number {
             return reading.refuse(&file_name(number), 0, Fault::Missing { expected: at });
@@ -236,7 +295,7 @@ pub fn read_from(
         if start.is_some_and(|start| number < start.place.segment) {
             continue;
         }
-        let header = reading.load(number)?;
+        let header = reading.open(number)?;
         let name = file_name(number);
         let identity = Identity { venue: Venue(header.venue), journal: header.journal.get() };
         if let Some(expected) = venue.filter(|&venue| venue != identity.venue) {
@@ -256,7 +315,7 @@ pub fn read_from(
                 if let Some(start) = start {
                     let is_here = identity == start.identity
                         && number == start.place.segment
-                        && start.follows(&reading.bytes, begin);
+                        && reading.follows(start, begin)?;
                     if !is_here {
                         let sequence = start.chain.next;
                         return reading.refuse(
@@ -266,7 +325,7 @@ pub fn read_from(
                         );
                     }
                     (scanned.first, scanned.chain) = (start.chain.next, start.chain);
-                    begins_at = usize::try_from(start.place.offset).unwrap_or(usize::MAX);
+                    begins_at = start.place.offset;
                 }
             }
             Some(before) if before.venue != identity.venue => {
@@ -285,19 +344,31 @@ pub fn read_from(
             Some(_) => {}
         }
         scanned.segment_bytes = header.bytes.get();
-        let begins_at = std::mem::replace(&mut begins_at, SEGMENT_HEADER);
-        let mut segment = Segment::at(&reading.bytes, begins_at, scanned.chain);
-        let mut offset = segment.offset() as u64;
-        while let Some(record) = segment.next_record() {
-            scanned.records += 1;
-            let flow = visit(Place { segment: number, offset }, &record);
-            offset = segment.offset() as u64;
-            if flow.is_break() {
-                (scanned.chain, scanned.offset) = (segment.chain(), offset);
-                return Ok(scanned);
+        let mut at = std::mem::replace(&mut begins_at, SEGMENT_HEADER as u64);
+        let mut window = WINDOW;
+        loop {
+            reading.take(at, window)?;
+            let mut segment = Segment::at(&reading.bytes, 0, scanned.chain);
+            while let Some(record) = segment.next_record() {
+                scanned.records += 1;
+                let flow = visit(Place { segment: number, offset: at }, &record);
+                at = reading.base + segment.offset() as u64;
+                if flow.is_break() {
+                    (scanned.chain, scanned.offset) = (segment.chain(), at);
+                    return Ok(scanned);
+                }
             }
+            scanned.chain = segment.chain();
+            if reading.is_at_end() {
+                break;
+            }
+            // What is not whole here may go on behind; where it does not, all that follows is asked.
+            window = if at > reading.base { WINDOW } else { window.saturating_mul(2) };
         }
-        (scanned.chain, scanned.offset) = (segment.chain(), offset);
+        scanned.offset = at;
+        let from = usize::try_from(at - reading.base).unwrap_or(usize::MAX);
+        let segment = Segment::at(&reading.bytes, from, scanned.chain);
+        let offset = at;
         match segment.end() {
             End::Clean => {}
             End::Fault(fault) => return reading.refuse(&name, offset, fault),

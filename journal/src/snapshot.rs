@@ -4,6 +4,7 @@
 //! Nothing in one is trusted before its checksums are right and it is known to be of this journal. One that is not is
 //! passed over, with a line that says why: the one before it, or the whole journal, leads to the same.
 
+use std::ops::Range;
 use std::path::PathBuf;
 
 use thiserror::Error;
@@ -93,18 +94,22 @@ pub struct Start {
 }
 
 impl Start {
-    /// Whether the record before it stands where it should, in the segment of its place with these bytes: then the
-    /// journal has not lost anything that the snapshot knows.
-    pub(crate) fn follows(&self, bytes: &[u8], begin: Chain) -> bool {
-        let at = usize::try_from(self.place.offset).unwrap_or(usize::MAX);
-        if self.before == 0 {
-            return at == SEGMENT_HEADER && begin == self.chain;
+    /// Where in the file of its segment the record before it stands; nowhere where there is none.
+    pub(crate) const fn before(&self) -> Range<u64> {
+        let offset = self.place.offset;
+        match offset.checked_sub(self.before) {
+            Some(from) if from >= SEGMENT_HEADER as u64 => from..offset,
+            _ => offset..offset,
         }
-        let before = usize::try_from(self.before).unwrap_or(usize::MAX);
-        let Some(from) = at.checked_sub(before).filter(|&from| from >= SEGMENT_HEADER) else {
-            return false;
-        };
-        is_record(bytes.get(from..).unwrap_or_default(), &self.chain, before)
+    }
+
+    /// Whether `before`, the bytes at [`Start::before`], are that record, in a segment that begins so: then the journal has
+    /// not lost anything that the snapshot knows.
+    pub(crate) fn follows(&self, before: &[u8], begin: Chain) -> bool {
+        if self.before == 0 {
+            return self.place.offset == SEGMENT_HEADER as u64 && begin == self.chain;
+        }
+        usize::try_from(self.before).is_ok_and(|length| is_record(before, &self.chain, length))
     }
 }
 
