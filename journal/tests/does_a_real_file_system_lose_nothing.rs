@@ -11,6 +11,7 @@ use std::io;
 use std::os::fd::AsRawFd;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::{Mutex, PoisonError};
 
 use spindle_journal::Settings;
 use spindle_journal::disk::{Disk, FileId, PlainDisk, UringDisk};
@@ -220,6 +221,9 @@ fn cut_often(mounted: &Mounted, cuts: u64, lie: Option<Lie>) -> Result<String, S
     Ok(format!("{cuts} power cuts, {nested} in a recovery, {tails}, {made}"))
 }
 
+/// One test at a time: a program that the other starts has, for a moment, the files of both, and nothing can be unmounted.
+static ALONE: Mutex<()> = Mutex::new(());
+
 /// A file system to be cut off, where one can be mounted.
 fn mounted(folder: &tempfile::TempDir) -> Option<Mounted> {
     Mounted::new(folder.path())
@@ -229,6 +233,7 @@ fn mounted(folder: &tempfile::TempDir) -> Option<Mounted> {
 
 #[test]
 fn what_was_committed_is_there_after_every_power_cut() {
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     let cuts = std::env::var("SPINDLE_POWER_CUTS").ok().and_then(|cuts| cuts.parse().ok());
     let folder = tempfile::tempdir().expect("a folder");
     let Some(mounted) = mounted(&folder) else { return };
@@ -241,6 +246,7 @@ fn what_was_committed_is_there_after_every_power_cut() {
 /// The cuts do cut: whoever acknowledges before the sync is found out.
 #[test]
 fn what_was_acknowledged_before_its_sync_is_lost_and_found_missing() {
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     for lie in [Lie::Never, Lie::Late] {
         let folder = tempfile::tempdir().expect("a folder");
         let Some(mounted) = mounted(&folder) else { return };

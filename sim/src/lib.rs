@@ -11,4 +11,5 @@ pub mod plan;
 pub mod random;
 pub mod run;
 pub mod trace;
+pub mod watch;
 pub mod world;

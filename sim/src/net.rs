@@ -158,6 +158,8 @@ impl Link {
             return Arrival::Bytes(count);
         }
         match state.reset {
+            // What had left arrives still, where it was kept.
+            Some(_) if !state.down.is_dead && !state.down.pieces.is_empty() => Arrival::Bytes(0),
             Some(_) => Arrival::Reset,
             None if state.down.is_over(state.clock.value()) => Arrival::End,
             None => Arrival::Bytes(0),

@@ -75,6 +75,12 @@ pub struct Faults {
     pub start: u64,
     /// A part is not polled for a while.
     pub pause: u64,
+    /// The same, for ten times as long.
+    pub nap: u64,
+    /// The process is killed between two parts: what the gateway has just said was said, and nobody else had a turn.
+    pub between: u64,
+    /// How often, in 10,000, a start is followed by a crash within a few turns.
+    pub again: u64,
 }
 
 /// A run.
@@ -139,6 +145,9 @@ impl Plan {
             disk: rate(random, 12),
             start: rate(random, 5_000),
             pause: sometimes(random, 1, 200),
+            nap: sometimes(random, 1, 40),
+            between: rate(random, 60),
+            again: rate(random, 5_000),
         };
         let weather = Weather {
             delay_ns: random.spread(1, 3_000_000),

@@ -23,6 +23,7 @@ use crate::net::{Link, VenueEnd, Weather};
 use crate::plan::{self, Durability, Plan};
 use crate::random::Random;
 use crate::trace::Trace;
+use crate::watch::Watch;
 
 /// UTC when the simulated clock shows 0: a Monday, half past two in the afternoon.
 const BEGAN: u64 = 1_767_623_400 * 1_000_000_000;
@@ -96,6 +97,12 @@ pub struct World {
     may_lose: MayLose,
     /// Whether a fault of the disk was ordered since the last start.
     disk_may_fail: bool,
+    /// Whether a sync was ordered to be cut since the last start.
+    tears: bool,
+    /// The turn in which a venue that was started is killed at once, or loses its power.
+    ends_at: Option<u64>,
+    /// What was safe when the journal's turn began, and whether more counted as safe while a sync was under way.
+    watch: Arc<Watch>,
     journal_polled: u64,
     journal_gap: u64,
     /// Until when a part is not polled: engine, gateway, journal.
@@ -135,6 +142,7 @@ impl World {
                         habits: client.habits,
                         manners: client.manners,
                         symbols: symbols.clone(),
+                        cancel_on: client.cancel_on,
                         began: BEGAN % DAY,
                     };
                     clients.push(Box::new(FixClient::new(fix, random.fork())));
@@ -152,6 +160,9 @@ impl World {
             };
             clients.push(Box::new(SoupClient::new(soup, random.fork())));
         }
+        let (disk, watch) = (SimDisk::default(), Arc::<Watch>::default());
+        let watching = Arc::clone(&watch);
+        disk.at_sync(move || watching.look());
         Ok(Self {
             plan,
             config,
@@ -163,11 +174,14 @@ impl World {
             random,
             clock,
             mock,
-            disk: SimDisk::default(),
+            disk,
             arriving: Vec::new(),
             start_at: 0,
             may_lose: MayLose::default(),
             disk_may_fail: false,
+            tears: false,
+            ends_at: None,
+            watch,
             journal_polled: 0,
             journal_gap: 0,
             paused: [0; 3],
@@ -207,8 +221,13 @@ impl World {
                 for line in &venue.found {
                     self.trace.say(|| format!("the venue starts: {line}"));
                 }
+                self.watch.begin(venue.journal.as_ref().map(|journal| journal.progress()));
                 self.venue = Some(venue);
                 self.paused = [0; 3];
+                let tears = std::mem::take(&mut self.tears);
+                if self.random.chance(if tears { 7_000 } else { self.plan.faults.again }) {
+                    self.ends_at = Some(self.counts.turns + self.random.below(12));
+                }
                 self.journal_polled = self.now();
                 Ok(())
             }
@@ -239,7 +258,9 @@ impl World {
         if let Some(venue) = &self.venue {
             self.counts.lost += venue.engine.feed_counters().lost;
         }
+        self.watch.begin(None);
         self.venue = None;
+        self.ends_at = None;
         if let Some(market) = &self.market {
             market.lose_all();
         }
@@ -265,15 +286,22 @@ impl World {
     /// Orders a fault of the disk.
     fn spoil_disk(&mut self, calls: u64) {
         let nth = self.random.below(calls);
-        if self.random.once_in(2) {
-            self.disk.fail_write(nth);
-        } else {
-            self.disk.fail_sync(nth);
+        match self.random.below(4) {
+            0 => self.disk.fail_write(nth),
+            1 => self.disk.fail_sync(nth),
+            _ => {
+                // The more waits for that sync, the more ways there are to tear it; and what is torn shows best when little
+                // is written over it.
+                self.disk.cut_sync(nth);
+                self.tears = true;
+                let pace = self.plan.pace_ns;
+                self.paused[2] = self.now() + self.random.spread(1, 40 * pace);
+            }
         }
         self.disk_may_fail = true;
     }
 
-    fn poll_venue(&mut self) -> Result<usize, String> {
+    fn poll_venue(&mut self, kills_between: bool) -> Result<usize, String> {
         let now = self.now();
         let Some(venue) = &mut self.venue else { return Ok(0) };
         for (end, client) in self.arriving.drain(..) {
@@ -296,9 +324,17 @@ impl World {
                 _ => {
                     self.journal_gap = self.journal_gap.max(now - self.journal_polled);
                     self.journal_polled = now;
+                    self.watch.look_first();
                     venue.journal.as_mut().map_or(0, Agent::poll)
                 }
             };
+            if part == 1 && kills_between && self.random.chance(self.plan.faults.between) {
+                self.crash(Crash::Kill);
+                return Ok(work);
+            }
+        }
+        if self.watch.is_broken() {
+            return Err("records counted as safe before their sync was done".to_owned());
         }
         if venue.engine.is_done() {
             return Err(format!("the ledger of shares: {:?}", venue.engine.engine().imbalance()));
@@ -356,12 +392,19 @@ impl World {
                 self.crash(Crash::Kill);
             } else if self.random.chance(faults.power) {
                 self.crash(Crash::Power);
+            } else if self.ends_at.is_some_and(|turn| self.counts.turns >= turn) {
+                let crash = self.random.pick(&[Crash::Kill, Crash::Power]);
+                self.crash(crash);
             } else if self.random.chance(faults.disk) {
                 self.spoil_disk(6);
             }
             if self.random.chance(faults.pause) {
                 let part = self.random.index(3);
                 self.paused[part] = self.now() + self.random.spread(1, 40 * self.plan.pace_ns);
+            }
+            if self.random.chance(faults.nap) {
+                let part = self.random.index(3);
+                self.paused[part] = self.now() + self.random.spread(1, 400 * self.plan.pace_ns);
             }
         } else if self.now() >= self.start_at {
             if self.random.chance(faults.start) {
@@ -373,7 +416,7 @@ impl World {
             market.step();
         }
         self.step_clients(Act::Trade)?;
-        self.poll_venue()?;
+        self.poll_venue(true)?;
         Ok(())
     }
 
@@ -394,7 +437,7 @@ impl World {
     /// # Errors
     /// What must not be; that it takes for ever.
     pub fn settle(&mut self, act: Act) -> Result<(), String> {
-        self.paused = [0; 3];
+        (self.paused, self.ends_at) = ([0; 3], None);
         if let Some(market) = &self.market {
             market.settle();
         }
@@ -421,7 +464,7 @@ impl World {
             self.step_clients(act)?;
             let mut work = 0;
             for _ in 0..3 {
-                work += self.poll_venue()?;
+                work += self.poll_venue(false)?;
             }
             match self.is_settled(act) {
                 Ok(()) if work == 0 => quiet += 1,
@@ -439,7 +482,7 @@ impl World {
     fn rest(&mut self) -> Result<(), String> {
         for _ in 0..4 {
             self.pass(20_000_000);
-            self.poll_venue()?;
+            self.poll_venue(false)?;
         }
         Ok(())
     }

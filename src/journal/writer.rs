@@ -129,6 +129,11 @@ impl JournalAgent {
         self.error.as_ref()
     }
 
+    /// How far it is, as the hot threads see it.
+    pub const fn progress(&self) -> &Arc<Progress> {
+        &self.progress
+    }
+
     /// The last event that was told before this run.
     pub const fn begin_at(&mut self, told: u64) {
         self.told = told;
@@ -255,6 +260,7 @@ impl Agent for JournalAgent {
 #[cfg(test)]
 mod tests {
     use std::ops::ControlFlow;
+    use std::sync::atomic::{AtomicU64, Ordering};
 
     use spindle_engine::tap::{FrameHeader, RING_MIN, Tap, tap};
     use spindle_journal::disk::SimDisk;
@@ -268,11 +274,13 @@ mod tests {
         hot: Tap,
         progress: Arc<Progress>,
         time: Arc<quanta::Mock>,
-        _gateway: Tap,
+        gateway: Tap,
+        disk: SimDisk,
     }
 
     fn bench(durability: Durability) -> Bench {
-        let mut disk: Box<dyn Disk> = Box::new(SimDisk::default());
+        let shared = SimDisk::default();
+        let mut disk: Box<dyn Disk> = Box::new(shared.clone());
         let nothing = read(&mut disk, None, &mut |_, _| ControlFlow::Continue(())).expect("empty");
         let identity = Identity { venue: Venue::named("V"), journal: 1 };
         let journal = Journal::open(disk, identity, Settings::default(), &nothing).expect("begun");
@@ -293,7 +301,7 @@ mod tests {
             JournalAgent::new((journal, None), &config, engine, gateway, Arc::clone(&progress));
         let (clock, time) = quanta::Clock::mock();
         agent.clock = clock;
-        Bench { agent, hot, progress, time, _gateway: gateway_hot }
+        Bench { agent, hot, progress, time, gateway: gateway_hot, disk: shared }
     }
 
     impl Bench {
@@ -326,6 +334,43 @@ mod tests {
         assert_eq!((stats.records, stats.commits), (5, 1));
         assert_eq!((stats.window_records, stats.window_ns), (5, 2_500_000));
         assert!(bench.agent.error().is_none());
+    }
+
+    #[test]
+    fn what_the_gateway_was_told_stands_behind_its_cause_however_late_that_is_seen() {
+        let mut bench = bench(Durability::Sync);
+        // On another thread the engine's frame may become visible between two looks: here it comes a turn later.
+        let header = FrameHeader { length: 0, kind: 22, time: 1, told: 5, passed: 0 };
+        bench.gateway.write(&header, [b"told", &[]]);
+        bench.agent.poll();
+        assert_eq!((bench.agent.stats().records, bench.progress.gateway()), (0, 0));
+        bench.write(4);
+        bench.agent.poll();
+        assert_eq!((bench.agent.stats().records, bench.progress.gateway()), (1, 0));
+        bench.write(5);
+        bench.agent.poll();
+        assert_eq!((bench.progress.engine(), bench.progress.gateway()), (2, 1));
+        let mut kinds = Vec::new();
+        let result = read(&mut bench.disk, None, &mut |_, record| {
+            kinds.push(record.kind);
+            ControlFlow::Continue(())
+        });
+        assert!(result.is_ok());
+        assert_eq!(kinds, [2, 2, 22]);
+    }
+
+    #[test]
+    fn nothing_counts_as_safe_while_its_sync_is_under_way() {
+        let mut bench = bench(Durability::Sync);
+        let (progress, looks) = (Arc::clone(&bench.progress), Arc::<AtomicU64>::default());
+        let seen = Arc::clone(&looks);
+        bench.disk.at_sync(move || {
+            seen.fetch_add(1, Ordering::Relaxed);
+            assert_eq!((progress.engine(), progress.events()), (0, 0));
+        });
+        bench.write(1);
+        bench.agent.poll();
+        assert_eq!((bench.progress.engine(), looks.load(Ordering::Relaxed)), (1, 1));
     }
 
     #[test]

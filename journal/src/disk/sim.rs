@@ -46,7 +46,19 @@ struct State {
     syncs: u64,
     fail_write: Option<u64>,
     fail_sync: Option<u64>,
+    /// The power goes in the middle of this sync.
+    cut_sync: Option<u64>,
     room: Option<u64>,
+    at_sync: Option<AtSync>,
+}
+
+/// What is called when a sync begins.
+struct AtSync(Box<dyn Fn() + Send>);
+
+impl std::fmt::Debug for AtSync {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("AtSync")
+    }
 }
 
 /// A simulated disk with one directory.
@@ -95,7 +107,7 @@ impl SimDisk {
             }
         }
         state.names = state.safe_names.clone();
-        (state.fail_write, state.fail_sync) = (None, None);
+        state.heal();
     }
 
     /// How many changes of names a power cut could lose now.
@@ -122,10 +134,21 @@ impl SimDisk {
         state.fail_sync = Some(state.syncs + nth);
     }
 
-    /// Takes back what [`SimDisk::fail_write`] and [`SimDisk::fail_sync`] have ordered and has not come yet.
-    pub fn heal(&self) {
+    /// Lets the power go in the middle of the sync that is the `nth` from now, from 0: it fails, and what it should have
+    /// made safe may be there or not when [`SimDisk::cut_power`] is called, which has to follow.
+    pub fn cut_sync(&self, nth: u64) {
         let mut state = self.state();
-        (state.fail_write, state.fail_sync) = (None, None);
+        state.cut_sync = Some(state.syncs + nth);
+    }
+
+    /// Calls this when a sync of a file begins, from now on; it must not call the disk.
+    pub fn at_sync(&self, call: impl Fn() + Send + 'static) {
+        self.state().at_sync = Some(AtSync(Box::new(call)));
+    }
+
+    /// Takes back the faults that were ordered and have not come yet.
+    pub fn heal(&self) {
+        self.state().heal();
     }
 
     /// Leaves room for so many bytes in files that are made from now on.
@@ -171,6 +194,10 @@ impl SimDisk {
 }
 
 impl State {
+    const fn heal(&mut self) {
+        (self.fail_write, self.fail_sync, self.cut_sync) = (None, None, None);
+    }
+
     fn file(&mut self, file: FileId) -> io::Result<&mut SimFile> {
         self.files.get_mut(file.0).ok_or_else(|| io::ErrorKind::NotFound.into())
     }
@@ -257,8 +284,15 @@ impl Disk for SimDisk {
 
     fn sync(&mut self, file: FileId) -> io::Result<()> {
         let state = &mut *self.state();
+        if let Some(AtSync(call)) = &state.at_sync {
+            call();
+        }
         let fails = state.fail_sync == Some(state.syncs);
+        let is_cut = state.cut_sync == Some(state.syncs);
         state.syncs += 1;
+        if is_cut {
+            return Err(io::Error::from_raw_os_error(libc::EIO));
+        }
         let file = state.file(file)?;
         let dirty = std::mem::take(&mut file.dirty);
         if fails {

@@ -4,6 +4,7 @@
 //! that there is one build for all of them. Nothing of it is in the product.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
@@ -23,7 +24,7 @@ struct Cli {
     /// Seeds that a mistake may hide from.
     #[arg(long, default_value_t = 3_000)]
     seeds: u64,
-    /// How long one mistake is looked for, in seconds; one that never ends is found.
+    /// How long a hundred seeds may take, in seconds; a mistake with which they never end is found.
     #[arg(long, default_value_t = 120)]
     seconds: u64,
     /// The profile of the build.
@@ -143,16 +144,31 @@ enum End {
     Found(String),
 }
 
+/// Seeds that are run at once, so that how many a mistake hides from does not depend on the machine.
+const AT_ONCE: usize = 100;
+
 fn look_for(number: usize, program: &Path, cli: &Cli) -> Result<(End, f64), String> {
     let begun = Instant::now();
+    for from in (0..cli.seeds).step_by(AT_ONCE) {
+        let to = cli.seeds.min(from + AT_ONCE as u64);
+        if let End::Found(line) = look_among(number, from..to, program, cli)? {
+            return Ok((End::Found(line), begun.elapsed().as_secs_f64()));
+        }
+    }
+    Ok((End::Holds, begun.elapsed().as_secs_f64()))
+}
+
+fn look_among(number: usize, seeds: Range<u64>, program: &Path, cli: &Cli) -> Result<End, String> {
+    let begun = Instant::now();
+    let seeds = format!("{}..{}", seeds.start, seeds.end);
     let mut child = Command::new(program)
-        .args(["--quiet", "--twice", "0", "--seeds", &format!("0..{}", cli.seeds)])
+        .args(["--quiet", "--twice", "0", "--seeds", &seeds])
         .env("SPINDLE_MUTANT", number.to_string())
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
         .spawn()
         .map_err(|error| format!("{}: {error}", program.display()))?;
-    let end = loop {
+    Ok(loop {
         match child.try_wait().map_err(|error| error.to_string())? {
             Some(status) if status.success() => break End::Holds,
             Some(status) => {
@@ -166,15 +182,11 @@ fn look_for(number: usize, program: &Path, cli: &Cli) -> Result<(End, f64), Stri
             None if begun.elapsed() > Duration::from_secs(cli.seconds) => {
                 let _ = child.kill();
                 let _ = child.wait();
-                break match number {
-                    0 => End::Holds,
-                    _ => End::Found("it does not come to an end in time".to_owned()),
-                };
+                break End::Found(format!("seeds {seeds} do not come to an end in time"));
             }
             None => std::thread::sleep(Duration::from_millis(20)),
         }
-    };
-    Ok((end, begun.elapsed().as_secs_f64()))
+    })
 }
 
 fn run(cli: &Cli) -> Result<bool, String> {

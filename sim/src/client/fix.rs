@@ -34,6 +34,8 @@ pub struct FixPlan {
     pub manners: Manners,
     /// The venue's instruments.
     pub symbols: Vec<[u8; 8]>,
+    /// When its orders are cancelled: as the configuration says it.
+    pub cancel_on: &'static str,
     /// Nanoseconds since midnight when the clock showed 0.
     pub began: u64,
 }
@@ -82,6 +84,10 @@ pub struct FixClient {
     deaf_until: u64,
     /// Up to which number what is missing was asked for, and when.
     asked: Option<u64>,
+    /// Whether what it asked for is being sent again: nothing new overtakes that.
+    is_replayed: bool,
+    /// Whether it ever sent a Logout, and whether it was ever disconnected without one that was answered.
+    parted: (bool, bool),
     crashes: u64,
     cancel_again: u64,
 }
@@ -110,6 +116,8 @@ impl FixClient {
             pending: BTreeMap::new(),
             deaf_until: 0,
             asked: None,
+            is_replayed: false,
+            parted: (false, false),
             crashes: 0,
             cancel_again: 0,
         }
@@ -117,7 +125,8 @@ impl FixClient {
 
     fn go_down(&mut self, now: u64, wait: u64) {
         self.cable.hang_up();
-        self.asked = None;
+        (self.asked, self.is_replayed) = (None, false);
+        self.parted.1 = true;
         self.phase = Phase::Down { until: now + wait };
     }
 
@@ -247,6 +256,12 @@ impl FixClient {
             self.next_in = sequence;
         }
         if sequence > self.next_in {
+            if self.is_replayed && message.kind != b'5' {
+                let next = self.next_in;
+                return Err(format!(
+                    "overtakes what is sent again, of which {next} is next: {message:?}"
+                ));
+            }
             // A ResendRequest and a Logout do not wait for what is missing.
             match message.kind {
                 b'2' => self.answer(&message, around)?,
@@ -264,6 +279,8 @@ impl FixClient {
             let lost = self.lose(sequence, around.may_lose);
             lost.map_err(|why| format!("{sequence} was used before: {message:?}: {why}"))?;
         }
+        // What was asked for comes, or all of it has come.
+        self.is_replayed = message.again && (self.is_replayed || self.asked.is_some());
         let heard = self.heard;
         self.next_in += 1;
         self.heard = self.heard.max(self.next_in);
@@ -332,6 +349,7 @@ impl FixClient {
             return Err(format!("no report: {message:?}"));
         };
         around.trace.say(|| format!("{name} {sequence}: {report:?}"));
+        self.is_due(message, around.may_lose)?;
         self.ledger.apply(report).map_err(|why| format!("{message:?}: {why}"))?;
         let mut is_end_of_cancel = message.number(41).is_some();
         if let Report::Replaced { .. } = report {
@@ -362,14 +380,39 @@ impl FixClient {
         Ok(())
     }
 
+    /// Orders of a session that is gone are cancelled where it was parted from in the way that its configuration names.
+    fn is_due(&self, message: &Message, may_lose: &MayLose) -> Result<(), String> {
+        if message.get(58) != Some(b"mass_cancel") {
+            return Ok(());
+        }
+        let (logout, loss) = self.parted;
+        // In async the Logout may be lost: then it was a loss.
+        let may = match self.plan.cancel_on {
+            "never" => false,
+            "loss" => loss || logout && may_lose.window_ns.is_some(),
+            "logout" => logout,
+            _ => logout || loss,
+        };
+        match may {
+            true => Ok(()),
+            false => Err(format!("nobody asked for this cancel: {message:?}")),
+        }
+    }
+
     fn logged_out(&mut self, around: &mut Around<'_>) -> Result<(), String> {
         let now = around.now;
+        let is_answer = matches!(self.phase, Phase::LoggingOut { .. });
+        let was_lost = self.parted.1;
         if self.phase == Phase::Live {
+            self.parted.0 = true;
             self.send(b'5', vec![], now);
             self.cable.flush(now);
         }
         let wait = self.random.between(1, SECOND / 20);
         self.go_down(now, wait);
+        if is_answer {
+            self.parted.1 = was_lost;
+        }
         Ok(())
     }
 
@@ -502,6 +545,7 @@ impl FixClient {
         } else if self.random.chance(logout) {
             around.trace.say(|| format!("{name} logs out"));
             self.send(b'5', vec![], now);
+            self.parted.0 = true;
             self.phase = Phase::LoggingOut { since: now };
         } else if self.random.chance(reset) {
             around.trace.say(|| format!("{name} is reset"));
