@@ -97,23 +97,7 @@ impl Market {
 
     /// The day begins, with this instrument that trades.
     fn instrument(&mut self, locate: u16, stock: [u8; 8]) {
-        let directory = StockDirectory {
-            header: Self::header(StockDirectory::TYPE, locate),
-            stock,
-            market_category: b'Q',
-            financial_status: b'N',
-            round_lot_size: 100.into(),
-            round_lots_only: b'N',
-            issue_classification: b'C',
-            issue_sub_type: *b"Z ",
-            authenticity: b'T',
-            short_sale_threshold: b'N',
-            ipo_flag: b'N',
-            luld_tier: b'1',
-            etp_flag: b'N',
-            etp_leverage_factor: 0.into(),
-            inverse_indicator: b'N',
-        };
+        let directory = StockDirectory::ordinary(locate, OPEN, stock);
         self.push(directory.as_bytes());
         let trading = StockTradingAction {
             header: Self::header(StockTradingAction::TYPE, locate),
@@ -175,12 +159,14 @@ fn beside_a_live_feed() {
     // An order that was never shown is deleted: nobody knows that book any more.
     let header = Market::header(OrderDelete::TYPE, 2);
     market.push(OrderDelete { header, reference: 777.into() }.as_bytes());
-    market.send(&[0, 1]);
-    let status = venue.when(|| market.send(&[0, 1]), |status| status.books.stale == 1);
+    let deletion = market.packet.packet().to_vec();
+    market.send(&[0]);
+    let status = venue.when(|| market.send(&[0]), |status| status.books.stale == 1);
     assert_eq!((status.books.good, status.books.known), (1, 2));
     assert_eq!(status.books.not_good, [("MSFT".to_owned(), "stale".to_owned())]);
     assert_eq!(status.orders.unknown_references, 1);
-    // The second line began with a packet that lies behind what it has never brought.
+    // The second line begins with a packet that lies behind what it has never brought.
+    market.socket.send_to(&deletion, market.lines[1]).expect("sent");
     let status = venue.when(
         || market.send(&[0, 1]),
         |status| {
