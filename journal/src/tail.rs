@@ -2,13 +2,18 @@
 
 use crate::disk::{Disk, FileId};
 use crate::error::{Fault, JournalError, Refusal};
-use crate::format::{Identity, SEGMENT_HEADER, Venue, decode_segment, file_name, seed};
+use crate::format::{
+    Identity, RECORD_HEADER, SEGMENT_HEADER, Venue, decode_segment, file_name, seed,
+};
 use crate::read::{Place, io};
 use crate::scan::{Chain, Record, Segment};
 use crate::snapshot::Start;
 
 /// Bytes that are read at once.
 const PIECE: usize = 1 << 20;
+
+/// Bytes that are read at once where a record, or what says that it is safe, needs more.
+const PIECE_MAX: usize = 1 << 30;
 
 /// A place in a journal that moves on behind its writer.
 pub struct Tail<D: Disk> {
@@ -96,12 +101,12 @@ impl<D: Disk> Tail<D> {
                 return Ok(found.is_some());
             }
             // What says that it is safe stands farther behind.
-            self.piece = (self.piece * 2).min(1 << 30);
+            self.piece = (self.piece * 2).min(PIECE_MAX);
         }
     }
 
-    /// Hands over what is safe and was not handed over yet, at most about a mebibyte of it; how many. A record that the
-    /// visitor refuses comes again.
+    /// Hands over what is safe and was not handed over yet, about a mebibyte of it or as much as was safe at once; how many. None
+    /// is there where it gives 0. A record that the visitor refuses comes again.
     ///
     /// # Errors
     /// The system refuses, a segment is not the next one, or what was safe is damaged.
@@ -112,16 +117,28 @@ impl<D: Disk> Tail<D> {
         // Asked first: when there is a next segment, all of this one is there and safe.
         let next = file_name(self.place.segment + 1);
         let is_last = !self.disk.names().map_err(io(&self.disk, "read", ""))?.contains(&next);
-        let whole = self.read_piece()?;
-        let mut segment = Segment::at(&self.bytes, 0, self.chain);
-        let mut last = None;
-        while let Some(record) = segment.next_record() {
-            self.durable = self.durable.max(record.durable);
-            last = Some(record.sequence);
-        }
-        if let Some(last) = last.filter(|_| !is_last) {
-            self.durable = self.durable.max(last);
-        }
+        let goes_on = loop {
+            let whole = self.read_piece()?;
+            let mut segment = Segment::at(&self.bytes, 0, self.chain);
+            let mut last = None;
+            while let Some(record) = segment.next_record() {
+                self.durable = self.durable.max(record.durable);
+                last = Some(record.sequence);
+            }
+            if let Some(last) = last.filter(|_| !is_last) {
+                self.durable = self.durable.max(last);
+            }
+            // A record that is longer than what was read, or what says that it is safe stands farther behind.
+            let goes_on = !whole && self.bytes.iter().any(|&byte| byte != 0);
+            let is_safe = last.is_some() && self.chain.next <= self.durable;
+            // Where what is being written ends, nothing stands behind it.
+            let rest = self.bytes.get(segment.offset()..).unwrap_or_default();
+            let ends = is_last && rest.len() >= RECORD_HEADER && rest.iter().all(|&byte| byte == 0);
+            if is_safe || !goes_on || ends || self.piece >= PIECE_MAX {
+                break goes_on;
+            }
+            self.piece = (self.piece * 2).min(PIECE_MAX);
+        };
         let mut segment = Segment::at(&self.bytes, 0, self.chain);
         let (mut taken, mut chain, mut used, mut refused) = (0, self.chain, 0, None);
         while segment.chain().next <= self.durable
@@ -140,10 +157,7 @@ impl<D: Disk> Tail<D> {
         }
         if taken > 0 {
             self.piece = PIECE;
-        } else if !whole && self.bytes.iter().any(|&byte| byte != 0) {
-            // A record that is longer than what was read, or what says that it is safe stands farther behind.
-            self.piece = (self.piece * 2).min(1 << 30);
-        } else if !is_last {
+        } else if !goes_on && !is_last {
             self.go_to_the_next()?;
             return Ok(Ok(1));
         }

@@ -48,9 +48,6 @@ pub struct Recovery {
     pub ready_seconds_without: f64,
 }
 
-/// Turns of a follower that take nothing, one after the other, until the journal is taken to be at its end.
-const TURNS_WITHOUT_MAX: usize = 16;
-
 fn open(directory: &Path) -> Result<PlainDisk, BenchError> {
     PlainDisk::open(directory).map_err(said)
 }
@@ -136,11 +133,8 @@ pub fn recover(directory: &Path, tail: u64) -> Result<Recovery, BenchError> {
     let started = Instant::now();
     let follower = Follower::begin(&config, &kept).map_err(said)?;
     let mut follower = follower.ok_or_else(|| "no journal is here".to_owned())?;
-    let mut idle = 0;
     while follower.replica().replayer.now().inputs + tail < inputs {
-        // Nothing is taken while a group of records is longer than what is read at once: more is read next time.
-        idle = if follower.follow().map_err(said)? == 0 { idle + 1 } else { 0 };
-        if idle > TURNS_WITHOUT_MAX {
+        if follower.follow().map_err(said)? == 0 {
             return Err("the journal ends too soon".to_owned());
         }
     }
