@@ -45,15 +45,11 @@ impl Followed {
 
     /// What the run says of the bound on p99.
     pub fn verdict(&self) -> &'static str {
-        let (low, high) = self.p99_ratio.middle_half();
-        if self.frames == 0 {
-            "it drew nothing, so nothing is said"
-        } else if high <= P99_MAX {
-            "at most 3 % more, as it must be"
-        } else if low > P99_MAX {
-            "more than the 3 % that it may be"
-        } else {
-            "the pairs lie too far apart to tell it from 3 %"
+        match self.p99_ratio.keeps(P99_MAX) {
+            _ if self.frames == 0 => "it drew nothing, so nothing is said",
+            Some(true) => "at most 3 % more, as it must be",
+            Some(false) => "more than the 3 % that it may be",
+            None => "the pairs lie too far apart to tell it from 3 %",
         }
     }
 

@@ -47,13 +47,10 @@ impl Stamps {
 
     /// What the run says of the bound: kept, broken, or that the pairs lie too far apart to tell.
     pub fn verdict(&self) -> &'static str {
-        let (low, high) = self.pairs.middle_half();
-        if high <= COST_MAX {
-            "at most 5 %, as it must be"
-        } else if low > COST_MAX {
-            "more than the 5 % that it may be"
-        } else {
-            "the pairs lie too far apart to tell it from 5 %"
+        match self.pairs.keeps(COST_MAX) {
+            Some(true) => "at most 5 %, as it must be",
+            Some(false) => "more than the 5 % that it may be",
+            None => "the pairs lie too far apart to tell it from 5 %",
         }
     }
 

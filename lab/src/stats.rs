@@ -101,6 +101,13 @@ impl Figure {
         (at(quarter), at(sorted.len().saturating_sub(1 + quarter)))
     }
 
+    /// What the middle half of the rounds says of a bound that is not to be passed: `Some(true)` where all of it keeps it,
+    /// `Some(false)` where none of it does, `None` where it lies on both sides.
+    pub fn keeps(&self, most: f64) -> Option<bool> {
+        let (low, high) = self.middle_half();
+        (high <= most || low > most).then_some(high <= most)
+    }
+
     /// How far the middle half of the rounds lies apart, as a part of the median; 0 for fewer than
     /// four rounds.
     pub fn spread(&self) -> f64 {
