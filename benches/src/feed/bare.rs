@@ -10,7 +10,7 @@ use spindle_feed::moldudp64::{Kind, PAYLOAD_MAX, Packet};
 
 use super::Ticks;
 use super::load::Plan;
-use super::run::{IDLE_POLLS, Over, PATIENCE, Run, RunError};
+use super::run::{IDLE_POLLS, Over, Run, RunError};
 
 /// A socket with a buffer as the product's have it, where the system grants that.
 pub(super) fn open(local: SocketAddr, buffer: usize) -> io::Result<UdpSocket> {
@@ -30,7 +30,7 @@ pub(super) fn receive_all(
     over: &Over,
 ) -> Result<Run, RunError> {
     let mut run = Run::new();
-    let deadline = start + plan.due.last().copied().unwrap_or(0) + PATIENCE;
+    let deadline = plan.deadline(start);
     let mut bytes = [0; PAYLOAD_MAX];
     let mut idle = 0;
     while !run.ended || idle < IDLE_POLLS {

@@ -25,6 +25,9 @@ const WARM_UP_PAUSE: u64 = 20_000_000;
 /// Messages in the opening second of 2019-12-30.
 pub(super) const OPENING: usize = 527_644;
 
+/// Nanoseconds after the last message was due in which a run must end.
+const PATIENCE: u64 = 5_000_000_000;
+
 /// A plan: when each message is due, in nanoseconds from the start, and how many may share a packet.
 #[derive(Clone, Debug)]
 pub(super) struct Plan {
@@ -35,6 +38,11 @@ pub(super) struct Plan {
 }
 
 impl Plan {
+    /// When receiving is given up, for a plan that begins at `start`: so long after its last message.
+    pub(super) fn deadline(&self, start: u64) -> u64 {
+        start + self.due.last().copied().unwrap_or(0) + PATIENCE
+    }
+
     /// `count` messages at even distances.
     pub(super) fn even(per_second: u64, count: usize, packet_max: usize) -> Self {
         Self::after_warm_up(count, packet_max, |index| index * 1_000_000_000 / per_second.max(1))

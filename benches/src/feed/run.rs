@@ -16,9 +16,6 @@ use super::load::{Plan, Sent, WARM_UP, send, send_end};
 use super::{Subject, Ticks, bare};
 use crate::summary::histogram;
 
-/// Nanoseconds after the last message was due in which a run must end.
-pub(super) const PATIENCE: u64 = 5_000_000_000;
-
 /// Nanoseconds between announcements of the end.
 const END_GAP: u64 = 1_000_000;
 
@@ -168,7 +165,7 @@ fn receive_all(
     over: &Over,
 ) -> Result<Run, RunError> {
     let mut run = Run::new();
-    let deadline = start + plan.due.last().copied().unwrap_or(0) + PATIENCE;
+    let deadline = plan.deadline(start);
     while !run.ended {
         let now = ticks.now();
         if now > deadline || feed.receiver().fault().is_some() {
