@@ -5,8 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::output::Output;
-use super::progress;
-use super::wire::{command_line, refused};
+use super::wire::{command_line, told};
 use crate::exit::Exit;
 use crate::lab::{self, AllOptions, WireOptions};
 
@@ -50,13 +49,6 @@ impl All {
             ..WireOptions::default()
         };
         let options = AllOptions { wire, milliseconds, directory: self.directory };
-        let bar = progress();
-        let told = bar.clone();
-        let measured = lab::run_all(&options, &mut |step| {
-            told.set_message(step.to_owned());
-            told.tick();
-        });
-        bar.finish_and_clear();
-        self.output.tell(&measured.map_err(refused)?)
+        self.output.tell(&told("", |progress| lab::run_all(&options, progress))?)
     }
 }

@@ -115,7 +115,7 @@ impl Wire {
             return self.run_in_a_row(&options);
         }
         self.output.check()?;
-        self.output.tell(&measure(&options, "")?)
+        self.output.tell(&told("", |progress| lab::run(&options, progress))?)
     }
 
     fn run_in_a_row(&self, options: &WireOptions) -> Result<(), Exit> {
@@ -124,7 +124,7 @@ impl Wire {
         let mut records = Vec::new();
         for (run, output) in (1..).zip(&outputs) {
             let of = format!("run {run} of {}, ", self.runs);
-            let measured = measure(options, &of)?;
+            let measured = told(&of, |progress| lab::run(options, progress))?;
             output.write(&measured)?;
             records.push(measured.record);
         }
@@ -210,13 +210,16 @@ impl Wire {
     }
 }
 
-/// Measures once, and says on a terminal what is being done.
-fn measure(options: &WireOptions, before: &str) -> Result<Measured, Exit> {
+/// Measures, and says on a terminal what is being done, with `before` in front of it.
+pub(super) fn told(
+    before: &str,
+    measure: impl FnOnce(lab::Progress<'_>) -> Result<Measured, LabError>,
+) -> Result<Measured, Exit> {
     let bar = progress();
-    let told = bar.clone();
-    let measured = lab::run(options, &mut |step| {
-        told.set_message(format!("{before}{step}"));
-        told.tick();
+    let line = bar.clone();
+    let measured = measure(&mut |step| {
+        line.set_message(format!("{before}{step}"));
+        line.tick();
     });
     bar.finish_and_clear();
     measured.map_err(refused)
@@ -238,7 +241,7 @@ fn resolve(text: &str) -> Result<SocketAddr, Exit> {
 }
 
 /// What cannot be measured here is wrong usage; everything else a failure.
-pub(super) fn refused(error: LabError) -> Exit {
+fn refused(error: LabError) -> Exit {
     match error {
         LabError::Echo(_) | LabError::Thread(_) | LabError::Part { .. } => Exit::failed(error),
         _ => Exit::usage(error),
