@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use time::OffsetDateTime;
+
 use super::escape;
 use crate::record::Record;
 use crate::text::{grouped, time_of};
@@ -129,19 +131,10 @@ pub(super) fn circumstances(out: &mut String, record: &Record) {
 
 /// A day and time in UTC, from seconds since 1970.
 pub(super) fn date(seconds: u64) -> String {
-    let (days, of_day) = (seconds / 86_400, seconds % 86_400);
-    // Days of the civil calendar, counted from the first of March of the year 0.
-    let shifted = days + 719_468;
-    let era = shifted / 146_097;
-    let of_era = shifted % 146_097;
-    let year_of_era = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
-    let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let month_from_march = (5 * of_year + 2) / 153;
-    let day = of_year - (153 * month_from_march + 2) / 5 + 1;
-    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
-    let year = year_of_era + era * 400 + u64::from(month <= 2);
-    let (hour, minute) = (of_day / 3_600, of_day / 60 % 60);
-    format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02} UTC")
+    let at = i64::try_from(seconds).map(OffsetDateTime::from_unix_timestamp);
+    let Ok(Ok(at)) = at else { return format!("{seconds} s after 1970") };
+    let (year, month, day) = at.to_calendar_date();
+    format!("{year:04}-{:02}-{day:02} {:02}:{:02} UTC", u8::from(month), at.hour(), at.minute())
 }
 
 #[cfg(test)]
