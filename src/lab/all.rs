@@ -108,9 +108,7 @@ struct Line {
 impl Line {
     /// A figure by this name.
     fn new(part: &str, what: &str, name: &str, value: Figure) -> Self {
-        let (figure, text) = (format!("{part}.{name}"), str::to_owned);
-        let part = Part { part: text(part), what: text(what), figure, ..Part::default() };
-        Self { part, value: Some(value), floor: None }
+        Self { value: Some(value), ..Self::known(part, what, &format!("{part}.{name}")) }
     }
 
     /// A figure that the record has already.
