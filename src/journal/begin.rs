@@ -40,6 +40,7 @@ impl RecordKind {
             3 => "feed",
             4 => "risk",
             5 => "checkpoint",
+            6 => "digest",
             16 => "ouch_message",
             17 => "fix_logon",
             18 => "fix_message",

@@ -4,6 +4,7 @@
 mod begin;
 pub mod bench;
 mod follower;
+mod passed;
 mod replayer;
 mod whole;
 mod writer;

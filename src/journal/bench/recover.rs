@@ -92,8 +92,8 @@ pub fn replay(directory: &Path) -> Result<Replayed, BenchError> {
     let seconds = median(took);
     Ok(Replayed {
         inputs: now.inputs,
-        events: now.events,
-        digest: format!("{:016x}", now.digest),
+        events: now.told.events,
+        digest: format!("{:016x}", now.told.digest.value()),
         state_hash: format!("{hash:016x}"),
         seconds,
         inputs_a_second: now.inputs as f64 / seconds,
