@@ -305,8 +305,9 @@ impl Venue {
             engine.resume(begun.last_message);
             let progress = Arc::<Progress>::default();
             sources.journal = Some(Arc::clone(&progress));
-            let (engine_tap, engine_reader) = tap(machine.rings.journal_bytes, &progress);
-            let (gateway_tap, gateway_reader) = tap(machine.rings.journal_bytes, &progress);
+            let rings = &machine.rings;
+            let (engine_tap, engine_reader) = tap(rings.engine_journal_bytes, &progress);
+            let (gateway_tap, gateway_reader) = tap(rings.gateway_journal_bytes, &progress);
             let hold = match kept.durability {
                 Durability::Async => Hold::Window(kept.loss_window_ms * 1_000_000),
                 Durability::Sync | Durability::Off => Hold::UntilSafe,

@@ -687,6 +687,7 @@ impl<R: Rider> Core<R> {
 
 impl<R: Rider> MarketSink for Core<R> {
     fn packet(&mut self, received: ReceiveTime, datagram: &[u8]) {
+        self.flush_tap();
         self.feed.packets += 1;
         if self.measures() {
             if received.0 != 0 {

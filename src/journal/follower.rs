@@ -1,5 +1,5 @@
 //! Applies the journal behind its writer, to an engine and sessions of its own, and makes snapshots of them: so the
-//! engine's thread never pauses for one. What it applies is safe already; every checkpoint of what was told is compared on the way.
+//! engine's thread never pauses for one. What it applies is safe already; every digest of what was told is compared on the way.
 
 use std::path::{Path, PathBuf};
 use std::time::Instant;

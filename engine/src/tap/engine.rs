@@ -16,9 +16,11 @@ const SHARED_MAX: usize = 8 << 10;
 #[derive(Debug)]
 pub struct EngineTap {
     tap: Tap,
-    /// A frame that inputs share, with room for its header; empty between two.
-    shared: Vec<u8>,
-    /// Inputs in it.
+    /// A frame that inputs share, behind room for its header.
+    shared: Box<[u8; FRAME_MAX]>,
+    /// Bytes of it.
+    length: usize,
+    /// Inputs in it; none between two.
     count: u64,
     /// Its header.
     header: FrameHeader,
@@ -34,7 +36,8 @@ impl EngineTap {
     pub fn new(tap: Tap, told: u64) -> Self {
         Self {
             tap,
-            shared: Vec::with_capacity(FRAME_MAX),
+            shared: Box::new([0; FRAME_MAX]),
+            length: FRAME_HEADER,
             count: 0,
             header: FrameHeader { length: 0, kind: 0, time: 0, told: 0, passed: 0 },
             next: 0,
@@ -46,7 +49,8 @@ impl EngineTap {
     /// Whether an input can be taken.
     #[inline]
     pub fn has_room(&self) -> bool {
-        self.tap.has_room()
+        // Whoever began a frame had room for two of the longest, and flushes before each packet.
+        self.count > 0 || self.tap.has_room()
     }
 
     /// Whether changes of the gate can be taken.
@@ -63,33 +67,42 @@ impl EngineTap {
     #[inline]
     pub fn flush(&mut self) {
         if self.count > 0 {
-            self.tap.push(&self.header, &mut self.shared, self.count);
+            self.tap.push(&self.header, &mut self.shared[..self.length], self.count);
             self.count = 0;
         }
     }
 
-    #[inline]
+    #[cold]
     fn begin(&mut self, kind: u16, time: u64, passed: u64) {
         self.flush();
         self.header = FrameHeader { length: 0, kind, time, told: self.told, passed };
-        self.shared.clear();
-        self.shared.extend_from_slice(&[0; FRAME_HEADER]);
+        self.length = FRAME_HEADER;
+    }
+
+    /// Appends to the frame that inputs share; there is room.
+    #[inline]
+    fn put<const N: usize>(&mut self, bytes: [u8; N]) {
+        if let Some(space) = self.shared.get_mut(self.length..self.length + N) {
+            space.copy_from_slice(&bytes);
+            self.length += N;
+        }
+    }
+
+    /// Whether an input of so many bytes goes into the frame that there is.
+    #[inline]
+    const fn shares(&self, kind: u16, size: usize) -> bool {
+        self.count > 0 && self.header.kind == kind && self.length + size <= SHARED_MAX
     }
 
     /// A request was carried out: the first of those that were passed on and not carried out before. Up to
     /// [`EngineTap::flush`] it is on its way to nobody.
     #[inline]
     pub fn command(&mut self, time: EventTime, told: u64, passed: u64) {
-        let is_shared = self.count > 0
-            && self.header.kind == ring::CARRIED_OUT
-            && self.shared.len() + 16 <= SHARED_MAX;
-        if !is_shared {
+        if !self.shares(ring::CARRIED_OUT, 16) {
             self.begin(ring::CARRIED_OUT, time.0, passed);
         }
-        let (mut bytes, told_bytes) = ([0; 16], told.to_le_bytes());
-        bytes[..8].copy_from_slice(&time.0.to_le_bytes());
-        bytes[8..].copy_from_slice(&told_bytes);
-        self.shared.extend_from_slice(&bytes);
+        self.put(time.0.to_le_bytes());
+        self.put(told.to_le_bytes());
         (self.told, self.header.told) = (told, told);
         self.count += 1;
     }
@@ -108,19 +121,19 @@ impl EngineTap {
             debug_assert!(false, "a message of a packet has at most 65,535 bytes");
             return;
         };
-        let size = 10 + message.len();
-        let is_shared = self.count > 0
-            && self.header.kind == ring::MESSAGES
-            && self.next == sequence.0
-            && self.shared.len() + size <= SHARED_MAX;
-        if !is_shared {
+        if self.next != sequence.0 || !self.shares(ring::MESSAGES, 10 + message.len()) {
             self.begin(ring::MESSAGES, time.0, passed);
-            self.shared.extend_from_slice(&sequence.0.to_le_bytes());
-            self.shared.extend_from_slice(&self.told.to_le_bytes());
+            self.put(sequence.0.to_le_bytes());
+            self.put(self.told.to_le_bytes());
         }
-        self.shared.extend_from_slice(&time.0.to_le_bytes());
-        self.shared.extend_from_slice(&length.to_le_bytes());
-        self.shared.extend_from_slice(message);
+        let end = self.length + 10 + message.len();
+        let space = self.shared.get_mut(self.length..end).unwrap_or_default();
+        if let Some((head, body)) = space.split_first_chunk_mut::<10>() {
+            head[..8].copy_from_slice(&time.0.to_le_bytes());
+            head[8..].copy_from_slice(&length.to_le_bytes());
+            copy(body, message);
+            self.length = end;
+        }
         self.next = sequence.0 + 1;
         self.count += 1;
         if self.told != told {
@@ -151,6 +164,25 @@ impl EngineTap {
         input::encode_changes(&mut bytes, changes);
         self.write(kind::RISK, time, told, passed, &bytes);
         self.changes = bytes;
+    }
+}
+
+/// Copies bytes to as many. Messages of ITCH have 12 to 50: two pieces of a fixed size that may overlap, in the place of a call.
+#[inline]
+fn copy(into: &mut [u8], from: &[u8]) {
+    fn ends<const N: usize>(into: &mut [u8], from: &[u8]) -> Option<()> {
+        *into.first_chunk_mut::<N>()? = *from.first_chunk()?;
+        *into.last_chunk_mut::<N>()? = *from.last_chunk()?;
+        Some(())
+    }
+    let copied = match from.len() {
+        32..=64 => ends::<32>(into, from),
+        16..32 => ends::<16>(into, from),
+        8..16 => ends::<8>(into, from),
+        _ => None,
+    };
+    if copied.is_none() {
+        into.copy_from_slice(from);
     }
 }
 

@@ -141,7 +141,15 @@ pub struct TapReader {
 
 /// A ring of so many bytes, at least [`RING_MIN`].
 pub fn tap(bytes: usize, progress: &Arc<Progress>) -> (Tap, TapReader) {
-    let (producer, consumer) = RingBuffer::new(bytes.max(RING_MIN));
+    let (mut producer, mut consumer) = RingBuffer::new(bytes.max(RING_MIN));
+    // Its memory is touched once, so that no hot thread is the first to do so.
+    let all = producer.slots();
+    if let Ok(chunk) = producer.write_chunk(all) {
+        chunk.commit_all();
+    }
+    if let Ok(chunk) = consumer.read_chunk(all) {
+        chunk.commit_all();
+    }
     let frame = Vec::with_capacity(FRAME_HEADER + CHANGES_MAX);
     let tap = Tap { ring: producer, progress: Arc::clone(progress), frames: 0, frame };
     (tap, TapReader { ring: consumer, next: None, batch: Batch::default() })

@@ -23,10 +23,8 @@ use spindle_types::{AccountId, Agent, EventTime, OrderToken, Price, Quantity, Se
 use super::{BenchError, said};
 use crate::config::Config;
 use crate::journal::{JournalAgent, Opening};
+use crate::machine::Rings;
 use crate::venue::{engine_of, limit};
-
-/// Bytes of a ring to the journal.
-pub(super) const RING: usize = 8 << 20;
 
 /// What a gateway records of an order: head and message.
 const MESSAGE: [u8; 42 + 47] = [0; 42 + 47];
@@ -146,8 +144,9 @@ fn commit_run(directory: &Path, window: u64) -> Result<CommitRun, BenchError> {
     let locked = Opening::find(&config, &kept).and_then(|found| found.go_on(1)).map_err(said)?;
     let Rig { mut agent, mut commands, mut events } = rig(&config)?;
     let progress = Arc::<Progress>::default();
-    let (engine_tap, engine_reader) = tap(RING, &progress);
-    let (gateway_tap, gateway_reader) = tap(RING, &progress);
+    let rings = Rings::default();
+    let (engine_tap, engine_reader) = tap(rings.engine_journal_bytes, &progress);
+    let (gateway_tap, gateway_reader) = tap(rings.gateway_journal_bytes, &progress);
     agent.record(EngineTap::new(engine_tap, 0));
     let mut journal =
         JournalAgent::new(locked, &kept, engine_reader, gateway_reader, Arc::clone(&progress));

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use quanta::Clock;
@@ -14,8 +15,9 @@ use spindle_feed::moldudp64;
 use spindle_replay::generate::{GenerateConfig, Generator};
 use spindle_types::{Agent, EventTime, ReceiveTime, Sequence};
 
-use super::commit::{RING, Rig, config, order, rig};
+use super::commit::{Rig, config, order, rig};
 use super::{BenchError, day, said};
+use crate::machine::Rings;
 use crate::venue::engine_of;
 
 /// What recording costs the engine's thread, for an order and for a message of the market.
@@ -50,7 +52,7 @@ const PACKET: usize = 32;
 /// Instruments of the market.
 const SYMBOLS: u16 = 200;
 
-/// One thread does what the engine's thread does, with and without a journal in turn; what empties its rings is not counted.
+/// One thread does what the engine's thread does, with and without a journal in turn; another empties the ring to the journal.
 ///
 /// # Errors
 /// The bench's own configuration is wrong.
@@ -81,21 +83,40 @@ fn compare(without: &mut dyn FnMut() -> Duration, with: &mut dyn FnMut() -> Dura
     }
 }
 
+/// Does something while another thread reads what is recorded.
+fn beside<T>(mut reader: TapReader, work: impl FnOnce() -> T) -> T {
+    let stop = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let mut payload = Vec::new();
+            while !stop.load(Ordering::Acquire) {
+                if reader.take(&mut payload).is_none() {
+                    std::hint::spin_loop();
+                }
+            }
+        });
+        let done = work();
+        stop.store(true, Ordering::Release);
+        done
+    })
+}
+
 fn orders() -> Result<Cost, BenchError> {
     let config = config(Path::new("none"))?;
     let (mut without, mut with) = (rig(&config)?, rig(&config)?);
     let progress = Arc::<Progress>::default();
-    let (hot, mut reader) = tap(RING, &progress);
+    let (hot, reader) = tap(Rings::default().engine_journal_bytes, &progress);
     with.agent.record(EngineTap::new(hot, 0));
-    let (_, mut nothing) = tap(0, &progress);
     let (mut token, mut other) = (0, 0);
-    Ok(compare(&mut || round_of_orders(&mut without, &mut nothing, &mut token), &mut || {
-        round_of_orders(&mut with, &mut reader, &mut other)
+    Ok(beside(reader, || {
+        compare(&mut || round_of_orders(&mut without, &mut token), &mut || {
+            round_of_orders(&mut with, &mut other)
+        })
     }))
 }
 
-fn round_of_orders(rig: &mut Rig, reader: &mut TapReader, token: &mut u32) -> Duration {
-    let (mut took, mut payload) = (Duration::ZERO, Vec::new());
+fn round_of_orders(rig: &mut Rig, token: &mut u32) -> Duration {
+    let mut took = Duration::ZERO;
     for _ in 0..ROUND / 1_024 {
         for _ in 0..1_024 {
             *token += 1;
@@ -105,7 +126,6 @@ fn round_of_orders(rig: &mut Rig, reader: &mut TapReader, token: &mut u32) -> Du
         while rig.agent.poll() > 0 {}
         took += begun.elapsed();
         while rig.events.pop().is_ok() {}
-        while reader.take(&mut payload).is_some() {}
     }
     took
 }
@@ -180,21 +200,18 @@ fn market_rig() -> Result<MarketRig, BenchError> {
 fn messages() -> Result<Cost, BenchError> {
     let (mut without, mut with) = (market_rig()?, market_rig()?);
     let progress = Arc::<Progress>::default();
-    let (hot, mut reader) = tap(RING, &progress);
+    let (hot, reader) = tap(Rings::default().engine_journal_bytes, &progress);
     with.agent.record(EngineTap::new(hot, 0));
-    let (_, mut nothing) = tap(0, &progress);
-    Ok(compare(&mut || round_of_messages(&mut without, &mut nothing), &mut || {
-        round_of_messages(&mut with, &mut reader)
+    Ok(beside(reader, || {
+        compare(&mut || round_of_messages(&mut without), &mut || round_of_messages(&mut with))
     }))
 }
 
-fn round_of_messages(rig: &mut MarketRig, reader: &mut TapReader) -> Duration {
+fn round_of_messages(rig: &mut MarketRig) -> Duration {
     rig.agent.feed_mut().make();
     let begun = Instant::now();
     while rig.agent.poll() > 0 {}
     let took = begun.elapsed();
-    let mut payload = Vec::new();
     while rig.events.pop().is_ok() {}
-    while reader.take(&mut payload).is_some() {}
     took
 }
