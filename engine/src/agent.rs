@@ -385,7 +385,6 @@ impl<F: MarketFeed, R: Rider> EngineAgent<F, R> {
             self.core.command(command);
             taken += 1;
         }
-        self.core.flush_tap();
         taken
     }
 }

@@ -125,7 +125,7 @@ pub struct Told {
 
 impl Told {
     /// Events between two that are recorded.
-    pub const INTERVAL: u64 = 16_384;
+    pub const INTERVAL: u64 = 256;
 
     /// One more is told. Whether it is one after which what was told is recorded.
     #[inline]
