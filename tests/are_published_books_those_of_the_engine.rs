@@ -118,7 +118,6 @@ fn volume(message: &[u8]) -> u64 {
 fn run(inputs: &[Input], types: &mut BTreeMap<char, usize>) {
     let (mut venue, mut follower) = (Venue::new(), follower());
     let (mut sequence, mut printed, mut traded, mut is_alone) = (0, 0, 0, true);
-    let mut may_grow = false;
     for (at, input) in inputs.iter().enumerate() {
         is_alone &= !matches!(input, Input::Market(_));
         for message in venue.apply(input) {
@@ -138,15 +137,7 @@ fn run(inputs: &[Input], types: &mut BTreeMap<char, usize>) {
             })
             .sum::<u64>();
         venue.desk.engine.clear_outbox();
-        // An order can grow in its place only where an iceberg is filled up in an auction. The feed has no word
-        // for that: there it goes and comes again, behind its level.
-        may_grow |= matches!(input, Input::Phase { .. });
-        let [mut shown, mut stands] = [&follower, &venue.desk.engine].map(displayed);
-        if may_grow {
-            for orders in [&mut shown, &mut stands].into_iter().flatten().flatten() {
-                orders.1.sort_unstable();
-            }
-        }
+        let [shown, stands] = [&follower, &venue.desk.engine].map(displayed);
         assert_eq!(shown, stands, "after {at}: {input:?}");
         if is_alone {
             assert_eq!(printed, traded, "volume after {at}: {input:?}");
@@ -208,6 +199,58 @@ fn an_auction_is_told_in_its_cross() {
     let kinds: String = messages.iter().map(|message| char::from(message[0])).collect();
     assert_eq!(kinds, "QCCH");
     assert_eq!(messages.iter().map(|message| volume(message)).sum::<u64>(), 60);
+}
+
+/// An order in every phase in which orders are collected grows, shrinks, and is an iceberg that an auction eats into:
+/// everybody sees each order in its true place.
+#[test]
+fn while_orders_are_collected_places_in_the_queue_are_seen() {
+    let (mut venue, mut follower, mut sequence) = (Venue::new(), follower(), 0);
+    let mut see = |venue: &mut Venue| {
+        for message in venue.messages() {
+            sequence += 1;
+            follower.on_message(Sequence(sequence), &message).expect("a message of ITCH");
+        }
+        let [shown, stands] = [&follower, &venue.desk.engine].map(displayed);
+        assert_eq!(shown, stands, "the feed and the engine");
+        stands
+    };
+    let mut number = 0;
+    for phase in [TradingPhase::PreOpen, TradingPhase::Paused, TradingPhase::PreClose] {
+        venue.desk.phase(phase);
+        let [first, grown, shrunk, iceberg, last, bid, bid_again] =
+            [1, 2, 3, 4, 5, 6, 7].map(|n| number + n);
+        for order in [
+            sell(first, 10).at(11),
+            sell(iceberg, 60).at(11).show(20),
+            sell(shrunk, 30).at(11),
+            sell(last, 40).at(11),
+        ] {
+            venue.desk.send(order);
+        }
+        assert_eq!(see(&mut venue)[1], [(11, vec![10, 20, 30, 40])], "{phase:?}");
+        // Larger: behind its level, under the new number. Smaller: in its place.
+        venue.desk.replace(first, grown, 15, Some(11));
+        venue.desk.cancel(shrunk, 25);
+        assert_eq!(see(&mut venue)[1], [(11, vec![20, 25, 40, 15])], "{phase:?}");
+        // The auction takes some of what the iceberg shows: the rest keeps its place.
+        venue.desk.send(buy(bid, 5).at(11));
+        see(&mut venue);
+        venue.desk.phase(TradingPhase::Continuous);
+        assert_eq!(see(&mut venue), [vec![], vec![(11, vec![15, 25, 40, 15])]], "{phase:?}");
+        // Another takes all of that and some of what nobody saw: the next slice stands behind.
+        venue.desk.phase(phase);
+        venue.desk.send(buy(bid_again, 25).at(11));
+        see(&mut venue);
+        venue.desk.phase(TradingPhase::Continuous);
+        assert_eq!(see(&mut venue), [vec![], vec![(11, vec![25, 40, 15, 20])]], "{phase:?}");
+        for order in [grown, shrunk, iceberg, last] {
+            venue.desk.cancel(order, 0);
+        }
+        assert_eq!(see(&mut venue), [vec![], vec![]], "{phase:?}");
+        number += 10;
+    }
+    is_sound(&follower);
 }
 
 #[test]

@@ -1,18 +1,19 @@
 //! Every piece of docs/connect.md, as it stands there, against a venue of the example's configuration:
-//! what it prints is what the page says. `quickfix` needs a Python that has it; where there is none, that piece
-//! is skipped with a line that says so (gateway/tests/does_quickfix_trade.rs installs it under
-//! SPINDLE_INSTALL_PEERS).
+//! what it prints is what the page says. `quickfix` needs a Python that has it, which SPINDLE_INSTALL_PEERS=1 gets; where there
+//! is none, that piece is skipped with a line that says so and why.
 
 #[path = "../examples/first_order_fix.rs"]
 mod first_order_fix;
 #[path = "../examples/first_order_ouch.rs"]
 mod first_order_ouch;
 
+#[path = "../gateway/tests/peers/mod.rs"]
+mod peers;
 mod process;
 
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::path::Path;
+use std::process::Command;
 
 use process::{Process, example};
 
@@ -128,25 +129,13 @@ fn the_piece_in_python_works() {
     venue.end_after_one_order();
 }
 
-/// A Python with the package `quickfix`.
-fn quickfix() -> Option<PathBuf> {
-    let own = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/peers/bin/python");
-    let named = std::env::var_os("SPINDLE_PYTHON").map(PathBuf::from);
-    let mut candidates = named.into_iter().chain([PathBuf::from("python3"), own]);
-    candidates.find(|python| {
-        let mut import = Command::new(python);
-        import.args(["-c", "import quickfix"]).stdout(Stdio::null()).stderr(Stdio::null());
-        import.status().is_ok_and(|status| status.success())
-    })
-}
-
 #[test]
 fn the_piece_with_quickfix_works() {
     let pieces = pieces("python quickfix");
     let [(piece, output)] = &pieces[..] else { panic!("one piece") };
-    let Some(python) = quickfix() else {
-        println!("skipped: no Python with the package quickfix");
-        return;
+    let python = match peers::quickfix(Path::new(env!("CARGO_MANIFEST_DIR"))) {
+        Ok(python) => python,
+        Err(why) => return println!("skipped: {why}"),
     };
     let venue = Venue::start();
     let said = venue.run(Command::new(python).args(["-c", &venue.here(piece)]));

@@ -162,7 +162,7 @@ fn fill_stream(venue: &Venue) -> u64 {
                 }
             }
             ClientEvent::Disconnected(_) => ended = true,
-            ClientEvent::LoggedIn { .. } | ClientEvent::Unreadable { .. } => {}
+            ClientEvent::LoggedIn { .. } | ClientEvent::Unreadable { .. } | ClientEvent::Mark => {}
         });
         if came == 0 {
             std::thread::yield_now();

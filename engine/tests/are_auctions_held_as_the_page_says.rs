@@ -133,11 +133,39 @@ fn who_trades_goes_by_market_price_display_time() {
             "7 took 17 at 100, 0 left",
         ]
     );
-    // The iceberg has kept its place.
+    // What the iceberg showed is used up: the rest stands behind.
     assert_eq!(desk.levels(Side::Buy), [(100, 13, 2)]);
-    let told = desk.send(sell(8, 3).at(100));
-    assert_eq!(told[1], "3 made 3 at 100, 0 left");
+    let told = desk.send(sell(8, 12).at(100));
+    assert_eq!(
+        told[1..],
+        [
+            "6 made 10 at 100, 0 left",
+            "8 took 10 at 100, 2 left",
+            "3 made 2 at 100, 1 left",
+            "8 took 2 at 100, 0 left"
+        ]
+    );
     assert_eq!(desk.open(1), 10);
+}
+
+#[test]
+fn an_iceberg_keeps_its_place_while_it_shows_what_it_showed() {
+    let mut desk = opening();
+    collect(&mut desk, [buy(1, 20).at(100).show(5), buy(2, 10).at(100), sell(3, 4).at(100)]);
+    open(&mut desk);
+    assert_eq!(desk.levels(Side::Buy), [(100, 11, 2)], "one share of five, and no new ones");
+    let told = desk.send(sell(4, 12).at(100));
+    assert_eq!(
+        told[1..],
+        [
+            "1 made 1 at 100, 15 left",
+            "4 took 1 at 100, 11 left",
+            "2 made 10 at 100, 0 left",
+            "4 took 10 at 100, 1 left",
+            "1 made 1 at 100, 14 left",
+            "4 took 1 at 100, 0 left",
+        ]
+    );
 }
 
 #[test]

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, HashMap};
 use common::{ManualClock, SECOND, Trader, engine_of_two, user};
 use rtrb::{Consumer, RingBuffer};
 use spindle_engine::agent::{EngineAgent, NoFeed, TimeSource};
-use spindle_engine::command::OrderSide;
+use spindle_engine::command::{OrderSide, TimeInForce};
 use spindle_gateway::client::{
     FixClient, FixEvent, FixLogin, FixOrder, Login, NewOrder, OuchClient,
 };
@@ -252,6 +252,117 @@ impl Random {
         z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         (z ^ (z >> 31)) % end
     }
+}
+
+/// What became of the maker's ten shares in a race of its cancel with somebody else's order.
+#[derive(Default)]
+struct Outcome {
+    executed: u32,
+    /// Shares that its cancel took off.
+    canceled: Option<u32>,
+    /// Its cancel was refused: over FIX, for OUCH has no word for it.
+    too_late: u32,
+}
+
+/// `SPINDLE_RACES` sets how many races there are, `SPINDLE_SEED` the seed. Makers and takers of both protocols meet; the cancel
+/// is sent before, after or while the venue takes the order that it races with.
+#[test]
+fn a_cancel_that_races_with_a_fill_has_one_outcome() {
+    let number = |name: &str, default: u64| {
+        std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(default)
+    };
+    let (races, seed) = (number("SPINDLE_RACES", 400), number("SPINDLE_SEED", 1));
+    println!("SPINDLE_RACES={races} SPINDLE_SEED={seed}");
+    let mut random = Random(seed);
+    let mut venue = Venue::new();
+    let (mut alice, mut bob) = (venue.ouch("ALICE"), venue.ouch("BOB"));
+    let mut fiona = venue.fix(Version::Fix44, "FIONA");
+    let mut frank = venue.fix(Version::Fix42, "FRANK");
+    let (mut whole, mut none, mut part) = (0, 0, 0);
+    for race in 0..races {
+        let (is_fix_maker, is_fix_taker) = (random.below(2) == 0, random.below(2) == 0);
+        let token = alice.client.next_number();
+        let mut id = 0;
+        if is_fix_maker {
+            id = fiona.client.enter(&fix_order(OrderSide::Buy, 10, 100_000)).expect("sent");
+        } else {
+            alice.client.enter(&ouch_order(OrderSide::Buy, 10, 100_000)).expect("sent");
+        }
+        venue.quiet(&mut [&mut alice, &mut bob], &mut [&mut fiona, &mut frank]);
+        (alice.told, fiona.told, bob.told, frank.told) = Default::default();
+        // What the taker leaves is cancelled at once, so that nothing stands when the next race begins.
+        let shares = 1 + u32::try_from(random.below(12)).expect("small");
+        let mut moves = [true, false];
+        if random.below(2) == 0 {
+            moves.reverse();
+        }
+        for is_cancel in moves {
+            match (is_cancel, is_fix_maker, is_fix_taker) {
+                (true, true, _) => {
+                    fiona.client.cancel(id, OrderSide::Buy, aapl_id()).expect("sent");
+                }
+                (true, false, _) => alice.client.cancel(token).expect("sent"),
+                (false, _, true) => {
+                    let time_in_force = TimeInForce::ImmediateOrCancel;
+                    let order = fix_order(OrderSide::Sell, shares, 100_000);
+                    frank.client.enter(&FixOrder { time_in_force, ..order }).expect("sent");
+                }
+                (false, _, false) => {
+                    let order = ouch_order(OrderSide::Sell, shares, 100_000);
+                    bob.client.enter(&order.immediate_or_cancel()).expect("sent");
+                }
+            }
+            for _ in 0..random.below(4) {
+                venue.turn();
+            }
+        }
+        venue.quiet(&mut [&mut alice, &mut bob], &mut [&mut fiona, &mut frank]);
+
+        let mut outcome = Outcome::default();
+        for line in alice.told.iter().chain(&fiona.told) {
+            let words: Vec<_> = line.split(' ').collect();
+            let shares = |at: usize| words[at].parse::<u32>().expect("a number");
+            match (words[0], words[1], words.get(2).copied()) {
+                (_, "executed", _) => outcome.executed += shares(3),
+                (_, "canceled", _) => {
+                    assert_eq!(outcome.canceled, None, "race {race}: {line}");
+                    outcome.canceled = Some(shares(3));
+                }
+                // Shares executed in all.
+                ("report", _, Some("F/1" | "F/2")) => outcome.executed = shares(3),
+                ("report", _, Some("4/4")) => {
+                    assert_eq!((outcome.canceled, shares(4)), (None, 0), "race {race}: {line}");
+                    outcome.canceled = Some(10 - shares(3));
+                }
+                ("cancel", _, Some("rejected")) => {
+                    assert_eq!(shares(3), 0, "race {race}: too late: {line}");
+                    outcome.too_late += 1;
+                }
+                _ => panic!("race {race}: {line}"),
+            }
+        }
+        let Outcome { executed, canceled, too_late } = outcome;
+        assert_eq!(executed + canceled.unwrap_or(0), 10, "race {race}: each share has one end");
+        assert_ne!(canceled, Some(0), "race {race}: nothing was left to cancel");
+        let is_late = u32::from(is_fix_maker && canceled.is_none());
+        assert_eq!(too_late, is_late, "race {race}: a cancel is answered once");
+        let told = bob.told.iter().chain(&frank.told).filter(|line| line.contains("executed"));
+        let reports =
+            frank.told.iter().filter(|line| line.contains(" 1/1 ") || line.contains(" 2/2 "));
+        assert_eq!(
+            told.count() + reports.count(),
+            usize::from(executed > 0),
+            "race {race}: the other side"
+        );
+        match executed {
+            10 => whole += 1,
+            0 => none += 1,
+            _ => part += 1,
+        }
+    }
+    assert_eq!(venue.engine.engine().books().live_orders(), 0);
+    println!("the fill was first {whole} times, the cancel {none}, {part} times of each some");
+    assert!(whole.min(none).min(part) * 10 > races, "one side always wins: {whole} {none} {part}");
 }
 
 /// `SPINDLE_KILLS` sets how often the connection is cut, `SPINDLE_SEED` the seed.

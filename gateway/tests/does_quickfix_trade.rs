@@ -7,10 +7,11 @@
 //! Where there is none the test is skipped, with a line that says so.
 
 mod common;
+mod peers;
 
 use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 use common::{engine_of_two, user};
@@ -26,37 +27,6 @@ const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/third_party/qui
 
 /// Turns after which the test gives up.
 const TURNS_MAX: u64 = 3_000_000_000;
-
-fn has_quickfix(python: &Path) -> bool {
-    let mut import = Command::new(python);
-    import.args(["-c", "import quickfix"]).stdout(Stdio::null()).stderr(Stdio::null());
-    import.status().is_ok_and(|status| status.success())
-}
-
-fn python() -> Result<PathBuf, String> {
-    let peers = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/peers");
-    let own = peers.join("bin/python");
-    let named = std::env::var_os("SPINDLE_PYTHON").map(PathBuf::from);
-    let candidates = named.into_iter().chain([PathBuf::from("python3"), own.clone()]);
-    if let Some(python) = candidates.into_iter().find(|python| has_quickfix(python)) {
-        return Ok(python);
-    }
-    if std::env::var_os("SPINDLE_INSTALL_PEERS").is_none() {
-        return Err("no Python with the package quickfix".to_owned());
-    }
-    let run = |command: &mut Command| {
-        let output = command.output().map_err(|error| error.to_string())?;
-        let errors = String::from_utf8_lossy(&output.stderr).into_owned();
-        if output.status.success() { Ok(()) } else { Err(errors) }
-    };
-    run(Command::new("python3").args(["-m", "venv"]).arg(&peers))?;
-    run(Command::new(&own).args(["-m", "pip", "install", "--quiet", "quickfix==1.16.0"]))?;
-    if has_quickfix(&own) {
-        Ok(own)
-    } else {
-        Err("quickfix was installed and cannot be imported".to_owned())
-    }
-}
 
 /// A cable between the client and the venue that can be cut.
 struct Cable {
@@ -269,7 +239,7 @@ fn trade(python: &Path, begin: &str, name: &str, part: &str) {
 
 #[test]
 fn quickfix_trades_is_cut_off_and_ends_with_the_right_reports() {
-    match python() {
+    match peers::quickfix(&Path::new(env!("CARGO_MANIFEST_DIR")).join("..")) {
         Ok(python) => {
             trade(&python, "FIX.4.2", "PY42", "1");
             trade(&python, "FIX.4.4", "PY44", "F");

@@ -1,10 +1,10 @@
 //! `spindle demo`: the whole thing on one machine, with nothing to configure.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
-use spindle_gateway::ouch::codes::reject_meaning;
 
 use crate::config::ReceivePath;
 use crate::demo::{self, DemoOptions, DemoOutcome, round_trips};
@@ -130,15 +130,14 @@ fn strategies(outcome: &DemoOutcome, out: &mut String) {
 
 fn rejects(outcome: &DemoOutcome, out: &mut String) {
     let _ = writeln!(out, "{:<34}{:>10}", "rejected because", "requests");
-    let mut total = [0_u64; 256];
+    let mut total = BTreeMap::<_, u64>::new();
     for (_, _, tally) in &outcome.strategies {
-        for (sum, count) in total.iter_mut().zip(tally.rejects.iter()) {
-            *sum += count;
+        for (why, count) in &tally.rejects {
+            *total.entry(why).or_default() += count;
         }
     }
-    for (code, count) in (0_u16..).zip(total).filter(|(_, count)| *count > 0) {
-        let meaning = reject_meaning(code).unwrap_or("unknown code");
-        let _ = writeln!(out, "{:<34}{:>10}", format!("{meaning} (0x{code:02x})"), grouped(count));
+    for (why, count) in total {
+        let _ = writeln!(out, "{why:<34}{:>10}", grouped(count));
     }
     out.push('\n');
 }

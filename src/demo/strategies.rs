@@ -1,12 +1,12 @@
 //! The demo's strategies: one quotes both sides, one takes, one breaks its limits. Each is an agent
-//! and a real OUCH client; prices they read from the venue's atomic cells.
+//! and a real client over OUCH; prices they read from the venue's atomic cells.
 
 use spindle_engine::command::OrderSide;
 use spindle_feed::top::{TopOfBook, TopState};
-use spindle_gateway::client::{NewOrder, Replacement};
-use spindle_types::{Agent, OrderToken, Price, Quantity, Symbol};
+use spindle_gateway::client::{Order, OrderEvent, OrderId};
+use spindle_types::{Agent, Price, Quantity, Symbol};
 
-use super::trader::{Answer, Tally, Trader};
+use super::trader::{Tally, Trader};
 
 const MILLISECOND: u64 = 1_000_000;
 
@@ -25,14 +25,14 @@ pub(super) trait Decide: Send {
     fn decide(&mut self, trader: &mut Trader, top: &TopOfBook);
 
     /// Takes note of an answer, and gives the shares bought (or minus the shares sold) by it.
-    fn answer(&mut self, answer: Answer) -> i64;
+    fn answer(&mut self, answer: &OrderEvent) -> i64;
 }
 
 /// A strategy that runs.
 pub(super) struct Strategy {
     trader: Trader,
     decide: Box<dyn Decide>,
-    answers: Vec<Answer>,
+    answers: Vec<OrderEvent>,
     next: u64,
 }
 
@@ -57,7 +57,7 @@ impl Agent for Strategy {
         let answers = &mut self.answers;
         let mut work = self.trader.poll(&mut |answer| answers.push(answer));
         for answer in self.answers.drain(..) {
-            let shares = self.decide.answer(answer);
+            let shares = self.decide.answer(&answer);
             self.trader.count_position(shares);
         }
         let now = self.trader.now();
@@ -77,7 +77,7 @@ impl Agent for Strategy {
 /// An order as the quoter knows it: sent, or open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Quote {
-    token: OrderToken,
+    id: OrderId,
     price: Price,
     open: u32,
     under_way: UnderWay,
@@ -87,7 +87,7 @@ struct Quote {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum UnderWay {
     Nothing,
-    Replace { next: OrderToken, price: Price },
+    Replace { next: OrderId, price: Price },
     Cancel,
 }
 
@@ -109,21 +109,20 @@ impl Quoter {
 
     fn quote(&mut self, trader: &mut Trader, which: usize, (price, size): (Price, u64)) {
         let Some(quote) = &mut self.quotes[which] else {
-            let side = [OrderSide::Buy, OrderSide::Sell][which];
-            let order = NewOrder::limit(side, LOT, trader.symbol(), price);
-            let token = trader.enter(&order);
+            let order = [Order::buy, Order::sell][which](LOT.0, trader.symbol(), price);
+            let id = trader.enter(&order);
             let under_way = UnderWay::Nothing;
-            self.quotes[which] = token.map(|token| Quote { token, price, open: LOT.0, under_way });
+            self.quotes[which] = id.map(|id| Quote { id, price, open: LOT.0, under_way });
             return;
         };
         if quote.under_way != UnderWay::Nothing {
             return;
         }
         if quote.price == price && u64::from(quote.open) == size {
-            trader.cancel(quote.token);
+            trader.cancel(quote.id);
             quote.under_way = UnderWay::Cancel;
         } else if quote.price != price
-            && let Some(next) = trader.replace(quote.token, &Replacement::limit(LOT, price))
+            && let Some(next) = trader.replace(quote.id, LOT, price)
         {
             quote.under_way = UnderWay::Replace { next, price };
         }
@@ -131,32 +130,31 @@ impl Quoter {
 }
 
 /// What becomes of a quote by an answer, and the shares executed.
-fn after(quote: Option<Quote>, answer: Answer) -> (Option<Quote>, u32) {
+fn after(quote: Option<Quote>, answer: &OrderEvent) -> (Option<Quote>, u32) {
     let Some(mut quote) = quote else {
         return (None, 0);
     };
     let mut executed = 0;
-    match answer {
-        Answer::Executed(of, shares) if of == quote.token => {
-            quote.open = quote.open.saturating_sub(shares);
-            executed = shares;
+    match *answer {
+        OrderEvent::Executed { id, quantity, .. } if id == quote.id => {
+            quote.open = quote.open.saturating_sub(quantity);
+            executed = quantity;
         }
-        Answer::Canceled(of, _) | Answer::Rejected(of) if of == quote.token => quote.open = 0,
-        Answer::Replaced(of, by) if of == quote.token => {
+        OrderEvent::Canceled { id, .. } | OrderEvent::Rejected { id, .. } if id == quote.id => {
+            quote.open = 0;
+        }
+        OrderEvent::Replaced { original, id, .. } if original == quote.id => {
             if let UnderWay::Replace { price, .. } = quote.under_way {
-                quote = Quote { token: by, price, under_way: UnderWay::Nothing, ..quote };
+                quote = Quote { id, price, under_way: UnderWay::Nothing, ..quote };
             }
         }
-        Answer::Rejected(of) => {
+        OrderEvent::Rejected { id, .. } => {
             // The replacement was refused; the original stands as before.
-            if matches!(quote.under_way, UnderWay::Replace { next, .. } if next == of) {
+            if matches!(quote.under_way, UnderWay::Replace { next, .. } if next == id) {
                 quote.under_way = UnderWay::Nothing;
             }
         }
-        Answer::Accepted(_)
-        | Answer::Executed(..)
-        | Answer::Canceled(..)
-        | Answer::Replaced(..) => {}
+        _ => {}
     }
     (Some(quote).filter(|quote| quote.open > 0), executed)
 }
@@ -182,7 +180,7 @@ impl Decide for Quoter {
         }
     }
 
-    fn answer(&mut self, answer: Answer) -> i64 {
+    fn answer(&mut self, answer: &OrderEvent) -> i64 {
         let [(buy, bought), (sell, sold)] = self.quotes.map(|quote| after(quote, answer));
         self.quotes = [buy, sell];
         let shares = i64::from(bought) - i64::from(sold);
@@ -194,12 +192,16 @@ impl Decide for Quoter {
 /// Takes a lot from the other side, in turn buying and selling.
 pub(super) struct Taker {
     sells: bool,
-    /// For the last orders, by token, whether they sell.
+    /// For the last orders, by number, whether they sell.
     sold: Box<[bool; Self::REMEMBERED]>,
 }
 
 impl Taker {
     const REMEMBERED: usize = 1_024;
+
+    fn place(id: OrderId) -> usize {
+        usize::try_from(id.0).unwrap_or(usize::MAX) % Self::REMEMBERED
+    }
 
     /// A taker that buys first.
     pub(super) fn new() -> Self {
@@ -222,18 +224,19 @@ impl Decide for Taker {
         let Some((price, _)) = best else {
             return;
         };
-        let order = NewOrder::limit(side, LOT, trader.symbol(), price).immediate_or_cancel();
-        if let Some(token) = trader.enter(&order) {
-            self.sold[token.0 as usize % Self::REMEMBERED] = self.sells;
+        let order =
+            Order { side, ..Order::buy(LOT.0, trader.symbol(), price) }.immediate_or_cancel();
+        if let Some(id) = trader.enter(&order) {
+            self.sold[Self::place(id)] = self.sells;
             self.sells = !self.sells;
         }
     }
 
-    fn answer(&mut self, answer: Answer) -> i64 {
-        match answer {
-            Answer::Executed(token, shares) => {
-                let sold = self.sold[token.0 as usize % Self::REMEMBERED];
-                if sold { -i64::from(shares) } else { i64::from(shares) }
+    fn answer(&mut self, answer: &OrderEvent) -> i64 {
+        match *answer {
+            OrderEvent::Executed { id, quantity, .. } => {
+                let sold = self.sold[Self::place(id)];
+                if sold { -i64::from(quantity) } else { i64::from(quantity) }
             }
             _ => 0,
         }
@@ -252,10 +255,8 @@ impl Breaker {
     }
 
     /// The order that breaks the limit whose turn it is.
-    fn order(&self, symbol: Symbol, bid: Price, ask: Price) -> NewOrder {
-        let buy = |quantity, symbol, price| {
-            NewOrder::limit(OrderSide::Buy, Quantity(quantity), symbol, Price(price))
-        };
+    fn order(&self, symbol: Symbol, bid: Price, ask: Price) -> Order {
+        let buy = |shares, symbol, price| Order::buy(shares, symbol, Price(price));
         match self.turn % 5 {
             0 => buy(super::BREAKER_SIZE_MAX + 1, symbol, ask.0),
             1 => {
@@ -290,9 +291,9 @@ impl Decide for Breaker {
         self.turn += 1;
     }
 
-    fn answer(&mut self, answer: Answer) -> i64 {
-        match answer {
-            Answer::Executed(_, shares) => i64::from(shares),
+    fn answer(&mut self, answer: &OrderEvent) -> i64 {
+        match *answer {
+            OrderEvent::Executed { quantity, .. } => i64::from(quantity),
             _ => 0,
         }
     }

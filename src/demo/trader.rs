@@ -1,23 +1,19 @@
-//! What every strategy of the demo has: an OUCH connection, the atomic prices of one instrument,
+//! What every strategy of the demo has: a client as anybody may have one, the atomic prices of one instrument,
 //! and a count of what came back.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 use hdrhistogram::Histogram;
 use quanta::Clock;
 use spindle_engine::latency::Latency;
 use spindle_feed::top::{TopOfBook, TopReader};
-use spindle_gateway::SystemClock;
-use spindle_gateway::client::{ClientEvent, Login, NewOrder, OuchClient, Replacement, SendError};
-use spindle_gateway::ouch::outbound::Message;
-use spindle_types::{InstrumentId, OrderToken, Symbol};
+use spindle_gateway::client::{Login, Order, OrderEvent, OrderId, TradingClient, TradingError};
+use spindle_types::{InstrumentId, Price, Quantity, Symbol};
 
 /// Requests whose sending time is remembered until they are answered; a later one takes the place
 /// of an earlier.
 const REMEMBERED: usize = 4_096;
-
-/// Different OUCH reject codes; higher ones are counted with the last.
-const CODES: usize = 256;
 
 /// What a strategy did and got.
 #[derive(Clone, Debug)]
@@ -30,8 +26,8 @@ pub struct Tally {
     pub fills: u64,
     /// Shares executed.
     pub shares: u64,
-    /// Requests rejected, by OUCH reject code.
-    pub rejects: Box<[u64; CODES]>,
+    /// Requests rejected, by the reason that was told.
+    pub rejects: BTreeMap<String, u64>,
     /// Shares bought minus shares sold.
     pub position: i64,
     /// From sending a request to its first answer, in nanoseconds.
@@ -45,15 +41,38 @@ impl Tally {
             accepted: 0,
             fills: 0,
             shares: 0,
-            rejects: Box::new([0; CODES]),
+            rejects: BTreeMap::new(),
             position: 0,
             round_trip: Latency::new(),
         }
     }
 
+    /// Counts an event, and gives the request that it answers.
+    fn note(&mut self, event: &OrderEvent) -> Option<OrderId> {
+        match event {
+            OrderEvent::Accepted { id, .. } | OrderEvent::Replaced { id, .. } => {
+                self.accepted += 1;
+                Some(*id)
+            }
+            OrderEvent::Executed { id, quantity, .. } => {
+                self.fills += 1;
+                self.shares += u64::from(*quantity);
+                Some(*id)
+            }
+            OrderEvent::Canceled { id, .. } => Some(*id),
+            OrderEvent::Rejected { id, why } => {
+                *self.rejects.entry(why.clone()).or_default() += 1;
+                Some(*id)
+            }
+            OrderEvent::NotDone { .. }
+            | OrderEvent::Elsewhere { .. }
+            | OrderEvent::Disconnected { .. } => None,
+        }
+    }
+
     /// Requests rejected.
     pub fn rejected(&self) -> u64 {
-        self.rejects.iter().sum()
+        self.rejects.values().sum()
     }
 }
 
@@ -67,24 +86,9 @@ pub fn round_trips<'a>(tallies: impl Iterator<Item = &'a Tally>) -> Histogram<u6
     all
 }
 
-/// An answer, as far as a strategy of the demo cares.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Answer {
-    /// The order stands.
-    Accepted(OrderToken),
-    /// The second stands in the place of the first.
-    Replaced(OrderToken, OrderToken),
-    /// Shares were executed.
-    Executed(OrderToken, u32),
-    /// Shares were taken off.
-    Canceled(OrderToken, u32),
-    /// The request is refused.
-    Rejected(OrderToken),
-}
-
 /// A connection of one strategy that trades one instrument.
 pub(super) struct Trader {
-    client: OuchClient<SystemClock>,
+    client: TradingClient,
     tops: TopReader,
     instrument: InstrumentId,
     symbol: Symbol,
@@ -102,7 +106,7 @@ impl Trader {
         (instrument, symbol): (InstrumentId, Symbol),
     ) -> Self {
         Self {
-            client: OuchClient::connect_later(address, login, SystemClock::new()),
+            client: TradingClient::begin_ouch(address, login),
             tops,
             instrument,
             symbol,
@@ -133,62 +137,50 @@ impl Trader {
     }
 
     /// Enters an order; `None` where the connection cannot take it now.
-    pub(super) fn enter(&mut self, order: &NewOrder) -> Option<OrderToken> {
-        let token = self.client.enter(order);
-        self.remember(token)
+    pub(super) fn enter(&mut self, order: &Order) -> Option<OrderId> {
+        let id = self.client.enter(order);
+        self.remember(id)
     }
 
-    /// Replaces an order; `None` where the connection cannot take it now.
+    /// Replaces an order; `None` where it is gone, or the connection cannot take it now.
     pub(super) fn replace(
         &mut self,
-        original: OrderToken,
-        replacement: &Replacement,
-    ) -> Option<OrderToken> {
-        let token = self.client.replace(original, replacement);
-        self.remember(token)
+        original: OrderId,
+        quantity: Quantity,
+        limit: Price,
+    ) -> Option<OrderId> {
+        let id = self.client.replace(original, quantity, limit);
+        self.remember(id)
     }
 
     /// Cancels an order.
-    pub(super) fn cancel(&mut self, token: OrderToken) {
-        if self.client.cancel(token).is_ok() {
-            self.tally.sent += 1;
-            self.sent[token.0 as usize % REMEMBERED] = self.clock.raw();
-        }
+    pub(super) fn cancel(&mut self, id: OrderId) {
+        let asked = self.client.cancel(id).map(|()| id);
+        self.remember(asked);
     }
 
-    fn remember(&mut self, token: Result<OrderToken, SendError>) -> Option<OrderToken> {
-        let token = token.ok()?;
+    fn remember(&mut self, id: Result<OrderId, TradingError>) -> Option<OrderId> {
+        let id = id.ok()?;
         self.tally.sent += 1;
-        self.sent[token.0 as usize % REMEMBERED] = self.clock.raw();
-        Some(token)
+        self.sent[place(id)] = self.clock.raw();
+        Some(id)
     }
 
     /// Takes what the venue has sent and returns how much that was.
-    pub(super) fn poll(&mut self, each: &mut impl FnMut(Answer)) -> usize {
-        let Self { client, clock, sent, tally, .. } = self;
-        let mut answered = |token: OrderToken| {
-            let at = std::mem::take(&mut sent[token.0 as usize % REMEMBERED]);
-            (at != 0).then(|| clock.delta_as_nanos(at, clock.raw()))
-        };
-        client.poll(&mut |event| match event {
-            ClientEvent::Message { message, .. } => {
-                let Some(answer) = note(tally, &message) else { return };
-                let token = match answer {
-                    Answer::Accepted(token)
-                    | Answer::Replaced(_, token)
-                    | Answer::Executed(token, _)
-                    | Answer::Canceled(token, _)
-                    | Answer::Rejected(token) => token,
-                };
-                if let Some(took) = answered(token) {
-                    tally.round_trip.record(took);
+    pub(super) fn poll(&mut self, each: &mut impl FnMut(OrderEvent)) -> usize {
+        let mut events = 0;
+        while let Some(event) = self.client.poll() {
+            events += 1;
+            if let Some(id) = self.tally.note(&event) {
+                let at = std::mem::take(&mut self.sent[place(id)]);
+                if at != 0 {
+                    let took = self.clock.delta_as_nanos(at, self.clock.raw());
+                    self.tally.round_trip.record(took);
                 }
-                each(answer);
             }
-            ClientEvent::LoggedIn { .. }
-            | ClientEvent::Unreadable { .. }
-            | ClientEvent::Disconnected(_) => {}
-        })
+            each(event);
+        }
+        events
     }
 
     /// Counts shares bought or sold.
@@ -203,31 +195,7 @@ impl Trader {
     }
 }
 
-/// Counts a message and says what it means.
-fn note(tally: &mut Tally, message: &Message<'_>) -> Option<Answer> {
-    Some(match message {
-        Message::Accepted(m, _) => {
-            tally.accepted += 1;
-            Answer::Accepted(OrderToken(m.user_ref_num.get()))
-        }
-        Message::Replaced(m, _) => {
-            tally.accepted += 1;
-            let original = OrderToken(m.original.get());
-            Answer::Replaced(original, OrderToken(m.user_ref_num.get()))
-        }
-        Message::Executed(m, _) => {
-            tally.fills += 1;
-            tally.shares += u64::from(m.quantity.get());
-            Answer::Executed(OrderToken(m.user_ref_num.get()), m.quantity.get())
-        }
-        Message::Canceled(m, _) => {
-            Answer::Canceled(OrderToken(m.user_ref_num.get()), m.quantity.get())
-        }
-        Message::Rejected(m, _) => {
-            let code = usize::from(m.reason.get()).min(CODES - 1);
-            tally.rejects[code] += 1;
-            Answer::Rejected(OrderToken(m.user_ref_num.get()))
-        }
-        _ => return None,
-    })
+/// Where it is remembered when a request was sent.
+fn place(id: OrderId) -> usize {
+    usize::try_from(id.0).unwrap_or(usize::MAX) % REMEMBERED
 }

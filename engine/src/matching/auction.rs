@@ -65,6 +65,14 @@ enum Participant {
     Market(Slot),
 }
 
+/// The iceberg of a side whose displayed shares an auction has used up, and by what. It is the last that is executed:
+/// whoever comes before it has nothing left.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct UsedUp {
+    index: u32,
+    cause: Cause,
+}
+
 impl Engine {
     /// What an auction would give now, with or without at-close orders.
     pub(crate) fn figures(
@@ -176,6 +184,7 @@ impl Engine {
         let mut left = figures.quantity;
         let mut cursors = [Side::Buy, Side::Sell]
             .map(|side| Cursor { slot: self.books.first(instrument, side), met: 0 });
+        let mut used_up = [None; 2];
         while left > 0 {
             let buyer = self.next_in_auction(instrument, Side::Buy, with_close, &mut cursors[0]);
             let seller = self.next_in_auction(instrument, Side::Sell, with_close, &mut cursors[1]);
@@ -212,12 +221,13 @@ impl Engine {
             let tape = reference(buyer).or(reference(seller));
             let match_number = self.next_match();
             let [buying, selling] = &mut cursors;
-            let mut pair = [(buyer, buying), (seller, selling)];
+            let [bought, sold] = &mut used_up;
+            let mut pair = [(buyer, buying, bought), (seller, selling, sold)];
             if !is_buyer_first {
                 pair.reverse();
             }
             let liquidity = [Liquidity::Added, Liquidity::Removed];
-            for ((who, cursor), liquidity) in pair.into_iter().zip(liquidity) {
+            for ((who, cursor, used_up), liquidity) in pair.into_iter().zip(liquidity) {
                 let quantity = Quantity(quantity);
                 match who {
                     Participant::Own { index, is_shown } => {
@@ -232,7 +242,7 @@ impl Engine {
                             tape,
                             basis: Basis::Queue,
                         };
-                        self.fill_in_auction(index, execution);
+                        self.fill_in_auction(index, execution, used_up);
                     }
                     Participant::Market(slot) => {
                         let cause = Cause::Executed { match_number, price, printable: true };
@@ -241,6 +251,7 @@ impl Engine {
                 }
             }
         }
+        used_up.into_iter().for_each(|used_up| self.show_next_slice(used_up));
         self.see_auction_over();
         Some(price)
     }
@@ -293,9 +304,15 @@ impl Engine {
         .map(|(.., who)| who)
     }
 
-    /// Executes shares of a strategy's order in an auction. An iceberg keeps its place and shows
-    /// its display size of what is left.
-    pub(crate) fn fill_in_auction(&mut self, index: u32, execution: Execution) {
+    /// Executes shares of a strategy's order in an auction. An iceberg takes part with all it has, in the place of what
+    /// it shows. Once that is used up it is the one of its side that waits for its next slice: see
+    /// [`Engine::show_next_slice`].
+    pub(crate) fn fill_in_auction(
+        &mut self,
+        index: u32,
+        execution: Execution,
+        used_up: &mut Option<UsedUp>,
+    ) {
         let quantity = execution.quantity;
         let own = *self.own.get(index);
         let open = self.open_of(index);
@@ -306,18 +323,38 @@ impl Engine {
         let is_iceberg = display > 0 && self.extras.specials[index as usize].place == Place::Shown;
         if !is_iceberg || open == quantity.0 {
             if is_iceberg {
+                *used_up = None;
                 self.resize(index, open, 0);
             }
             self.fill_own(index, execution);
             return;
         }
         let open = open - quantity.0;
-        let shown = display.min(open);
+        let shown = self.books.order(own.slot).quantity();
         self.own.get_mut(index).executed.0 += quantity.0;
-        self.resize(index, shown, open - shown);
-        self.see_order(own.slot, execution.cause());
+        if used_up.is_none() && quantity.0 < shown {
+            let shown = shown - quantity.0;
+            self.resize(index, shown, open - shown);
+            self.see_order(own.slot, execution.cause());
+        } else {
+            // Its place is that of whoever is next, until the auction is over.
+            let shown = display.min(open);
+            self.resize(index, shown, open - shown);
+            *used_up = Some(UsedUp { index, cause: execution.cause() });
+        }
         let to =
             Address { session: own.session, account: own.account, token: own.token, received: 0 };
         self.tell_executed(to, own.holder(), execution, Quantity(open));
+    }
+
+    /// The auction is over for a side. An iceberg that is left with shares, and with none of those that it showed, shows
+    /// its next slice behind its level, as it does everywhere.
+    pub(crate) fn show_next_slice(&mut self, used_up: Option<UsedUp>) {
+        let Some(UsedUp { index, cause }) = used_up else { return };
+        let open = self.open_of(index);
+        let own = self.own.get(index);
+        let (slot, instrument, side) = (own.slot, own.instrument, own.side.book_side());
+        self.see_leaving(slot, cause);
+        self.next_slice(index, slot, (instrument, side), open);
     }
 }

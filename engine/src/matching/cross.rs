@@ -83,7 +83,7 @@ impl Engine {
         self.see_crossing(true);
         for side in [Side::Buy, Side::Sell] {
             let told = self.counters.executed_shares.get();
-            let mut left = quantity;
+            let (mut left, mut used_up) = (quantity, None);
             while left > 0
                 && let Some(index) = self.next_in_cross(instrument, side, price, kind)
             {
@@ -99,9 +99,10 @@ impl Engine {
                     tape: None,
                     basis: Basis::Cross(kind),
                 };
-                self.fill_in_auction(index, execution);
+                self.fill_in_auction(index, execution, &mut used_up);
                 self.touch(instrument);
             }
+            self.show_next_slice(used_up);
             let filled = quantity - left;
             if filled > 0 {
                 self.book_shares(instrument, Booking::Cross, filled);

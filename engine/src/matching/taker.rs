@@ -186,10 +186,7 @@ impl Engine {
     /// against: its open shares, and whether it shows new ones.
     #[cold]
     fn fill_special(&mut self, index: u32, left: u32, execution: Execution) -> (u32, bool) {
-        let (reserve, display) = {
-            let special = &self.extras.specials[index as usize];
-            (special.reserve, special.display)
-        };
+        let reserve = self.extras.specials[index as usize].reserve;
         let own = self.own.get(index);
         let (slot, instrument) = (own.slot, own.instrument);
         if self.books.is_parked(slot) {
@@ -206,13 +203,24 @@ impl Engine {
             return (0, false);
         }
         self.see_leaving(slot, execution.cause());
-        let slice = display.min(reserve);
-        self.extras.specials[index as usize].time = self.extras.tick();
         let side = self.own.get(index).side.book_side();
-        self.books.requeue(slot, Quantity(slice));
-        self.reweigh(index, instrument, side, slice, reserve - slice);
-        self.see_order(slot, Cause::Canceled);
+        self.next_slice(index, slot, (instrument, side), reserve);
         (reserve, true)
+    }
+
+    /// An iceberg with so many open shares, of which nobody sees any, shows its next slice at the back of its level.
+    pub(crate) fn next_slice(
+        &mut self,
+        index: u32,
+        slot: Slot,
+        (instrument, side): (InstrumentId, Side),
+        open: u32,
+    ) {
+        let slice = self.extras.specials[index as usize].display.min(open);
+        self.extras.specials[index as usize].time = self.extras.tick();
+        self.books.requeue(slot, Quantity(slice));
+        self.reweigh(index, instrument, side, slice, open - slice);
+        self.see_order(slot, Cause::Canceled);
     }
 
     /// The best prices by which an order is judged: displayed ones, hidden where there are none.

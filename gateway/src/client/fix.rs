@@ -94,6 +94,9 @@ pub enum FixSendError {
     /// The socket takes less than is sent.
     #[error("too much waits for the socket: poll, and send later")]
     Full,
+    /// All numbers are used up.
+    #[error("all 999,999,999 numbers of this client are used up: make a new one")]
+    NumbersUsedUp,
 }
 
 /// A new order.
@@ -126,9 +129,11 @@ pub struct ExecutionReport<'a> {
     pub again: bool,
     /// MsgSeqNum.
     pub sequence: u64,
-    /// ClOrdID, as the number that [`FixClient::enter`] gave; `None` where another wrote it.
+    /// ClOrdID, as the number that [`FixClient::enter`] gave; `None` where another client wrote it.
     pub id: Option<u64>,
-    /// OrigClOrdID.
+    /// ClOrdID as it stands there.
+    pub client_id: &'a [u8],
+    /// OrigClOrdID, as such a number.
     pub original: Option<u64>,
     /// OrderID.
     pub order_id: &'a [u8],
@@ -186,6 +191,52 @@ pub enum FixEvent<'a> {
     Disconnected(FixDisconnect),
 }
 
+/// The numbers of a client's requests as ClOrdIDs. They must differ from those of the session's earlier clients, whose
+/// numbers began at 1 as well, so the time at which the client was made stands before each.
+#[derive(Clone, Copy, Debug)]
+struct Ids {
+    /// Microseconds since 1970 with the base 36, which last until 2085, and a hyphen.
+    begin: [u8; Self::BEGIN],
+    next: u64,
+}
+
+impl Ids {
+    const BEGIN: usize = 11;
+    /// What is left of the 20 characters of a ClOrdID holds it.
+    const MAX: u64 = 999_999_999;
+
+    fn new(utc_ns: u64) -> Self {
+        let mut begin = [b'-'; Self::BEGIN];
+        let mut left = utc_ns / 1_000;
+        for digit in begin[..Self::BEGIN - 1].iter_mut().rev() {
+            *digit = b"0123456789abcdefghijklmnopqrstuvwxyz"[(left % 36) as usize];
+            left /= 36;
+        }
+        Self { begin, next: 1 }
+    }
+
+    fn write(&self, body: &mut Writer<'_>, tag: u16, number: u64) {
+        let (mut text, mut left) = ([0; Self::BEGIN + 20], number);
+        let mut at = text.len();
+        loop {
+            at -= 1;
+            text[at] = b'0' + (left % 10) as u8;
+            left /= 10;
+            if left == 0 {
+                break;
+            }
+        }
+        at -= Self::BEGIN;
+        text[at..at + Self::BEGIN].copy_from_slice(&self.begin);
+        body.field(tag, &text[at..]);
+    }
+
+    /// The number that a ClOrdID of this client has.
+    fn read(&self, text: &[u8]) -> Option<u64> {
+        text.strip_prefix(&self.begin).and_then(value::uint)
+    }
+}
+
 /// A client of one session.
 #[derive(Debug)]
 pub struct FixClient<C = SystemClock> {
@@ -197,7 +248,7 @@ pub struct FixClient<C = SystemClock> {
     scratch: Scratch,
     input: ReceiveBuffer,
     queued: Box<[u8]>,
-    next_id: u64,
+    ids: Ids,
     was_up: bool,
     clock: C,
 }
@@ -259,7 +310,7 @@ impl<C: Clock> FixClient<C> {
             scratch: Scratch::new(),
             input: ReceiveBuffer::new(2 * limits.message_max),
             queued: vec![0; limits.message_max].into_boxed_slice(),
-            next_id: 1,
+            ids: Ids::new(clock.utc_ns()),
             was_up: false,
             clock,
         };
@@ -327,8 +378,8 @@ impl<C: Clock> FixClient<C> {
     /// See [`FixSendError`]; nothing was sent then.
     pub fn enter(&mut self, order: &FixOrder) -> Result<u64, FixSendError> {
         let version = self.login.version;
-        self.request(b'D', |body, id, utc| {
-            body.uint(tag::CL_ORD_ID, id);
+        self.request(b'D', |body, ids, id, utc| {
+            ids.write(body, tag::CL_ORD_ID, id);
             terms(body, version, order, utc);
         })
     }
@@ -340,8 +391,9 @@ impl<C: Clock> FixClient<C> {
     /// See [`FixSendError`]; nothing was sent then.
     pub fn replace(&mut self, original: u64, order: &FixOrder) -> Result<u64, FixSendError> {
         let version = self.login.version;
-        self.request(b'G', |body, id, utc| {
-            body.uint(tag::CL_ORD_ID, id).uint(tag::ORIG_CL_ORD_ID, original);
+        self.request(b'G', |body, ids, id, utc| {
+            ids.write(body, tag::CL_ORD_ID, id);
+            ids.write(body, tag::ORIG_CL_ORD_ID, original);
             terms(body, version, order, utc);
         })
     }
@@ -356,8 +408,9 @@ impl<C: Clock> FixClient<C> {
         side: OrderSide,
         symbol: Symbol,
     ) -> Result<u64, FixSendError> {
-        self.request(b'F', |body, id, utc| {
-            body.uint(tag::CL_ORD_ID, id).uint(tag::ORIG_CL_ORD_ID, original);
+        self.request(b'F', |body, ids, id, utc| {
+            ids.write(body, tag::CL_ORD_ID, id);
+            ids.write(body, tag::ORIG_CL_ORD_ID, original);
             instrument(body, side, symbol);
             body.time(tag::TRANSACT_TIME, utc, Precision::Milliseconds);
         })
@@ -368,8 +421,9 @@ impl<C: Clock> FixClient<C> {
     /// # Errors
     /// See [`FixSendError`]; nothing was sent then.
     pub fn mass_cancel(&mut self) -> Result<u64, FixSendError> {
-        self.request(b'q', |body, id, utc| {
-            body.uint(tag::CL_ORD_ID, id).char(tag::MASS_CANCEL_REQUEST_TYPE, b'7');
+        self.request(b'q', |body, ids, id, utc| {
+            ids.write(body, tag::CL_ORD_ID, id);
+            body.char(tag::MASS_CANCEL_REQUEST_TYPE, b'7');
             body.time(tag::TRANSACT_TIME, utc, Precision::Milliseconds);
         })
     }
@@ -377,7 +431,7 @@ impl<C: Clock> FixClient<C> {
     fn request(
         &mut self,
         msg_type: u8,
-        write: impl FnOnce(&mut Writer<'_>, u64, u64),
+        write: impl FnOnce(&mut Writer<'_>, &Ids, u64, u64),
     ) -> Result<u64, FixSendError> {
         if !self.is_live() {
             return Err(FixSendError::NotLoggedOn);
@@ -385,9 +439,13 @@ impl<C: Clock> FixClient<C> {
         if !self.session.takes_requests() {
             return Err(FixSendError::Full);
         }
-        let (id, now) = (self.next_id, self.now());
-        self.next_id += 1;
-        self.session.send(msg_type, false, now, |body| write(body, id, now.utc));
+        let (ids, now) = (self.ids, self.now());
+        let id = ids.next;
+        if id > Ids::MAX {
+            return Err(FixSendError::NumbersUsedUp);
+        }
+        self.ids.next += 1;
+        self.session.send(msg_type, false, now, |body| write(body, &ids, id, now.utc));
         self.flush();
         Ok(id)
     }
@@ -449,7 +507,7 @@ impl<C: Clock> FixClient<C> {
     }
 
     fn take(&mut self, now: Now, tell: &mut impl FnMut(FixEvent<'_>)) {
-        let Self { session, scratch, input, queued, limits, was_up, .. } = self;
+        let Self { session, scratch, input, queued, limits, was_up, ids, .. } = self;
         let block_max = 2 * limits.message_max;
         while session.takes_requests() {
             if session.has_queued() {
@@ -457,7 +515,7 @@ impl<C: Clock> FixClient<C> {
                     && let Ok(message) = scratch.parse(&queued[..length])
                     && session.receive_queued(&message, now) == Received::Application
                 {
-                    tell(event(&message));
+                    tell(event(&message, ids));
                 }
                 continue;
             }
@@ -475,7 +533,7 @@ impl<C: Clock> FixClient<C> {
                             tell(FixEvent::LoggedOn);
                         }
                         if received == Received::Application {
-                            tell(event(&message));
+                            tell(event(&message, ids));
                         }
                     }
                     input.consume(end);
@@ -509,10 +567,11 @@ fn terms(body: &mut Writer<'_>, version: Version, order: &FixOrder, utc: u64) {
 }
 
 /// What a message of the venue says.
-fn event<'a>(message: &Message<'a>) -> FixEvent<'a> {
+fn event<'a>(message: &Message<'a>, ids: &Ids) -> FixEvent<'a> {
     let number = |tag| message.get(tag).and_then(value::uint);
     let text = message.get(tag::TEXT).unwrap_or_default();
-    let (id, original) = (number(tag::CL_ORD_ID), number(tag::ORIG_CL_ORD_ID));
+    let own = |tag| message.get(tag).and_then(|text| ids.read(text));
+    let (id, original) = (own(tag::CL_ORD_ID), own(tag::ORIG_CL_ORD_ID));
     match message.msg_type() {
         b"8" => {
             let shares = |tag| {
@@ -523,6 +582,7 @@ fn event<'a>(message: &Message<'a>) -> FixEvent<'a> {
                 again: message.is_yes(tag::POSS_DUP_FLAG),
                 sequence: message.sequence().unwrap_or(0),
                 id,
+                client_id: message.get(tag::CL_ORD_ID).unwrap_or_default(),
                 original,
                 order_id: message.get(tag::ORDER_ID).unwrap_or_default(),
                 exec_id: message.get(tag::EXEC_ID).unwrap_or_default(),

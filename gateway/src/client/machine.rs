@@ -8,7 +8,7 @@ use thiserror::Error;
 use crate::ouch::DecodeError;
 use crate::ouch::outbound::Message;
 use crate::soup::codec::{
-    ANY_SESSION, FrameError, LoginRequest, Packet, SessionName, format_number, padded_right,
+    ANY_SESSION, FrameError, LoginRequest, MARK, Packet, SessionName, format_number, padded_right,
 };
 
 /// A user's name and password, as a login carries them.
@@ -103,6 +103,8 @@ pub enum ClientEvent<'a> {
         /// What is wrong with them.
         error: DecodeError,
     },
+    /// The answer to a [mark](super::OuchClient::mark).
+    Mark,
     /// The connection is over. A reconnect goes on with the next message.
     Disconnected(Disconnect),
 }
@@ -206,6 +208,7 @@ impl ClientSession {
     ) -> Result<Option<ClientEvent<'a>>, Disconnect> {
         self.received = now;
         match (self.phase, packet) {
+            (Phase::Live, Packet::Debug(MARK)) => Ok(Some(ClientEvent::Mark)),
             (_, Packet::Debug(_)) | (Phase::Live, Packet::ServerHeartbeat) => Ok(None),
             (Phase::Live, Packet::Sequenced(bytes)) => {
                 let sequence = self.resume.sequence;

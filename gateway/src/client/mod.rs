@@ -1,5 +1,6 @@
-//! The client side of OUCH: a session machine without sockets, and a TCP client that never blocks; and
-//! of FIX: [`FixClient`].
+//! The clients. [`TradingClient`] has one face for both protocols and is what most want. What it is made of is public as well,
+//! for who looks at single messages or counts nanoseconds: [`OuchClient`] and [`FixClient`], which neither wait nor allocate for a
+//! message, [`ClientSession`], which is OUCH's session without a socket, and [`LockstepClient`] for strategies in a recorded day.
 //!
 //! ```no_run
 //! use spindle_engine::command::OrderSide;

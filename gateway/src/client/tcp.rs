@@ -16,7 +16,7 @@ use crate::clock::{Clock, SystemClock};
 use crate::ouch::inbound;
 use crate::ouch::outbound::Message;
 use crate::soup::buffer::{ReceiveBuffer, SendBuffer};
-use crate::soup::codec::{PACKET_MAX, PAYLOAD_MAX, Packet, split};
+use crate::soup::codec::{MARK, PACKET_MAX, PAYLOAD_MAX, Packet, split};
 
 /// Bytes of requests that wait for the socket at most.
 const SEND_BYTES: usize = 64 * 1024;
@@ -233,20 +233,38 @@ impl<C: Clock> OuchClient<C> {
         self.send(&[inbound::AccountQuery::TYPE])
     }
 
+    /// Asks for a mark: [`ClientEvent::Mark`] is told when every request sent before is answered and all that the venue
+    /// had to tell until then is told. What a debug packet is not to other venues: they do not answer.
+    ///
+    /// # Errors
+    /// See [`SendError`]; nothing was sent then.
+    pub fn mark(&mut self) -> Result<(), SendError> {
+        self.push(&Packet::Debug(MARK))
+    }
+
     /// Sends the bytes of any OUCH message. Numbers in it are the caller's affair.
     ///
     /// # Errors
     /// See [`SendError`]; nothing was sent then.
     pub fn send(&mut self, message: &[u8]) -> Result<(), SendError> {
+        self.push(&Packet::Unsequenced(message))
+    }
+
+    fn push(&mut self, packet: &Packet<'_>) -> Result<(), SendError> {
         if !self.is_live() {
             return Err(SendError::NotLoggedIn);
         }
-        if !self.output.push(&Packet::Unsequenced(message)) {
+        if !self.output.push(packet) {
             return Err(SendError::Full);
         }
         let now = self.clock.now_ns();
         self.flush(now);
         Ok(())
+    }
+
+    /// Closes the connection without a word, as a cut cable does.
+    pub fn drop_connection(&mut self) {
+        self.connection = Connection::Closed;
     }
 
     /// Logs out and closes. What was sent and is not yet answered comes at the next login.

@@ -24,7 +24,7 @@ use crate::ouch42::session as ouch42;
 use crate::port::Port;
 use crate::protocol::{ALWAYS, Sessions};
 use crate::record::{Head, kind};
-use crate::soup::codec::{LoginRequest, SessionName, padded_right};
+use crate::soup::codec::{LoginRequest, MARK, SessionName, padded_right};
 use crate::soup::login::{Refusal, Standing, admit, canonical};
 use crate::soup::stream::Stream;
 use crate::vault::{Knock, Secret, Vault, is_hash, is_same};
@@ -288,12 +288,17 @@ impl OuchDesk {
         self.waits = Some(vec![None; self.users.len()].into_boxed_slice());
     }
 
-    /// A user's debug packet. In lockstep it begins to wait with it.
-    pub(crate) fn debug(&mut self, user: usize, text: &[u8]) -> Result<(), CloseCause> {
-        if let Some(waits) = &mut self.waits {
-            waits[user] = Some(Wait::parse(text).map_err(CloseCause::Wait)?);
-        }
-        Ok(())
+    /// A user's debug packet. In lockstep it begins to wait with it; otherwise it may ask for a mark, which is the
+    /// answer here.
+    pub(crate) fn debug(&mut self, user: usize, text: &[u8]) -> Result<bool, CloseCause> {
+        let Some(waits) = &mut self.waits else { return Ok(text == MARK) };
+        waits[user] = Some(Wait::parse(text).map_err(CloseCause::Wait)?);
+        Ok(false)
+    }
+
+    /// Whether every request of a user that was taken has its answer in the stream.
+    pub(crate) fn is_answered(&self, user: usize) -> bool {
+        self.users[user].session.under_way() == 0
     }
 
     /// Whether a user waits, in lockstep.

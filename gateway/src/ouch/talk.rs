@@ -9,7 +9,7 @@ use crate::desk::Desk;
 use crate::line::LoginOutcome;
 use crate::notice::UserName;
 use crate::protocol::{Taken, Talk};
-use crate::soup::codec::{LoginRequest, split};
+use crate::soup::codec::{LoginRequest, MARK, split};
 use crate::soup::server::{Inbound, Link, Timing};
 use crate::soup::stream::Stream;
 use crate::vault::Knock;
@@ -25,6 +25,8 @@ pub(crate) struct OuchTalk {
     pub(crate) outcome: Option<LoginOutcome>,
     /// Whether the client has logged out.
     logged_out: bool,
+    /// Whether it has asked for a mark.
+    is_mark_owed: bool,
 }
 
 impl OuchTalk {
@@ -37,12 +39,21 @@ impl OuchTalk {
             knock: Knock::default(),
             outcome: None,
             logged_out: false,
+            is_mark_owed: false,
         }
     }
 
     /// Sends a debug packet; false, and nothing is sent, while other bytes wait.
     pub(crate) fn say(&mut self, desk: &Desk, text: &[u8]) -> bool {
         self.link.say(stream(self.user, desk), text)
+    }
+
+    /// Sends the mark that was asked for, once everything before it is answered and has left.
+    #[cold]
+    fn mark(&mut self, desk: &Desk) {
+        if self.user.is_some_and(|user| desk.ouch.is_answered(user)) {
+            self.is_mark_owed = !self.say(desk, MARK);
+        }
     }
 
     /// Whether the login is decided; otherwise it waits.
@@ -105,7 +116,7 @@ impl Talk for OuchTalk {
             }
             Inbound::Debug(text) => {
                 if let Some(user) = self.user {
-                    desk.ouch.debug(user, text)?;
+                    self.is_mark_owed |= desk.ouch.debug(user, text)?;
                 }
             }
             Inbound::Nothing => {}
@@ -150,6 +161,9 @@ impl Talk for OuchTalk {
 
     #[inline]
     fn tick(&mut self, desk: &mut Desk, now: u64) -> Result<(), CloseCause> {
+        if self.is_mark_owed {
+            self.mark(desk);
+        }
         self.link.tick(stream(self.user, desk), desk.limits().backlog_bytes_max, now)
     }
 

@@ -25,6 +25,9 @@ pub type SessionName = [u8; 10];
 /// Ten spaces: the current session.
 pub const ANY_SESSION: SessionName = [b' '; 10];
 
+/// The text of a debug packet that asks for a mark, and of the one that is it.
+pub const MARK: &[u8] = b"mark";
+
 /// The 46 bytes after the type of a login request.
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned,

@@ -255,6 +255,7 @@ pub fn text(event: &ClientEvent<'_>) -> String {
         ClientEvent::LoggedIn { sequence, .. } => format!("login {sequence}"),
         ClientEvent::Unreadable { error, .. } => format!("unreadable {error}"),
         ClientEvent::Disconnected(cause) => format!("disconnected: {cause}"),
+        ClientEvent::Mark => "mark".to_owned(),
         ClientEvent::Message { sequence, message } => {
             format!("{sequence} {}", message_text(message))
         }

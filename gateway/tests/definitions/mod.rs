@@ -42,6 +42,8 @@ pub enum Cut {
     Together,
     /// Each line in two, so many hundredths of it in the first.
     AtHundredth(usize),
+    /// Each line in two, so many bytes of it in the first.
+    AtByte(usize),
 }
 
 /// Runs a definition.
@@ -72,6 +74,10 @@ pub fn run(text: &[u8], peer: &mut impl Peer, cut: Cut) -> Result<(), String> {
                     Cut::Bytes => bytes.iter().try_for_each(|byte| peer.send(id, &[*byte])),
                     Cut::AtHundredth(part) => {
                         let (front, back) = bytes.split_at(bytes.len() * part / 100);
+                        peer.send(id, front).and_then(|()| peer.send(id, back))
+                    }
+                    Cut::AtByte(at) => {
+                        let (front, back) = bytes.split_at(at.min(bytes.len()));
                         peer.send(id, front).and_then(|()| peer.send(id, back))
                     }
                     Cut::Together => {

@@ -121,7 +121,7 @@ impl Link for OuchLink {
                 each(Seen { number: number_of(number), told });
             }
             ClientEvent::Disconnected(cause) => *gone = Some(cause.to_string()),
-            ClientEvent::LoggedIn { .. } | ClientEvent::Unreadable { .. } => {}
+            ClientEvent::LoggedIn { .. } | ClientEvent::Unreadable { .. } | ClientEvent::Mark => {}
         });
     }
 

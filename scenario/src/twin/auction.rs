@@ -4,7 +4,7 @@ use super::{Order, Place, Twin, badness};
 use crate::decimal::Amount;
 use crate::edge;
 use crate::line::{Figures, Line, Rejected};
-use crate::op::{self, Id, Phase, Side, State, Tif};
+use crate::op::{self, Phase, Side, State, Tif};
 
 impl Twin {
     pub(super) fn change_phase(&mut self, op: &op::PhaseChange) -> Result<(), Rejected> {
@@ -165,7 +165,7 @@ impl Twin {
 
     /// Pairs the first of the buyers with the first of the sellers until the shares are out.
     fn trade_at(&mut self, at: usize, closing: bool, price: i64, shares: u64) {
-        let mut left = shares;
+        let (mut left, mut last) = (shares, [None; 2]);
         while left > 0 {
             let first = |side| {
                 let queue = self.participants(at, side, closing);
@@ -180,25 +180,18 @@ impl Twin {
                 self.tape_order(seller.id).met += quantity;
                 continue;
             }
+            let own = |order: &Order| (!order.is_tape).then_some(order.id);
+            let (buyer_id, seller_id) = (own(&buyer), own(&seller));
             // The market's orders have entry 0: they are earlier than every strategy's.
             let (maker, taker) =
                 if buyer.entry < seller.entry { (buyer, seller) } else { (seller, buyer) };
             self.execute(at, Some(&maker), Some(&taker), None, price, quantity);
-            for order in [maker, taker] {
-                if !order.is_tape {
-                    self.show_again(order.id);
-                }
-            }
+            // The last of each side may have shares left.
+            last = [buyer_id, seller_id];
         }
+        last.into_iter().flatten().for_each(|id| self.refill(id));
         for order in &mut self.tape {
             order.met = 0;
-        }
-    }
-
-    /// What is left of an iceberg shows its display size again, in its old place.
-    fn show_again(&mut self, id: Id) {
-        if let Some(order) = self.orders.iter_mut().find(|order| order.id == id) {
-            order.shown = order.slice();
         }
     }
 }

@@ -69,10 +69,11 @@ impl Twin {
             let own = self.order(order.id);
             own.open -= shares;
             own.executed += shares;
-            own.shown = own.slice();
+            own.shown = own.shown.saturating_sub(shares);
             if own.open == 0 {
                 self.remove(order.id);
             }
+            self.refill(order.id);
         }
     }
 
