@@ -39,8 +39,8 @@ use crate::accounting::{RecordDesk, StrategyBooks};
 use crate::config::{Config, Durability};
 use crate::feed::{AnyFeed, FeedError};
 use crate::journal::{
-    FollowerAgent, JournalAgent, Opening, RecordKind, ReplayError, Replayer, Sessions, Whole,
-    WholeError, shape,
+    Again, FollowerAgent, JournalAgent, Opening, RecordKind, ReplayError, Replayer, Sessions,
+    Whole, WholeError, shape,
 };
 use crate::lab::side::hop_readers;
 use crate::machine::Machine;
@@ -450,9 +450,8 @@ fn bring_back(
             let took = started.elapsed().as_secs_f64();
             lines.push(format!("snapshot of record {sequence} taken up in {took:.3} s"));
         }
-        let result = opening
-            .each(&mut |record| replayer.apply(record, engine, Some(books), Some(&mut sessions)))?;
-        result.map_err(failed)?;
+        let mut again = Again::new(&mut replayer, engine, Some(books), Some(&mut sessions));
+        opening.apply(&mut again)?.map_err(failed)?;
         lines.extend(opening.scanned().torn.as_ref().map(ToString::to_string));
         let Checkpoint { inputs, told } = replayer.now();
         let (records, took) = (opening.scanned().records, started.elapsed().as_secs_f64());
