@@ -259,7 +259,10 @@ fn copy(mut from: TcpStream, mut to: TcpStream, passes: impl Fn() -> bool) {
 /// Trades and is cut off again and again, each third time after its last requests were lost on the way: of every order
 /// that was sent it is told once what became of it, and what it believes to be open is open. Gives how many were
 /// rejected as lost.
-fn is_cut_off_and_knows_what_became_of_its_orders(mut client: TradingClient, relay: &Relay) -> usize {
+fn is_cut_off_and_knows_what_became_of_its_orders(
+    mut client: TradingClient,
+    relay: &Relay,
+) -> usize {
     let mut open = BTreeSet::new();
     let mut lost = 0;
     for cut in 1..=CUTS {
