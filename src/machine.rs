@@ -14,13 +14,21 @@ pub struct Rings {
     pub commands: usize,
     /// Events that wait between engine and gateway at most. When they do, the engine takes no input.
     pub events: usize,
-    /// Bytes of each ring to the journal.
-    pub journal_bytes: usize,
+    /// Bytes of the engine's ring to the journal.
+    pub engine_journal_bytes: usize,
+    /// Bytes of the gateway's.
+    pub gateway_journal_bytes: usize,
 }
 
 impl Default for Rings {
     fn default() -> Self {
-        Self { commands: 4_096, events: 16_384, journal_bytes: 8 << 20 }
+        Self {
+            commands: 4_096,
+            events: 16_384,
+            // 120,000 requests or 40,000 messages of the market; in a longer one its memory is never at hand.
+            engine_journal_bytes: 2 << 20,
+            gateway_journal_bytes: 8 << 20,
+        }
     }
 }
 

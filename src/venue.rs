@@ -10,7 +10,7 @@ use spindle_engine::agent::{EngineAgent, TimeSource};
 use spindle_engine::command::{Action, Cancel, Command};
 use spindle_engine::delay::Delayed;
 use spindle_engine::event::Event;
-use spindle_engine::input::{self, Checkpoint, encode_changes};
+use spindle_engine::input::{self, Checkpoint, Told, encode_changes};
 use spindle_engine::latency::EngineLatency;
 use spindle_engine::publication::{Seen, Sight};
 use spindle_engine::tap::{EngineTap, Progress, tap};
@@ -39,8 +39,8 @@ use crate::accounting::{RecordDesk, StrategyBooks};
 use crate::config::{Config, Durability};
 use crate::feed::{AnyFeed, FeedError};
 use crate::journal::{
-    FollowerAgent, JournalAgent, Opening, RecordKind, ReplayError, Replayer, Sessions, Whole,
-    WholeError, shape,
+    Again, FollowerAgent, JournalAgent, Opening, RecordKind, ReplayError, Replayer, Sessions,
+    Whole, WholeError, shape,
 };
 use crate::lab::side::hop_readers;
 use crate::machine::Machine;
@@ -305,8 +305,9 @@ impl Venue {
             engine.resume(begun.last_message);
             let progress = Arc::<Progress>::default();
             sources.journal = Some(Arc::clone(&progress));
-            let (engine_tap, engine_reader) = tap(machine.rings.journal_bytes, &progress);
-            let (gateway_tap, gateway_reader) = tap(machine.rings.journal_bytes, &progress);
+            let rings = &machine.rings;
+            let (engine_tap, engine_reader) = tap(rings.engine_journal_bytes, &progress);
+            let (gateway_tap, gateway_reader) = tap(rings.gateway_journal_bytes, &progress);
             let hold = match kept.durability {
                 Durability::Async => Hold::Window(kept.loss_window_ms * 1_000_000),
                 Durability::Sync | Durability::Off => Hold::UntilSafe,
@@ -317,12 +318,12 @@ impl Venue {
             if let Some(publisher) = &mut publisher {
                 publisher.hold(Arc::clone(&progress), begun.is_back);
             }
-            engine.record(EngineTap::new(engine_tap, begun.told));
-            gateway.desk_mut().record(SessionTap::new(gateway_tap, hold));
+            engine.record(EngineTap::new(engine_tap, begun.told.events));
+            gateway.desk_mut().record(SessionTap::new(gateway_tap, hold, begun.told));
             let mut agent =
                 JournalAgent::new(begun.journal, kept, engine_reader, gateway_reader, progress);
             sources.levels.extend(agent.levels());
-            agent.begin_at(begun.told.events);
+            agent.begin_at(begun.told.events, &begun.pending);
             agent.set_clock(machine.ticks());
             agent
         });
@@ -405,7 +406,9 @@ pub(crate) fn stream_of(
 /// A journal that is begun, and what it has brought back.
 struct Begun {
     journal: (Journal<Box<dyn Disk>>, Option<DirectoryLock>),
-    told: Checkpoint,
+    told: Told,
+    /// Requests of earlier runs that the engine carries out first.
+    pending: Vec<Command>,
     changes: Vec<RiskChange>,
     last_message: Sequence,
     /// What was published.
@@ -447,14 +450,14 @@ fn bring_back(
             let took = started.elapsed().as_secs_f64();
             lines.push(format!("snapshot of record {sequence} taken up in {took:.3} s"));
         }
-        let result = opening
-            .each(&mut |record| replayer.apply(record, engine, Some(books), Some(&mut sessions)))?;
-        result.map_err(failed)?;
+        let mut again = Again::new(&mut replayer, engine, Some(books), Some(&mut sessions));
+        opening.apply(&mut again)?.map_err(failed)?;
         lines.extend(opening.scanned().torn.as_ref().map(ToString::to_string));
-        let Checkpoint { inputs, events, .. } = replayer.now();
+        let Checkpoint { inputs, told } = replayer.now();
         let (records, took) = (opening.scanned().records, started.elapsed().as_secs_f64());
         lines.push(format!(
-            "{records} records, {inputs} inputs and {events} events brought back in {took:.3} s"
+            "{records} records, {inputs} inputs and {} events brought back in {took:.3} s",
+            told.events
         ));
         lines.extend(replayer.stream.as_ref().map(|stream| {
             let (next, first) = (stream.next_sequence(), stream.first_kept());
@@ -501,11 +504,12 @@ fn bring_back(
             return Err(VenueError::Pending(pending.len()));
         }
     }
-    let (told, last_message) = (replayer.now(), replayer.last_message);
+    let (told, last_message) = (replayer.now().told, replayer.last_message);
     let Replayer { changes, stream, .. } = replayer;
     Ok(Begun {
         journal: (journal, lock),
         told,
+        pending,
         changes,
         last_message,
         stream,

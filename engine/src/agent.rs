@@ -262,8 +262,7 @@ impl<F: MarketFeed, R: Rider> EngineAgent<F, R> {
                 None => {
                     input.answer = engine.on_risk(time, &input.changes);
                     if let Some(tap) = &mut self.core.tap {
-                        let (told, passed) = (engine.told(), self.core.passed);
-                        tap.changes(&input.changes, time, told, passed, engine.outbox());
+                        tap.changes(&input.changes, time, engine.told(), self.core.passed);
                         input.frame = tap.frames();
                         engine.see_input(input.frame);
                     }
@@ -287,8 +286,9 @@ impl<F: MarketFeed, R: Rider> EngineAgent<F, R> {
         self.core.seen = Some(ring);
     }
 
-    /// From now on every input is recorded, before anything that follows from it is handed on; while the
-    /// journal has no room none is taken.
+    /// From now on every input is recorded, in the turn that takes it; while the journal has no room none is
+    /// taken. Requests are those that whoever passes them on records, in that order: not together with
+    /// [`EngineAgent::delay`].
     pub fn record(&mut self, tap: EngineTap) {
         self.core.tap = Some(Box::new(tap));
     }
@@ -305,13 +305,9 @@ impl<F: MarketFeed, R: Rider> EngineAgent<F, R> {
         !self.core.engine.outbox().is_empty()
     }
 
-    /// Records what was told so far, for the end of a run; and takes the tap away.
+    /// Takes the tap away, for the end of a run.
     pub fn close_tap(&mut self) {
-        if let Some(mut tap) = self.core.tap.take()
-            && tap.has_room()
-        {
-            tap.checkpoint(self.core.engine.time().0, self.core.passed);
-        }
+        self.core.tap = None;
     }
 
     /// From now on requests and answers take time.
@@ -376,6 +372,10 @@ impl<F: MarketFeed, R: Rider> EngineAgent<F, R> {
     }
 
     fn poll_commands(&mut self) -> usize {
+        // What a turn's commands need in the journal is little: room for one input is room for all.
+        if self.core.delayed.is_none() && !self.core.records() {
+            return 0;
+        }
         let mut taken = 0;
         while taken < COMMANDS_PER_TURN
             && self.core.takes_commands()
@@ -407,6 +407,7 @@ impl<F: MarketFeed, R: Rider> Agent for EngineAgent<F, R> {
         let risk = self.poll_risk();
         let commands = self.poll_commands();
         let packets = self.feed.poll(&mut self.core);
+        self.core.flush_tap();
         if self.core.delayed.is_some() {
             self.core.arrive(self.core.now());
         }
@@ -420,11 +421,11 @@ impl<F: MarketFeed, R: Rider> Agent for EngineAgent<F, R> {
 }
 
 impl<R: Rider> Core<R> {
-    /// Whether a command can be taken from the ring.
+    /// Whether a command can be taken from the ring, if the journal has room.
     #[inline]
     fn takes_commands(&self) -> bool {
         match &self.delayed {
-            None => self.engine.has_room() && self.records(),
+            None => self.engine.has_room(),
             Some(delayed) => !delayed.commands.is_full(),
         }
     }
@@ -433,6 +434,14 @@ impl<R: Rider> Core<R> {
     #[inline]
     fn records(&self) -> bool {
         self.tap.as_ref().is_none_or(|tap| tap.has_room())
+    }
+
+    /// Sends off what was recorded.
+    #[inline]
+    fn flush_tap(&mut self) {
+        if let Some(tap) = &mut self.tap {
+            tap.flush();
+        }
     }
 
     fn command(&mut self, command: Command) {
@@ -479,7 +488,7 @@ impl<R: Rider> Core<R> {
             self.engine.on_command(&command, &mut ());
         }
         if let Some(tap) = &mut self.tap {
-            tap.command(&command, self.engine.told(), self.passed, self.engine.outbox());
+            tap.command(time, self.engine.told(), self.passed);
             self.engine.see_input(tap.frames());
         }
         self.hand_on()
@@ -586,6 +595,8 @@ impl<R: Rider> Core<R> {
     /// Waits for the gateway to make room, and says whether it did.
     #[cold]
     fn wait_for_room(&mut self) -> bool {
+        // Whoever makes room may wait for what was recorded.
+        self.flush_tap();
         for _ in 0..self.waits_max {
             self.hand_on();
             if self.engine.has_room() && self.records() {
@@ -613,7 +624,7 @@ impl<R: Rider> Core<R> {
     fn record_feed(&mut self, change: FeedChange) {
         if let Some(tap) = &mut self.tap {
             let engine = &self.engine;
-            tap.feed(change, engine.time(), engine.told(), self.passed, engine.outbox());
+            tap.feed(change, engine.time(), engine.told(), self.passed);
             self.engine.see_input(tap.frames());
         }
     }
@@ -675,6 +686,7 @@ impl<R: Rider> Core<R> {
 
 impl<R: Rider> MarketSink for Core<R> {
     fn packet(&mut self, received: ReceiveTime, datagram: &[u8]) {
+        self.flush_tap();
         self.feed.packets += 1;
         if self.measures() {
             if received.0 != 0 {
@@ -705,8 +717,7 @@ impl<R: Rider> MarketSink for Core<R> {
         }
         if let Some(tap) = &mut self.tap {
             let engine = &self.engine;
-            let (time, told) = (engine.time(), engine.told());
-            tap.message(sequence, bytes, time, told, self.passed, engine.outbox());
+            tap.message(sequence, bytes, engine.time(), engine.told(), self.passed);
             self.engine.see_input(tap.frames());
         }
         if self.measures() {

@@ -16,6 +16,7 @@ use crate::counters::{CounterReader, Counters, Tally};
 use crate::event::{Change, Event, Outcome};
 use crate::instruments::Instruments;
 use crate::ledger::{Imbalance, Row};
+use crate::lookout::Lookout;
 use crate::matching::{Extras, TAPE_FILLS_MAX};
 use crate::own::OwnOrders;
 use crate::publication::Publication;
@@ -92,6 +93,9 @@ pub struct Engine {
     pub(crate) kills_on_stale: bool,
     #[keep(same)]
     pub(crate) quarantine: Option<Quarantine>,
+    /// Messages that come soon.
+    #[keep(skip)]
+    pub(crate) lookout: Box<Lookout>,
     /// What was told, in a build that looks at itself.
     #[cfg(feature = "verify")]
     #[keep(skip)]
@@ -149,6 +153,7 @@ impl Engine {
             feed_silent: false,
             kills_on_stale: false,
             quarantine: None,
+            lookout: Box::default(),
             #[cfg(feature = "verify")]
             told: crate::check::Ledger::default(),
             sequence: 0,

@@ -7,11 +7,13 @@ mod command;
 mod pen;
 mod risk;
 
-use spindle_types::{EventTime, Sequence};
+use spindle_types::{EventTime, Sequence, keep};
 use thiserror::Error;
 
 use crate::command::Command;
+use crate::digest::Digest;
 use crate::engine::Engine;
+use crate::event::Event;
 use crate::risk::RiskChange;
 
 pub(crate) use command::time_code;
@@ -29,8 +31,10 @@ pub mod kind {
     pub const FEED: u16 = 3;
     /// Changes of the risk gate, all or none: see [`super::encode_changes`].
     pub const RISK: u16 = 4;
-    /// No input: what the engine had told when so many inputs had been applied: inputs, events, digest (u64 each).
+    /// No input, not written any more, and passed over: [`DIGEST`] is in its place.
     pub const CHECKPOINT: u16 = 5;
+    /// No input: what sessions had been told when it was so much: a [`super::Told`].
+    pub const DIGEST: u16 = 6;
 }
 
 /// Bytes of the longest encoding of changes of the gate that one record takes.
@@ -110,25 +114,32 @@ impl FeedChange {
     }
 }
 
-/// What the engine had told at some point.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Checkpoint {
-    /// Inputs so far.
-    pub inputs: u64,
+/// What had been told at some point.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, keep::Value)]
+pub struct Told {
     /// Events so far.
     pub events: u64,
     /// The digest of all of them: see [`crate::digest`].
-    pub digest: u64,
+    pub digest: Digest,
 }
 
-impl Checkpoint {
-    /// As bytes.
-    pub fn encode(&self) -> [u8; 24] {
-        let mut bytes = [0; 24];
-        for (space, value) in bytes.chunks_exact_mut(8).zip([self.inputs, self.events, self.digest])
-        {
-            space.copy_from_slice(&value.to_le_bytes());
-        }
+impl Told {
+    /// Events between two that are recorded.
+    pub const INTERVAL: u64 = 256;
+
+    /// One more is told. Whether it is one after which what was told is recorded.
+    #[inline]
+    pub fn tell(&mut self, event: &Event) -> bool {
+        self.digest.event(event);
+        self.events = event.sequence;
+        event.sequence.is_multiple_of(Self::INTERVAL)
+    }
+
+    /// As bytes: events, digest (u64 each).
+    pub fn encode(&self) -> [u8; 16] {
+        let mut bytes = [0; 16];
+        bytes[..8].copy_from_slice(&self.events.to_le_bytes());
+        bytes[8..].copy_from_slice(&self.digest.value().to_le_bytes());
         bytes
     }
 
@@ -138,11 +149,19 @@ impl Checkpoint {
     /// Bytes that are none.
     pub fn decode(bytes: &[u8]) -> Result<Self, InputError> {
         let mut cursor = Cursor::new(bytes);
-        let inputs = cursor.u64("inputs")?;
         let (events, digest) = (cursor.u64("events")?, cursor.u64("digest")?);
         cursor.end()?;
-        Ok(Self { inputs, events, digest })
+        Ok(Self { events, digest: Digest::from_value(digest) })
     }
+}
+
+/// What had been told after so many inputs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Checkpoint {
+    /// Inputs so far.
+    pub inputs: u64,
+    /// What had been told.
+    pub told: Told,
 }
 
 /// An input as it was recorded.
@@ -209,7 +228,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn changes_of_the_feed_and_checkpoints_are_read_back() {
+    fn changes_of_the_feed_and_digests_are_read_back() {
         use FeedChange::*;
         let lost = Lost(Sequence(3), 9);
         for change in [SessionStarted, GapOpened, GapClosed, Silent, Speaks, lost, Ended] {
@@ -217,8 +236,8 @@ mod tests {
             assert_eq!(FeedChange::decode(&bytes[..length]), Ok(change));
             assert!(FeedChange::decode(&bytes[..length - 1]).is_err());
         }
-        let checkpoint = Checkpoint { inputs: 1, events: 2, digest: 3 };
-        assert_eq!(Checkpoint::decode(&checkpoint.encode()), Ok(checkpoint));
-        assert!(Checkpoint::decode(&[0; 25]).is_err());
+        let told = Told { events: 2, digest: Digest::from_value(3) };
+        assert_eq!(Told::decode(&told.encode()), Ok(told));
+        assert!(Told::decode(&[0; 15]).is_err() && Told::decode(&[0; 17]).is_err());
     }
 }

@@ -17,6 +17,7 @@ pub mod kept;
 pub mod latency;
 mod ledger;
 mod lookahead;
+mod lookout;
 mod matcher;
 mod matching;
 mod modify;

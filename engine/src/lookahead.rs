@@ -107,7 +107,7 @@ impl Engine {
     /// record of an order that goes or of the level of one that comes. All fields are where they
     /// are in the messages that have them; what stands there in others is harmless.
     #[inline]
-    fn look_first(&self, bytes: &[u8]) -> Place {
+    pub(crate) fn look_first(&self, bytes: &[u8]) -> Place {
         let Some((message, _)) = bytes.split_first_chunk::<{ AddOrder::LENGTH }>() else {
             return Place::default();
         };
@@ -131,7 +131,6 @@ impl Engine {
             waiting.place = self.books.ask_for_replacement(
                 waiting.place,
                 replace.new_reference.get(),
-                InstrumentId(replace.header.locate.get()),
                 Price(replace.price.get()),
             );
         }

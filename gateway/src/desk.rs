@@ -226,14 +226,11 @@ impl Desk {
     #[inline]
     pub fn take_events(&mut self) -> usize {
         for taken in 0..self.port.limits.events_max {
-            if let Some(tap) = &mut self.port.tap {
-                match self.events.peek() {
-                    Ok(event) if tap.may_tell(event) => tap.told(event),
-                    _ => {
-                        self.record_told(taken);
-                        return taken;
-                    }
-                }
+            if self.port.tap.is_some()
+                && !self.events.peek().is_ok_and(|event| self.port.tells(event))
+            {
+                self.record_told(taken);
+                return taken;
             }
             let Ok(event) = self.events.pop() else {
                 return taken;

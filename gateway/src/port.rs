@@ -3,6 +3,7 @@
 
 use rtrb::Producer;
 use spindle_engine::command::{Action, Command};
+use spindle_engine::event::Event;
 use spindle_engine::latency::STAMPS;
 use spindle_types::{AccountId, EventTime, SessionId, keep};
 
@@ -115,8 +116,12 @@ impl Port {
     ) {
         let queued = self.stamp();
         let time = EventTime(0);
-        let pushed =
-            self.commands.push(Command { time, session, account, received, queued, action });
+        let command = Command { time, session, account, received, queued, action };
+        if let Some(tap) = &mut self.tap {
+            // First: when the engine has carried it out what was asked is there to be read.
+            tap.pass(&command, self.now.utc, self.passed);
+        }
+        let pushed = self.commands.push(command);
         debug_assert!(pushed.is_ok(), "room in the ring was checked before");
         self.stats.commands += 1;
         self.passed += 1;
@@ -125,6 +130,26 @@ impl Port {
     /// The venue begins anew: the engine counts what it is passed from here on.
     pub(crate) fn begin_anew(&mut self, now: Now) {
         (self.now, self.passed) = (now, 0);
+    }
+
+    /// Whether an event may be taken from the engine and told; if so, it counts as told.
+    #[inline]
+    pub(crate) fn tells(&mut self, event: &Event) -> bool {
+        let Some(tap) = &mut self.tap else { return true };
+        let may = tap.may_tell(event);
+        if may {
+            tap.told(event, self.now.utc, self.passed);
+        }
+        may
+    }
+
+    /// Takes the tap away; before that, where all of so many events were told, says so.
+    pub(crate) fn close_tap(&mut self, told: u64) {
+        if let Some(mut tap) = self.tap.take()
+            && tap.last_told() == told
+        {
+            tap.digest(self.now.utc, self.passed);
+        }
     }
 
     /// Passes on what was recorded before; false where there is no room.

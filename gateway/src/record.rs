@@ -8,9 +8,10 @@
 
 use std::sync::Arc;
 
+use spindle_engine::command::Command;
 use spindle_engine::event::Event;
-use spindle_engine::input::{Cursor, InputError};
-use spindle_engine::tap::{FrameHeader, Progress, Tap};
+use spindle_engine::input::{self, Cursor, InputError, Told, encode_command};
+use spindle_engine::tap::{FrameHeader, Progress, Tap, ring};
 use spindle_types::{EventTime, keep};
 
 use crate::desk::Desk;
@@ -101,19 +102,26 @@ pub enum Hold {
 pub struct SessionTap {
     tap: Tap,
     hold: Hold,
-    /// The last event that was taken from the engine.
-    told: u64,
+    /// What was taken from the engine, in earlier runs too.
+    told: Told,
+    /// A request in the making.
+    request: Vec<u8>,
 }
 
 impl SessionTap {
-    /// A gateway's tap.
-    pub const fn new(tap: Tap, hold: Hold) -> Self {
-        Self { tap, hold, told: 0 }
+    /// A gateway's tap, behind what was told in earlier runs.
+    pub fn new(tap: Tap, hold: Hold, told: Told) -> Self {
+        Self { tap, hold, told, request: Vec::with_capacity(512) }
     }
 
     /// How far the journal is.
     pub fn progress(&self) -> &Arc<Progress> {
         self.tap.progress()
+    }
+
+    /// The last event that was taken from the engine.
+    pub(crate) const fn last_told(&self) -> u64 {
+        self.told.events
     }
 
     /// Whether a request can be taken.
@@ -135,12 +143,30 @@ impl SessionTap {
         self.hold != Hold::UntilSafe || event.sequence <= self.tap.progress().events()
     }
 
-    /// An event was taken from the engine.
+    /// An event was taken from the engine; so many commands have gone to it.
     #[inline]
-    pub(crate) const fn told(&mut self, event: &Event) {
-        if event.sequence > self.told {
-            self.told = event.sequence;
+    pub(crate) fn told(&mut self, event: &Event, utc: u64, passed: u64) {
+        if self.told.tell(event) {
+            self.digest(utc, passed);
         }
+    }
+
+    /// Records all that was told so far.
+    #[cold]
+    pub(crate) fn digest(&mut self, time: u64, passed: u64) {
+        let kind = input::kind::DIGEST;
+        let header = FrameHeader { length: 0, kind, time, told: self.told.events, passed };
+        self.tap.write(&header, [&self.told.encode(), &[]]);
+    }
+
+    /// A request is passed on to the engine, after so many; its tap says when it was carried out.
+    #[inline]
+    pub(crate) fn pass(&mut self, command: &Command, utc: u64, passed: u64) {
+        self.request.clear();
+        encode_command(&mut self.request, command);
+        let (kind, told) = (ring::PASSED, self.told.events);
+        let header = FrameHeader { length: 0, kind, time: utc, told, passed };
+        self.tap.write(&header, [&self.request, &[]]);
     }
 
     /// Frames so far, where what follows from them has to wait until they are safe.
@@ -152,7 +178,7 @@ impl SessionTap {
     /// Records something. `passed` commands have gone to the engine before.
     #[inline]
     pub(crate) fn record(&mut self, kind: u16, head: &Head, passed: u64, body: &[u8]) {
-        let (time, told) = (head.now.utc, self.told);
+        let (time, told) = (head.now.utc, self.told.events);
         let header = FrameHeader { length: 0, kind, time, told, passed };
         self.tap.write(&header, [&Head { told, ..*head }.encode(), body]);
     }
@@ -230,9 +256,10 @@ impl Desk {
         self.port.tap = Some(tap);
     }
 
-    /// Takes the tap away, when nobody polls the gateway any more.
-    pub fn close_tap(&mut self) {
-        self.port.tap = None;
+    /// Takes the tap away, when nobody polls the gateway any more. Where sessions were told all that the engine has told, that is
+    /// recorded.
+    pub fn close_tap(&mut self, told: u64) {
+        self.port.close_tap(told);
     }
 
     /// Whether the journal has failed: nothing may be told any more.
@@ -319,7 +346,7 @@ impl Desk {
     }
 
     /// Passes a request to the engine that was recorded and that the engine had not taken; false where the ring is full.
-    pub fn pass_again(&mut self, command: spindle_engine::command::Command) -> bool {
+    pub fn pass_again(&mut self, command: Command) -> bool {
         self.port.pass_again(command)
     }
 }
@@ -350,7 +377,7 @@ mod tests {
     fn no_request_is_taken_while_records_wait_for_longer_than_the_window() {
         let progress = Arc::<Progress>::default();
         let (hot, _reader) = spindle_engine::tap::tap(0, &progress);
-        let tap = SessionTap::new(hot, Hold::Window(10));
+        let tap = SessionTap::new(hot, Hold::Window(10), Told::default());
         assert!(tap.takes_requests(1_000), "nothing waits");
         progress.set_waiting_since(1_000);
         assert!(tap.takes_requests(1_010));

@@ -155,6 +155,9 @@ pub enum JournalError {
         /// What would fit.
         most: usize,
     },
+    /// What was to be recorded does not go together.
+    #[error("{0}: a fault of this program, please report it; nothing more is written")]
+    Inconsistent(&'static str),
     /// An error before: nothing is written any more.
     #[error("the journal has failed before; nothing more is written")]
     Failed,

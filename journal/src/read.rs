@@ -1,17 +1,24 @@
 //! Reads a journal from its first segment to its end, and says what is wrong with it.
 
 use std::ops::ControlFlow;
+use std::panic::resume_unwind;
 use std::path::PathBuf;
+use std::sync::mpsc::sync_channel;
+use std::thread;
 
 use crate::disk::Disk;
 use crate::error::{Fault, JournalError, Refusal};
-use crate::format::{
-    Identity, SEGMENT_HEADER, SegmentHeader, VERSION, Venue, decode_segment, file_name, number_of,
-    seed,
-};
-use crate::lock::{FOLLOWER_LOCK_NAME, LOCK_NAME};
-use crate::scan::{Chain, End, Record, Segment};
-use crate::snapshot::{Start, snapshot_of};
+use crate::format::{Identity, SEGMENT_HEADER, Venue, decode_segment, file_name, number_of};
+use crate::pieces::{Piece, Reading};
+use crate::scan::{Chain, Record};
+use crate::snapshot::Start;
+use crate::visit::{Each, Run, Visitor};
+
+/// Pieces that are read before a thread for reading is worth its start.
+const ALONE: usize = 4;
+
+/// Pieces that are read ahead on a thread.
+const BESIDE: usize = 4;
 
 /// The end of a name of a file that is being made.
 pub const NEW: &str = ".new";
@@ -78,7 +85,7 @@ pub struct Scanned {
 }
 
 impl Scanned {
-    const EMPTY: Self = Self {
+    pub(crate) const EMPTY: Self = Self {
         identity: None,
         segments: (0, 0),
         records: 0,
@@ -89,6 +96,13 @@ impl Scanned {
         unfinished: Vec::new(),
         segment_bytes: 0,
     };
+
+    /// Takes in records that follow.
+    pub(crate) const fn pass(&mut self, run: &Run) {
+        self.records += run.records;
+        self.offset += run.bytes as u64;
+        self.chain = run.chain;
+    }
 }
 
 /// An error of the system with what was tried.
@@ -100,64 +114,6 @@ pub(crate) fn io(
     let file = disk.place().join(name);
     move |source| JournalError::Io { what, file, source }
 }
-
-struct Reading<'a> {
-    disk: &'a mut dyn Disk,
-    bytes: Vec<u8>,
-}
-
-impl Reading<'_> {
-    fn refuse<T>(&self, name: &str, offset: u64, fault: Fault) -> Result<T, JournalError> {
-        Err(Refusal { file: self.disk.place().join(name), offset, fault }.into())
-    }
-
-    /// The numbers of the segments, and files that were being made.
-    fn list(&mut self) -> Result<(Vec<u64>, Vec<String>), JournalError> {
-        let mut names = self.disk.names().map_err(io(self.disk, "read", ""))?;
-        names.sort_unstable();
-        let (mut numbers, mut unfinished) = (Vec::new(), Vec::new());
-        for name in names {
-            if let Some(number) = number_of(&name) {
-                numbers.push(number);
-            } else if name
-                .strip_suffix(NEW)
-                .is_some_and(|name| number_of(name).or_else(|| snapshot_of(name)).is_some())
-            {
-                unfinished.push(name);
-            } else if !KEPT.contains(&name.as_str()) && snapshot_of(&name).is_none() {
-                return self.refuse(&name, 0, Fault::Stranger);
-            }
-        }
-        numbers.sort_unstable();
-        Ok((numbers, unfinished))
-    }
-
-    /// Reads a whole segment, and its header.
-    fn load(&mut self, number: u64) -> Result<SegmentHeader, JournalError> {
-        let name = file_name(number);
-        let wrong = |disk: &dyn Disk| io(disk, "read", &name);
-        let file = self.disk.open(&name).map_err(wrong(self.disk))?;
-        let length = self.disk.length(file).map_err(wrong(self.disk))?;
-        self.bytes.resize(usize::try_from(length).unwrap_or(usize::MAX), 0);
-        let read = self.disk.read(file, 0, &mut self.bytes);
-        self.disk.close(file);
-        read.map_err(wrong(self.disk))?;
-        let Some(header) = decode_segment(&self.bytes) else {
-            return self.refuse(&name, 0, Fault::Header);
-        };
-        if header.version.get() != VERSION {
-            return self.refuse(&name, 0, Fault::Future { found: header.version.get() });
-        }
-        if header.number.get() != number {
-            let (found, first) = (header.number.get(), header.first.get());
-            return self.refuse(&name, 0, Fault::Misplaced { found, first });
-        }
-        Ok(header)
-    }
-}
-
-/// Names that may lie beside the segments: the locks, and where old segments go.
-const KEPT: [&str; 3] = [LOCK_NAME, FOLLOWER_LOCK_NAME, "archive"];
 
 /// Whose journal lies there, by its first segment; `None` where there is none.
 ///
@@ -194,7 +150,7 @@ pub fn segments(disk: &mut dyn Disk) -> Result<(u64, u64), JournalError> {
 }
 
 /// Reads all records in their order. `visit` may end the reading early; what lies behind is then not looked
-/// at. At most one segment is in memory at once.
+/// at, nor are reasons to refuse it. At most a mebibyte is in memory at once, or one segment where a record is so long.
 ///
 /// # Errors
 /// Whatever is not a clean end or a torn tail, by file, offset and sequence. With a `venue`, the journal of another.
@@ -216,103 +172,62 @@ pub fn read_from(
     start: Option<&Start>,
     visit: &mut dyn FnMut(Place, &Record<'_>) -> ControlFlow<()>,
 ) -> Result<Scanned, JournalError> {
-    let mut reading = Reading { disk, bytes: Vec::new() };
-    let (numbers, unfinished) = reading.list()?;
-    let mut scanned = Scanned { unfinished, ..Scanned::EMPTY };
-    let (Some(&first), Some(&last)) = (numbers.first(), numbers.last()) else {
-        return Ok(scanned);
-    };
-    scanned.segments = (first, last);
-    if let Some(expected) =
-        start.map(|start| start.place.segment).filter(|at| !numbers.contains(at))
-    {
-        return reading.refuse(&file_name(first), 0, Fault::Missing { expected });
-    }
-    let mut begins_at = SEGMENT_HEADER;
-    for (at, &number) in (first..).zip(&numbers) {
-        if at != number {
-            return reading.refuse(&file_name(number), 0, Fault::Missing { expected: at });
+    visit_from(disk, venue, start, &mut Each(visit))
+}
+
+/// As [`read_from`], for who wants to see records before their turn.
+///
+/// # Errors
+/// As [`read_from`].
+pub fn visit_from(
+    disk: &mut dyn Disk,
+    venue: Option<Venue>,
+    start: Option<&Start>,
+    visitor: &mut dyn Visitor,
+) -> Result<Scanned, JournalError> {
+    let mut reading = Reading::new(disk, venue, start)?;
+    let mut piece = Piece::EMPTY;
+    for _ in 0..ALONE {
+        if !reading.next(&mut piece)? {
+            return Ok(reading.into_scanned());
         }
-        if start.is_some_and(|start| number < start.place.segment) {
-            continue;
-        }
-        let header = reading.load(number)?;
-        let name = file_name(number);
-        let identity = Identity { venue: Venue(header.venue), journal: header.journal.get() };
-        if let Some(expected) = venue.filter(|&venue| venue != identity.venue) {
-            let fault = Fault::Foreign { found: identity.venue, expected };
-            return reading.refuse(&name, 0, fault);
-        }
-        let begin = Chain { next: header.first.get(), previous: header.previous.get() };
-        match scanned.identity {
-            None => {
-                let new = Chain { next: 1, previous: seed(&identity) };
-                if number == 1 && begin != new {
-                    let fault = Fault::Misplaced { found: number, first: begin.next };
-                    return reading.refuse(&name, 0, fault);
-                }
-                (scanned.identity, scanned.first, scanned.chain) =
-                    (Some(identity), begin.next, begin);
-                if let Some(start) = start {
-                    let is_here = identity == start.identity
-                        && number == start.place.segment
-                        && start.follows(&reading.bytes, begin);
-                    if !is_here {
-                        let sequence = start.chain.next;
-                        return reading.refuse(
-                            &name,
-                            start.place.offset,
-                            Fault::Elsewhere { sequence },
-                        );
-                    }
-                    (scanned.first, scanned.chain) = (start.chain.next, start.chain);
-                    begins_at = usize::try_from(start.place.offset).unwrap_or(usize::MAX);
-                }
-            }
-            Some(before) if before.venue != identity.venue => {
-                let fault = Fault::Foreign { found: identity.venue, expected: before.venue };
-                return reading.refuse(&name, 0, fault);
-            }
-            Some(before) if before != identity => return reading.refuse(&name, 0, Fault::Mixed),
-            Some(_) if begin.next > scanned.chain.next => {
-                let fault = Fault::Hole { sequence: scanned.chain.next, next: begin.next };
-                return reading.refuse(&file_name(number - 1), scanned.offset, fault);
-            }
-            Some(_) if begin != scanned.chain => {
-                let fault = Fault::Misplaced { found: number, first: begin.next };
-                return reading.refuse(&name, 0, fault);
-            }
-            Some(_) => {}
-        }
-        scanned.segment_bytes = header.bytes.get();
-        let begins_at = std::mem::replace(&mut begins_at, SEGMENT_HEADER);
-        let mut segment = Segment::at(&reading.bytes, begins_at, scanned.chain);
-        let mut offset = segment.offset() as u64;
-        while let Some(record) = segment.next_record() {
-            scanned.records += 1;
-            let flow = visit(Place { segment: number, offset }, &record);
-            offset = segment.offset() as u64;
-            if flow.is_break() {
-                (scanned.chain, scanned.offset) = (segment.chain(), offset);
-                return Ok(scanned);
-            }
-        }
-        (scanned.chain, scanned.offset) = (segment.chain(), offset);
-        match segment.end() {
-            End::Clean => {}
-            End::Fault(fault) => return reading.refuse(&name, offset, fault),
-            End::Torn { what, bytes, records } if number == last => {
-                let file = reading.disk.place().join(&name);
-                let sequence = scanned.chain.next;
-                scanned.torn = Some(Torn { file, offset, sequence, what, bytes, records });
-            }
-            // All of it was safe when the next segment was made.
-            End::Torn { what, .. } => {
-                let (sequence, later) = (scanned.chain.next, scanned.chain.next + 1);
-                return reading.refuse(&name, offset, Fault::Damaged { sequence, what, later });
-            }
+        if let Some(ended) = piece.visit(visitor) {
+            return Ok(ended);
         }
     }
-    debug_assert!(scanned.offset >= SEGMENT_HEADER as u64);
-    Ok(scanned)
+    visit_beside(reading, visitor)
+}
+
+/// Reads and checks what follows on a thread of its own, while it is visited on this one.
+fn visit_beside(
+    mut reading: Reading<'_>,
+    visitor: &mut dyn Visitor,
+) -> Result<Scanned, JournalError> {
+    let file = reading.place();
+    let failed = move |source| JournalError::Io { what: "start a thread to read it", file, source };
+    let (give, taken) = sync_channel::<Piece>(BESIDE);
+    let (give_back, empty) = sync_channel(BESIDE);
+    for _ in 0..BESIDE {
+        let _ = give_back.send(Piece::EMPTY);
+    }
+    // Either end goes when the other is gone.
+    thread::scope(move |scope| {
+        let read = move || {
+            while let Ok(mut piece) = empty.recv() {
+                if !reading.next(&mut piece)? || give.send(piece).is_err() {
+                    break;
+                }
+            }
+            Ok(reading.into_scanned())
+        };
+        let thread = thread::Builder::new().name("journal reader".to_owned());
+        let reader = thread.spawn_scoped(scope, read).map_err(failed)?;
+        while let Ok(piece) = taken.recv() {
+            if let Some(ended) = piece.visit(visitor) {
+                return Ok(ended);
+            }
+            let _ = give_back.send(piece);
+        }
+        reader.join().unwrap_or_else(|panic| resume_unwind(panic))
+    })
 }

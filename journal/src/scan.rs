@@ -41,7 +41,20 @@ pub struct Record<'a> {
     pub checksum: u32,
 }
 
-impl Record<'_> {
+impl<'a> Record<'a> {
+    #[inline]
+    const fn of(header: &RecordHeader, payload: &'a [u8]) -> Self {
+        Self {
+            kind: header.kind.get(),
+            sequence: header.sequence.get(),
+            durable: header.durable.get(),
+            time: header.time.get(),
+            payload,
+            previous: header.previous.get(),
+            checksum: header.checksum.get(),
+        }
+    }
+
     /// Bytes that it takes in its segment.
     pub const fn bytes(&self) -> usize {
         record_bytes(self.payload.len())
@@ -95,22 +108,20 @@ fn look(bytes: &[u8]) -> Look<'_> {
     let Some(end) = RECORD_HEADER.checked_add(length).filter(|&end| end <= bytes.len()) else {
         return Look::Broken("its length leads out of the segment");
     };
-    let checksum = header.checksum.get();
-    if checksum != checksum_of(bytes, length) {
+    if header.checksum.get() != checksum_of(bytes, length) {
         return Look::Broken("its checksum does not fit");
     }
     if header.version.get() != VERSION {
         return Look::Future(header.version.get());
     }
-    Look::Whole(Record {
-        kind: header.kind.get(),
-        sequence: header.sequence.get(),
-        durable: header.durable.get(),
-        time: header.time.get(),
-        payload: &bytes[RECORD_HEADER..end],
-        previous: header.previous.get(),
-        checksum,
-    })
+    Look::Whole(Record::of(header, &bytes[RECORD_HEADER..end]))
+}
+
+/// The record at the front of bytes that were looked at before and are whole records; `None` behind the last.
+#[inline]
+pub(crate) fn known(bytes: &[u8]) -> Option<Record<'_>> {
+    let (header, rest) = RecordHeader::ref_from_prefix(bytes).ok()?;
+    Some(Record::of(header, rest.get(..header.length.get() as usize)?))
 }
 
 /// Whether the record before what comes next stands at the front of `bytes`, whole, and takes so many of them.

@@ -93,18 +93,21 @@ pub struct Start {
 }
 
 impl Start {
-    /// Whether the record before it stands where it should, in the segment of its place with these bytes: then the
+    /// Where in the segment of its place the record before it should begin, and how many bytes it should take; none where it
+    /// is the first of its segment.
+    pub(crate) fn record_before(&self) -> (u64, usize) {
+        let bytes = usize::try_from(self.before).unwrap_or(usize::MAX);
+        (self.place.offset.saturating_sub(self.before), bytes)
+    }
+
+    /// Whether these bytes, from that place, are the record before it, in a segment that begins so: then the
     /// journal has not lost anything that the snapshot knows.
     pub(crate) fn follows(&self, bytes: &[u8], begin: Chain) -> bool {
-        let at = usize::try_from(self.place.offset).unwrap_or(usize::MAX);
-        if self.before == 0 {
-            return at == SEGMENT_HEADER && begin == self.chain;
+        let (from, length) = self.record_before();
+        if length == 0 {
+            return from == SEGMENT_HEADER as u64 && begin == self.chain;
         }
-        let before = usize::try_from(self.before).unwrap_or(usize::MAX);
-        let Some(from) = at.checked_sub(before).filter(|&from| from >= SEGMENT_HEADER) else {
-            return false;
-        };
-        is_record(bytes.get(from..).unwrap_or_default(), &self.chain, before)
+        from >= SEGMENT_HEADER as u64 && is_record(bytes, &self.chain, length)
     }
 }
 

@@ -8,6 +8,7 @@ use crate::format::{
 use crate::read::{Place, io};
 use crate::scan::{Chain, Record, Segment};
 use crate::snapshot::Start;
+use crate::visit::{Run, Visitor};
 
 /// Bytes that are read at once.
 const PIECE: usize = 1 << 20;
@@ -106,62 +107,43 @@ impl<D: Disk> Tail<D> {
     }
 
     /// Hands over what is safe and was not handed over yet, about a mebibyte of it or as much as was safe at once; how many. None
-    /// is there where it gives 0. A record that the visitor refuses comes again.
+    /// is there where it gives 0. The record with which the visitor ends it comes again.
     ///
     /// # Errors
     /// The system refuses, a segment is not the next one, or what was safe is damaged.
-    pub fn poll<E>(
-        &mut self,
-        visit: &mut dyn FnMut(&Record<'_>) -> Result<(), E>,
-    ) -> Result<Result<usize, E>, JournalError> {
+    pub fn poll(&mut self, visitor: &mut dyn Visitor) -> Result<usize, JournalError> {
         // Asked first: when there is a next segment, all of this one is there and safe.
         let next = file_name(self.place.segment + 1);
         let is_last = !self.disk.names().map_err(io(&self.disk, "read", ""))?.contains(&next);
-        let goes_on = loop {
+        let (run, goes_on) = loop {
             let whole = self.read_piece()?;
-            let mut segment = Segment::at(&self.bytes, 0, self.chain);
-            let mut last = None;
-            while let Some(record) = segment.next_record() {
-                self.durable = self.durable.max(record.durable);
-                last = Some(record.sequence);
-            }
-            if let Some(last) = last.filter(|_| !is_last) {
-                self.durable = self.durable.max(last);
+            let durable = &mut self.durable;
+            let run = Run::check(&self.bytes, self.chain, |safe| *durable = safe.max(*durable));
+            if run.records > 0 && !is_last {
+                self.durable = self.durable.max(run.chain.next - 1);
             }
             // A record that is longer than what was read, or what says that it is safe stands farther behind.
             let goes_on = !whole && self.bytes.iter().any(|&byte| byte != 0);
-            let is_safe = last.is_some() && self.chain.next <= self.durable;
+            let is_safe = run.records > 0 && self.chain.next <= self.durable;
             // Where what is being written ends, nothing stands behind it.
-            let rest = self.bytes.get(segment.offset()..).unwrap_or_default();
+            let rest = self.bytes.get(run.bytes..).unwrap_or_default();
             let ends = is_last && rest.len() >= RECORD_HEADER && rest.iter().all(|&byte| byte == 0);
             if is_safe || !goes_on || ends || self.piece >= PIECE_MAX {
-                break goes_on;
+                break (run, goes_on);
             }
             self.piece = (self.piece * 2).min(PIECE_MAX);
         };
-        let mut segment = Segment::at(&self.bytes, 0, self.chain);
-        let (mut taken, mut chain, mut used, mut refused) = (0, self.chain, 0, None);
-        while segment.chain().next <= self.durable
-            && let Some(record) = segment.next_record()
-        {
-            if let Err(error) = visit(&record) {
-                refused = Some(error);
-                break;
-            }
-            (taken, chain, used) = (taken + 1, segment.chain(), segment.offset());
-            self.before = record.bytes() as u64;
-        }
-        (self.chain, self.place.offset) = (chain, self.place.offset + used as u64);
-        if let Some(error) = refused {
-            return Ok(Err(error));
-        }
-        if taken > 0 {
-            self.piece = PIECE;
-        } else if !goes_on && !is_last {
+        let (taken, refused) =
+            run.visit(&self.bytes, self.chain, self.place, self.durable, visitor);
+        self.place.offset += taken.bytes as u64;
+        self.chain = taken.chain;
+        if taken.records > 0 {
+            (self.before, self.piece) = (taken.last as u64, PIECE);
+        } else if refused.is_none() && !goes_on && !is_last {
             self.go_to_the_next()?;
-            return Ok(Ok(1));
+            return Ok(1);
         }
-        Ok(Ok(taken))
+        Ok(usize::try_from(taken.records).unwrap_or(usize::MAX))
     }
 
     /// Reads from the place on; whether that is all of the segment.

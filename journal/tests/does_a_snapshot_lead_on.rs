@@ -11,18 +11,18 @@ use spindle_journal::snapshot::{
     SNAPSHOT_HEADER, read_snapshot, snapshot_name, snapshots, thin_out, write_snapshot,
 };
 use spindle_journal::{Settings, Snapshot, Start, Tail, read, read_from};
-use tools::{Chance, Written, open, payload, records};
+use tools::{Chance, Written, open, payload, poll, records};
 
 const SETTINGS: Settings = Settings { segment_bytes: 16 << 10 };
 
 /// What a tail hands over until it has nothing more, and where it then is.
 fn follow(tail: &mut Tail<SimDisk>, into: &mut Vec<Written>) -> Start {
     loop {
-        let taken = tail.poll(&mut |record| {
+        let taken = poll(tail, |record| {
             into.push((record.sequence, record.kind, record.time, record.payload.to_vec()));
-            Ok::<_, ()>(())
+            true
         });
-        if taken.expect("it is read").expect("it is taken") == 0 {
+        if taken.expect("it is read") == 0 {
             return tail.start();
         }
     }
@@ -109,12 +109,8 @@ fn from_every_place_the_same_records_follow() {
     // One record at a time: the second is refused, and comes again.
     loop {
         let mut first = true;
-        let polled = tail.poll(&mut |_| match std::mem::take(&mut first) {
-            true => Ok(()),
-            false => Err(()),
-        });
-        match polled.expect("it is read") {
-            Ok(0) => break,
+        match poll(&mut tail, |_| std::mem::take(&mut first)).expect("it is read") {
+            0 => break,
             _ => starts.push(tail.start()),
         }
     }
@@ -171,12 +167,12 @@ fn snapshot_of(disk: &SimDisk, records: usize) -> Snapshot {
         .expect("it is read")
         .unwrap_or_else(|_| panic!("it is there"));
     let mut left = records;
-    let _ = tail.poll(&mut |_| match left.checked_sub(1) {
+    let _ = poll(&mut tail, |_| match left.checked_sub(1) {
         Some(less) => {
             left = less;
-            Ok(())
+            true
         }
-        None => Err(()),
+        None => false,
     });
     let state = (0..5_000_u32).flat_map(u32::to_le_bytes).collect();
     Snapshot { start: tail.start(), layout: 77, hash: 5, state }

@@ -206,7 +206,12 @@ impl World {
         let (commands, events) = self.plan.rings;
         let machine = Machine {
             clock: SystemClock::simulated(self.clock.clone(), BEGAN),
-            rings: Rings { commands, events, journal_bytes: JOURNAL_RING },
+            rings: Rings {
+                commands,
+                events,
+                engine_journal_bytes: JOURNAL_RING,
+                gateway_journal_bytes: JOURNAL_RING,
+            },
             simulated: Some(Simulated {
                 disk: Some(Box::new(self.disk.clone())),
                 lines: self

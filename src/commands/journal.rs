@@ -38,7 +38,7 @@ enum What {
         /// The journal's directory
         directory: PathBuf,
     },
-    /// Run it again: every checkpoint of what was told, every request of every session and the state hash are compared
+    /// Run it again: every digest of what was told, every request of every session and the state hash are compared
     Replay {
         /// The journal's directory
         directory: PathBuf,
@@ -310,9 +310,9 @@ fn replay(directory: &Path, config: &Path, until: u64) -> Result<(Value, Value),
     let mut summary = found(&scanned);
     let fields = json!({
         "inputs": now.inputs,
-        "events": now.events,
-        "digest": format!("{:016x}", now.digest),
-        "checkpoints_compared": replayer.checkpoints,
+        "events": now.told.events,
+        "digest": format!("{:016x}", now.told.digest.value()),
+        "digests_compared": replayer.digests,
         "state_hashes_compared": replayer.hashes,
         "snapshots_compared": compared,
         "from_snapshot": from.map(|from| from.start.chain.next - 1),

@@ -387,7 +387,7 @@ fn serve(
         return Err(Exit::Panic(panics.said()));
     };
     let Front { mut gateway, publisher: beside } = front;
-    gateway.desk_mut().close_tap();
+    gateway.desk_mut().close_tap(engine.engine().told());
     engine.close_tap();
     stop_follower.stop();
     if follower_thread.is_some_and(|thread| thread.join().is_err()) {

@@ -10,11 +10,13 @@ use spindle_journal::lock::DirectoryLock;
 use spindle_journal::read::identity;
 use spindle_journal::snapshot::{snapshot_name, snapshots};
 use spindle_journal::{
-    Fault, Identity, Journal, JournalError, Record, Refusal, Scanned, Settings, Snapshot, Start,
-    Venue, format, read_from,
+    Fault, Identity, Journal, JournalError, Refusal, Scanned, Settings, Snapshot, Start, Venue,
+    format, read_from, visit_from,
 };
 use spindle_types::EventTime;
 
+use super::again::Again;
+use super::replayer::ReplayError;
 use super::whole::{self, Foreword};
 use crate::config::{Config, DiskCalls, JournalConfig};
 use crate::venue::gateway_config;
@@ -40,6 +42,7 @@ impl RecordKind {
             3 => "feed",
             4 => "risk",
             5 => "checkpoint",
+            6 => "digest",
             16 => "ouch_message",
             17 => "fix_logon",
             18 => "fix_message",
@@ -205,29 +208,20 @@ impl Opening {
         &self.scanned
     }
 
-    /// Hands over every record in its order, those behind the snapshot where there is one, until one is refused.
+    /// Applies every record in its order, those behind the snapshot where there is one, until one cannot be applied.
     ///
     /// # Errors
-    /// As [`Opening::find`]; within it what was refused.
-    pub fn each<E>(
+    /// As [`Opening::find`]; within it why a record cannot be applied.
+    pub fn apply(
         &mut self,
-        visit: &mut dyn FnMut(&Record<'_>) -> Result<(), E>,
-    ) -> Result<Result<(), E>, JournalError> {
-        let mut refused = Ok(());
-        let scanned =
-            read_from(&mut self.disk, Some(self.venue), self.start.as_ref(), &mut |_, record| {
-                match visit(record) {
-                    Ok(()) => ControlFlow::Continue(()),
-                    Err(error) => {
-                        refused = Err(error);
-                        ControlFlow::Break(())
-                    }
-                }
-            })?;
-        if refused.is_ok() {
+        again: &mut Again<'_, '_>,
+    ) -> Result<Result<(), ReplayError>, JournalError> {
+        let scanned = visit_from(&mut self.disk, Some(self.venue), self.start.as_ref(), again)?;
+        let applied = again.applied();
+        if applied.is_ok() {
             self.scanned = scanned;
         }
-        Ok(refused)
+        Ok(applied)
     }
 
     /// Goes on with it: what was torn is cut. The lock goes with the journal.

@@ -1,5 +1,5 @@
 //! Applies the journal behind its writer, to an engine and sessions of its own, and makes snapshots of them: so the
-//! engine's thread never pauses for one. What it applies is safe already; every checkpoint of what was told is compared on the way.
+//! engine's thread never pauses for one. What it applies is safe already; every digest of what was told is compared on the way.
 
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -18,6 +18,7 @@ use spindle_journal::{JournalError, Snapshot, Tail, read};
 use spindle_types::{Agent, EventTime};
 use thiserror::Error;
 
+use super::again::Again;
 use super::replayer::{ReplayError, Replayer, Sessions};
 use super::whole::{self, Foreword, Whole, WholeError};
 use super::{RecordKind, shape};
@@ -79,6 +80,13 @@ impl Replica {
         let Self { engine, books, desk, commands, replayer, .. } = self;
         let mut sessions = Sessions { desk, commands };
         replayer.apply(record, engine, Some(books), Some(&mut sessions))
+    }
+
+    /// Applies records while they are read.
+    pub fn again<T>(&mut self, act: impl FnOnce(&mut Again<'_, '_>) -> T) -> T {
+        let Self { engine, books, desk, commands, replayer, .. } = self;
+        let mut sessions = Sessions { desk, commands };
+        act(&mut Again::new(replayer, engine, Some(books), Some(&mut sessions)))
     }
 
     /// Does something with all of it.
@@ -190,8 +198,12 @@ impl Follower {
     /// # Errors
     /// It cannot be read, or leads to something else than then.
     pub fn follow(&mut self) -> Result<usize, FollowError> {
-        let replica = &mut self.replica;
-        Ok(self.tail.poll(&mut |record| replica.apply(record))??)
+        let Self { tail, replica, .. } = self;
+        replica.again(|again| {
+            let taken = tail.poll(again)?;
+            again.applied()?;
+            Ok(taken)
+        })
     }
 
     /// Inputs that were applied since the last snapshot.

@@ -4,9 +4,8 @@ use std::collections::VecDeque;
 
 use rtrb::Consumer;
 use spindle_engine::command::Command;
-use spindle_engine::digest::Digest;
 use spindle_engine::event::Event;
-use spindle_engine::input::{Checkpoint, Cursor, FeedChange, Input, InputError, kind};
+use spindle_engine::input::{Checkpoint, Cursor, FeedChange, Input, InputError, Told, kind};
 use spindle_engine::rider::Rider;
 use spindle_engine::{Engine, RiskChange};
 use spindle_gateway::desk::Desk;
@@ -44,9 +43,10 @@ pub struct Sessions<'a> {
 pub struct Replayer {
     #[keep(skip)]
     shape: Shape,
-    digest: Digest,
     inputs: u64,
-    told: u64,
+    told: Told,
+    /// What had been told at each point of which the record may come later.
+    points: VecDeque<Told>,
     /// Requests that sessions have passed on and that the engine has not taken.
     pending: VecDeque<Command>,
     /// Events that sessions were not told yet.
@@ -55,8 +55,8 @@ pub struct Replayer {
     pub changes: Vec<RiskChange>,
     /// The last message of the market.
     pub last_message: Sequence,
-    /// Checkpoints that were held against.
-    pub checkpoints: u64,
+    /// Digests of what was told that were held against.
+    pub digests: u64,
     /// State hashes that were held against.
     pub hashes: u64,
     /// Restarts that were recorded.
@@ -73,14 +73,14 @@ impl Replayer {
     pub fn new(shape: Shape) -> Self {
         Self {
             shape,
-            digest: Digest::default(),
             inputs: 0,
-            told: 0,
+            told: Told::default(),
+            points: VecDeque::new(),
             pending: VecDeque::new(),
             untold: VecDeque::new(),
             changes: Vec::new(),
             last_message: Sequence(0),
-            checkpoints: 0,
+            digests: 0,
             hashes: 0,
             restarts: 0,
             is_over: false,
@@ -95,7 +95,7 @@ impl Replayer {
 
     /// What was told so far.
     pub const fn now(&self) -> Checkpoint {
-        Checkpoint { inputs: self.inputs, events: self.told, digest: self.digest.value() }
+        Checkpoint { inputs: self.inputs, told: self.told }
     }
 
     /// The requests that sessions have passed on and that the engine has not taken.
@@ -120,7 +120,8 @@ impl Replayer {
             kind::COMMAND | kind::MARKET | kind::FEED | kind::RISK => {
                 self.input(record, engine, books, sessions)
             }
-            kind::CHECKPOINT => self.checkpoint(record),
+            kind::CHECKPOINT => Ok(()),
+            kind::DIGEST => self.digest(record),
             RecordKind::BEGIN => self.begin(record),
             RecordKind::RESTART => self.restarted(record, sessions),
             RecordKind::STATE => self.state(record, engine),
@@ -181,7 +182,9 @@ impl Replayer {
         engine.forget_seen(engine.seen().len());
         self.inputs += 1;
         for event in engine.outbox() {
-            self.digest.event(event);
+            if self.told.tell(event) {
+                self.points.push_back(self.told);
+            }
             if let Some(books) = &mut books {
                 books.event(engine, event);
             }
@@ -189,7 +192,6 @@ impl Replayer {
                 self.untold.push_back(*event);
             }
         }
-        self.told = engine.told();
         engine.clear_outbox();
         Ok(())
     }
@@ -210,12 +212,17 @@ impl Replayer {
         }
     }
 
-    fn checkpoint(&mut self, record: &Record<'_>) -> Result<(), String> {
-        let then = Checkpoint::decode(record.payload).map_err(|error| error.to_string())?;
-        self.checkpoints += 1;
-        match then == self.now() {
+    /// What had been told then, in this order and no other.
+    fn digest(&mut self, record: &Record<'_>) -> Result<(), String> {
+        let then = Told::decode(record.payload).map_err(|error| error.to_string())?;
+        self.digests += 1;
+        while self.points.front().is_some_and(|point| point.events < then.events) {
+            self.points.pop_front();
+        }
+        let now = self.points.front().copied().unwrap_or(self.told);
+        match then == now {
             true => Ok(()),
-            false => Err(format!("{then:?} was told then, {:?} now", self.now())),
+            false => Err(format!("{then:?} was told then, {now:?} now")),
         }
     }
 
@@ -239,8 +246,9 @@ impl Replayer {
         let said = |error: InputError| error.to_string();
         if let Some(last) = sessions.desk.told_before(record.kind, record.payload).map_err(said)? {
             sessions.desk.set_time_of(record.payload);
-            if last > self.told {
-                return Err(format!("sessions were told event {last}, {} are there", self.told));
+            let there = self.told.events;
+            if last > there {
+                return Err(format!("sessions were told event {last}, {there} are there"));
             }
             self.tell(sessions, last);
         }

@@ -5,17 +5,22 @@
 //! after it had been told an event stands behind the input that caused the event, and a command that the engine took stands
 //! behind the message of the client that it was made of. So every front part of a journal is a state that the venue could have
 //! been in.
+//!
+//! What a request asked comes from the gateway, when it was carried out from the engine: here both become one record.
 
 use std::sync::Arc;
 
 use hdrhistogram::Histogram;
-use spindle_engine::tap::{Progress, TapReader};
+use spindle_engine::command::Command;
+use spindle_engine::input::kind;
+use spindle_engine::tap::{Progress, TapReader, ring};
 use spindle_journal::disk::Disk;
 use spindle_journal::lock::DirectoryLock;
 use spindle_journal::{Journal, JournalError};
 use spindle_lab::recorder::histogram;
 use spindle_types::Agent;
 
+use super::passed::PassedOn;
 use crate::config::{Durability, JournalConfig};
 use crate::status::RingLevel;
 
@@ -51,6 +56,7 @@ pub struct JournalAgent {
     /// How long a record may wait before it is made safe; 0: not at all.
     patience_ns: u64,
     payload: Vec<u8>,
+    passed: PassedOn,
     /// Frames that were taken.
     taken: (u64, u64),
     /// The last event that follows from them.
@@ -92,6 +98,7 @@ impl JournalAgent {
             clock: quanta::Clock::new(),
             patience_ns,
             payload: Vec::with_capacity(1 << 16),
+            passed: PassedOn::default(),
             taken: (0, 0),
             told: 0,
             since: None,
@@ -134,9 +141,10 @@ impl JournalAgent {
         &self.progress
     }
 
-    /// The last event that was told before this run.
-    pub const fn begin_at(&mut self, told: u64) {
+    /// The last event that was told before this run, and the requests that were passed on before it was recorded.
+    pub fn begin_at(&mut self, told: u64, passed: &[Command]) {
         self.told = told;
+        passed.iter().for_each(|command| self.passed.push_command(command));
     }
 
     fn now(&self) -> u64 {
@@ -162,7 +170,20 @@ impl JournalAgent {
         let Some(header) = reader.take(&mut self.payload) else {
             return Ok(false);
         };
-        self.journal.append(header.kind, header.time, &self.payload)?;
+        let payload = match header.kind {
+            ring::PASSED => {
+                self.passed.push(&self.payload);
+                self.taken.1 += 1;
+                return Ok(true);
+            }
+            // It was passed on before it was carried out, and is taken up before that.
+            kind::COMMAND => {
+                let fault = "a request was carried out that nobody had passed on";
+                self.passed.pop().ok_or(JournalError::Inconsistent(fault))?
+            }
+            _ => &self.payload,
+        };
+        self.journal.append(header.kind, header.time, payload)?;
         self.last_time = header.time;
         if is_engines {
             self.taken.0 += 1;

@@ -295,9 +295,13 @@ fn of_journal(folder: &Path, length: u64) -> Result<Vec<Line>, LabError> {
             "journal",
             "an order through the engine, recorded",
             "order_ns",
-            one("ns", cost.with_ns),
+            one("ns", cost.orders.with_ns),
         )
-        .floor("the same order, not recorded", "floor_ns", one("ns", cost.without_ns)),
+        .floor(
+            "the same order, not recorded",
+            "floor_ns",
+            one("ns", cost.orders.without_ns),
+        ),
     ];
     for run in &commits.runs {
         let window = run.window;

@@ -643,16 +643,10 @@ impl Books {
     /// Looks ahead, third time, at an order that another replaces: asks for the other's entry and
     /// level.
     #[inline]
-    pub fn ask_for_replacement(
-        &self,
-        place: Place,
-        reference: u64,
-        instrument: InstrumentId,
-        price: Price,
-    ) -> Place {
+    pub fn ask_for_replacement(&self, place: Place, reference: u64, price: Price) -> Place {
         let side = self.orders.known(self.orders.likely_slot(place.entry as usize)).side();
         self.orders.prefetch_entry(self.orders.home(reference));
-        let level = self.levels.home(instrument, side, price.0);
+        let level = self.levels.home(place.instrument, side, price.0);
         self.levels.prefetch(level);
         Place { level, ..place }
     }

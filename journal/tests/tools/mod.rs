@@ -5,7 +5,9 @@
 use std::ops::ControlFlow;
 
 use spindle_journal::disk::{Disk, SimDisk};
-use spindle_journal::{Identity, Journal, JournalError, Scanned, Settings, Venue, read};
+use spindle_journal::{
+    Identity, Journal, JournalError, Place, Record, Scanned, Settings, Tail, Venue, Visitor, read,
+};
 
 /// A source of random numbers: SplitMix64.
 pub(crate) struct Chance(pub(crate) u64);
@@ -77,4 +79,21 @@ pub(crate) fn journal(
     let (all, scanned) = records(&mut disk.clone()).expect("it is whole");
     assert_eq!((scanned.torn, all.len()), (None, count + 1));
     (disk, all)
+}
+
+/// Somebody who takes a record or refuses it.
+struct Taker<'a>(&'a mut dyn FnMut(&Record<'_>) -> bool);
+
+impl Visitor for Taker<'_> {
+    fn visit(&mut self, _: Place, record: &Record<'_>) -> ControlFlow<()> {
+        if (self.0)(record) { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+    }
+}
+
+/// Takes what a tail hands over until a record is refused; how many.
+pub(crate) fn poll<D: Disk>(
+    tail: &mut Tail<D>,
+    mut take: impl FnMut(&Record<'_>) -> bool,
+) -> Result<usize, JournalError> {
+    tail.poll(&mut Taker(&mut take))
 }

@@ -59,11 +59,13 @@ fn lines(figures: &JournalFigures) -> String {
             "ready for orders     {:.3?} s with the snapshot and its tail, {:.3} s without",
             recovery.ready_seconds, recovery.ready_seconds_without
         ),
-        format!(
-            "recording            {:.1} ns an order without, {:.1} ns with: {:+.1} % ({:+.1} to {:+.1})",
-            cost.without_ns, cost.with_ns, cost.percent[1], cost.percent[0], cost.percent[2]
-        ),
     ];
+    for (what, cost) in [("an order", &cost.orders), ("a message", &cost.messages)] {
+        lines.push(format!(
+            "recording            {:.1} ns {what} without, {:.1} ns with: {:+.1} % ({:+.1} to {:+.1})",
+            cost.without_ns, cost.with_ns, cost.percent[1], cost.percent[0], cost.percent[2]
+        ));
+    }
     for run in &commits.runs {
         lines.push(format!(
             "group commit         {:>5} under way: {:>7.0} orders a second, p50 {:.0} us, p99 {:.0} us, max {:.0} us; \

@@ -1,4 +1,4 @@
-//! Group commit, and what recording costs the engine's thread.
+//! Group commit.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -14,8 +14,8 @@ use spindle_engine::command::{
     Action, Attributes, Command, Enter, Modifiers, OrderKind, OrderSide, TimeInForce,
 };
 use spindle_engine::event::{Event, Outcome};
-use spindle_engine::input::Checkpoint;
-use spindle_engine::tap::{EngineTap, FrameHeader, Progress, Tap, TapReader, tap};
+use spindle_engine::input::encode_command;
+use spindle_engine::tap::{EngineTap, FrameHeader, Progress, Tap, ring, tap};
 use spindle_gateway::record::kind;
 use spindle_lab::recorder::histogram;
 use spindle_types::{AccountId, Agent, EventTime, OrderToken, Price, Quantity, SessionId, Symbol};
@@ -23,10 +23,8 @@ use spindle_types::{AccountId, Agent, EventTime, OrderToken, Price, Quantity, Se
 use super::{BenchError, said};
 use crate::config::Config;
 use crate::journal::{JournalAgent, Opening};
+use crate::machine::Rings;
 use crate::venue::{engine_of, limit};
-
-/// Bytes of a ring to the journal.
-const RING: usize = 8 << 20;
 
 /// What a gateway records of an order: head and message.
 const MESSAGE: [u8; 42 + 47] = [0; 42 + 47];
@@ -63,18 +61,7 @@ pub struct Commits {
     pub runs: Vec<CommitRun>,
 }
 
-/// What recording costs the engine's thread.
-#[derive(Clone, Debug, Serialize)]
-pub struct Cost {
-    /// Nanoseconds for an order that finds nothing, from ring to ring, without a journal: the median of rounds in turn.
-    pub without_ns: f64,
-    /// With one.
-    pub with_ns: f64,
-    /// How much that is more, in percent: the median over the rounds, and its quartiles.
-    pub percent: [f64; 3],
-}
-
-fn config(directory: &Path) -> Result<Config, BenchError> {
+pub(super) fn config(directory: &Path) -> Result<Config, BenchError> {
     let text = format!(
         "[venue]\nname = \"COMMIT\"\n[engine]\norders_max = 100_000\nlevels_max = 10_000\n\
          own_orders_max = 16_384\ninstruments_max = 8\n[gateway]\nouch_listen = \"127.0.0.1:0\"\n\
@@ -87,7 +74,7 @@ fn config(directory: &Path) -> Result<Config, BenchError> {
 }
 
 /// An order that stands nowhere: it is accepted, finds nothing and is cancelled.
-fn order(token: u32, received: u64) -> Command {
+pub(super) fn order(token: u32, received: u64) -> Command {
     let enter = Enter {
         token: OrderToken(token),
         symbol: Symbol(*b"X       "),
@@ -109,13 +96,13 @@ fn order(token: u32, received: u64) -> Command {
     }
 }
 
-struct Rig {
-    agent: EngineAgent<NoFeed>,
-    commands: Producer<Command>,
-    events: Consumer<Event>,
+pub(super) struct Rig {
+    pub(super) agent: EngineAgent<NoFeed>,
+    pub(super) commands: Producer<Command>,
+    pub(super) events: Consumer<Event>,
 }
 
-fn rig(config: &Config) -> Result<Rig, BenchError> {
+pub(super) fn rig(config: &Config) -> Result<Rig, BenchError> {
     let mut engine = engine_of(config);
     limit(&mut engine, config, &[]).map_err(said)?;
     let (commands, commands_out) = RingBuffer::new(8_192);
@@ -157,9 +144,10 @@ fn commit_run(directory: &Path, window: u64) -> Result<CommitRun, BenchError> {
     let locked = Opening::find(&config, &kept).and_then(|found| found.go_on(1)).map_err(said)?;
     let Rig { mut agent, mut commands, mut events } = rig(&config)?;
     let progress = Arc::<Progress>::default();
-    let (engine_tap, engine_reader) = tap(RING, &progress);
-    let (gateway_tap, gateway_reader) = tap(RING, &progress);
-    agent.record(EngineTap::new(engine_tap, Checkpoint::default()));
+    let rings = Rings::default();
+    let (engine_tap, engine_reader) = tap(rings.engine_journal_bytes, &progress);
+    let (gateway_tap, gateway_reader) = tap(rings.gateway_journal_bytes, &progress);
+    agent.record(EngineTap::new(engine_tap, 0));
     let mut journal =
         JournalAgent::new(locked, &kept, engine_reader, gateway_reader, Arc::clone(&progress));
     let stop = AtomicBool::new(false);
@@ -198,7 +186,7 @@ fn ask(
     let (clock, begun) = (Clock::new(), Instant::now());
     let mut latency = histogram();
     let (mut asked, mut answered, mut told) = (0_u64, 0_u64, 0);
-    let mut token = 0_u32;
+    let (mut token, mut request) = (0_u32, Vec::new());
     loop {
         let is_over = begun.elapsed() >= RUN;
         if is_over && answered == asked || begun.elapsed() >= 5 * RUN {
@@ -211,7 +199,11 @@ fn ask(
             let header =
                 FrameHeader { length: 0, kind: kind::OUCH_MESSAGE, time, told, passed: asked };
             gateway.write(&header, [&MESSAGE, &[]]);
-            if commands.push(order(token, clock.raw())).is_err() {
+            let order = order(token, clock.raw());
+            request.clear();
+            encode_command(&mut request, &order);
+            gateway.write(&FrameHeader { kind: ring::PASSED, ..header }, [&request, &[]]);
+            if commands.push(order).is_err() {
                 break;
             }
             asked += 1;
@@ -233,62 +225,4 @@ fn ask(
             std::thread::yield_now();
         }
     }
-}
-
-/// Orders of a round.
-const ROUND: u32 = 16_384;
-
-/// Rounds of each.
-const ROUNDS: usize = 31;
-
-/// One thread does what the engine's thread does, with and without a journal in turn; what empties its rings is not counted.
-///
-/// # Errors
-/// The bench's own configuration is wrong.
-pub fn cost() -> Result<Cost, BenchError> {
-    let config = config(Path::new("none"))?;
-    let (mut without, mut with) = (rig(&config)?, rig(&config)?);
-    let progress = Arc::<Progress>::default();
-    let (hot, mut reader) = tap(RING, &progress);
-    with.agent.record(EngineTap::new(hot, Checkpoint::default()));
-    let (_, mut nothing) = tap(0, &progress);
-    let (mut token, mut payload) = (0, Vec::new());
-    let (mut plain, mut recorded, mut percent) = (Vec::new(), Vec::new(), Vec::new());
-    for round in 0..=ROUNDS {
-        let first = turn(&mut without, &mut nothing, &mut payload, &mut token);
-        let second = turn(&mut with, &mut reader, &mut payload, &mut token);
-        // The first round warms up.
-        if round > 0 {
-            plain.push(first);
-            recorded.push(second);
-            percent.push((second / first - 1.0) * 100.0);
-        }
-    }
-    let at = |values: &mut Vec<f64>, part: usize| {
-        values.sort_unstable_by(f64::total_cmp);
-        values[values.len() * part / 4]
-    };
-    Ok(Cost {
-        without_ns: at(&mut plain, 2),
-        with_ns: at(&mut recorded, 2),
-        percent: [1, 2, 3].map(|part| at(&mut percent, part)),
-    })
-}
-
-/// Nanoseconds that the engine's thread takes for an order.
-#[allow(clippy::cast_precision_loss, reason = "for people")]
-fn turn(rig: &mut Rig, reader: &mut TapReader, payload: &mut Vec<u8>, token: &mut u32) -> f64 {
-    let mut took = Duration::ZERO;
-    for _ in 0..ROUND / 1_024 {
-        for _ in 0..1_024 {
-            *token += 1;
-            let _ = rig.commands.push(order(*token, 0));
-        }
-        let begun = Instant::now();
-        while rig.agent.poll() > 0 {}
-        took += begun.elapsed();
-        while rig.events.pop().is_ok() {}
-        while reader.take(payload).is_some() {}
-    }
-    took.as_nanos() as f64 / f64::from(ROUND)
 }

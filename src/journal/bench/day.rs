@@ -85,7 +85,7 @@ impl Maker {
     /// A message of a client, and the request that the engine carries out for it.
     fn message(&mut self, session: u16, message: &[u8], time: EventTime) -> Result<(), BenchError> {
         self.clock += 1_000;
-        let told = self.replica.replayer.now().events;
+        let told = self.replica.replayer.now().told.events;
         let mut head = std::mem::take(&mut self.head);
         head.clear();
         head.extend(session.to_le_bytes());

@@ -1,6 +1,7 @@
 //! What a journal costs and how fast it comes back: figures for `spindle bench journal`.
 
 mod commit;
+mod cost;
 mod day;
 mod recover;
 
@@ -8,7 +9,8 @@ use std::path::Path;
 
 use serde::Serialize;
 
-pub use commit::{Commits, Cost, commits, cost};
+pub use commit::{Commits, commits};
+pub use cost::{Cost, Recording, cost};
 pub use day::{Day, make};
 pub use recover::{Recovery, Replayed, recover, replay};
 
@@ -24,7 +26,7 @@ pub struct JournalFigures {
     /// Group commit.
     pub commits: Commits,
     /// What recording costs the engine's thread.
-    pub cost: Cost,
+    pub cost: Recording,
 }
 
 /// What goes wrong, in a line.

@@ -6,12 +6,12 @@ use std::time::Instant;
 
 use serde::Serialize;
 use spindle_journal::disk::{Disk, PlainDisk};
-use spindle_journal::read;
 use spindle_journal::snapshot::{snapshot_name, snapshots};
+use spindle_journal::{read, visit_from};
 
 use super::day::config;
 use super::{BenchError, said};
-use crate::journal::{Follower, Replayer, shape};
+use crate::journal::{Again, Follower, Replayer, shape};
 use crate::venue::{Venue, engine_of};
 
 /// A journal's inputs applied to an engine again.
@@ -67,33 +67,19 @@ pub fn replay(directory: &Path) -> Result<Replayed, BenchError> {
     let (mut took, mut found) = (Vec::new(), None);
     for _ in 0..3 {
         let (mut engine, mut replayer) = (engine_of(&config), Replayer::new(shape(&config)));
-        let mut wrong = None;
+        let mut again = Again::new(&mut replayer, &mut engine, None, None);
         let started = Instant::now();
-        read(&mut open(directory)?, None, &mut |_, record| match replayer.apply(
-            record,
-            &mut engine,
-            None,
-            None,
-        ) {
-            Ok(()) => ControlFlow::Continue(()),
-            Err(error) => {
-                wrong = Some(error);
-                ControlFlow::Break(())
-            }
-        })
-        .map_err(said)?;
+        visit_from(&mut open(directory)?, None, None, &mut again).map_err(said)?;
         took.push(started.elapsed().as_secs_f64());
-        if let Some(error) = wrong {
-            return Err(said(error));
-        }
+        again.applied().map_err(said)?;
         found = Some((replayer.now(), engine.state_hash()));
     }
     let (now, hash) = found.unwrap_or_default();
     let seconds = median(took);
     Ok(Replayed {
         inputs: now.inputs,
-        events: now.events,
-        digest: format!("{:016x}", now.digest),
+        events: now.told.events,
+        digest: format!("{:016x}", now.told.digest.value()),
         state_hash: format!("{hash:016x}"),
         seconds,
         inputs_a_second: now.inputs as f64 / seconds,
