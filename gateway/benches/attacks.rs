@@ -421,6 +421,8 @@ fn main() {
         let _ = rig.gateway.take_stats();
         let mut times = [const { Vec::new() }; 4];
         let (mut commands, mut unmet) = (0, [const { Vec::new() }; 4]);
+        // Connections taken while orders were timed, and how long that was on the venue's clock.
+        let (mut newcomers, mut while_timed) = (0, 0);
         for _ in 0..BLOCKS {
             for (kind, (times, unmet)) in times.iter_mut().zip(&mut unmet).enumerate() {
                 let before = rig.gateway.stats().commands;
@@ -432,6 +434,7 @@ fn main() {
                     other.turn();
                 };
                 rig.begin(&mut both);
+                let (connections, began) = (rig.gateway.stats().connections, rig.now);
                 for _ in 0..samples {
                     let time = rig.round_trip(&mut both);
                     times.push(time);
@@ -440,6 +443,10 @@ fn main() {
                     }
                 }
                 drop(step);
+                if kind == 2 {
+                    newcomers += rig.gateway.stats().connections - connections;
+                    while_timed += rig.now - began;
+                }
                 commands += rig.gateway.stats().commands - before - samples as u64;
                 rig.settle();
                 other.settle();
@@ -455,6 +462,11 @@ fn main() {
         println!(
             "{name}: {} connections, {} logins, {commands} requests, {} garbled, {} slow",
             stats.connections, stats.logins, stats.garbled, stats.slow_consumers,
+        );
+        println!(
+            "  {newcomers} newcomers in {:.2} s of its time: {:.0} a second",
+            while_timed as f64 / 1e9,
+            newcomers as f64 * 1e9 / while_timed.max(1) as f64
         );
         println!(
             "  slices of its time: {}, p50 {} ns, p99 {} ns",

@@ -1,10 +1,11 @@
 //! Who may wait: newcomers, connections without a login, and sessions that are served aside. One slice serves one of
 //! them; [`Pace`](crate::pace::Pace) says when there is one.
 
-use std::io::ErrorKind;
-use std::net::{SocketAddr, TcpStream};
+use std::io::{self, ErrorKind};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::net::{SocketFlags, acceptfrom_with};
 
 use crate::clock::Clock;
 use crate::close::CloseCause;
@@ -23,6 +24,15 @@ const NO_TIME: Timespec = Timespec { tv_sec: 0, tv_nsec: 0 };
 
 /// Kinds of slices, which take turns.
 const KINDS: u8 = 3;
+
+/// Takes the next of those who wait to be accepted. Its socket does not block, which the one call asks for too, and sends at
+/// once, which it has from its listener: a newcomer costs no call more than it must.
+fn accept(listener: &TcpListener) -> io::Result<(TcpStream, SocketAddr)> {
+    let (socket, peer) = acceptfrom_with(listener, SocketFlags::NONBLOCK | SocketFlags::CLOEXEC)?;
+    // Whoever is gone already has no address any more.
+    let peer = peer.and_then(|peer| SocketAddr::try_from(peer).ok());
+    Ok((socket.into(), peer.ok_or(ErrorKind::ConnectionAborted)?))
+}
 
 impl<C: Clock> Gateway<C> {
     /// Gives those who may wait their slice, if one is due: in a turn that had other work `busy`, or none. Where a slice
@@ -115,7 +125,7 @@ impl<C: Clock> Gateway<C> {
 
     fn accept_from(&mut self, index: usize, now: u64) -> bool {
         let Some(Listener { socket, .. }) = self.listeners.get(index) else { return false };
-        match socket.accept() {
+        match accept(socket) {
             Ok((socket, peer)) => self.admit(socket, peer, index, now),
             Err(error) => self.accept_failed(error.kind()),
         }
@@ -129,11 +139,12 @@ impl<C: Clock> Gateway<C> {
         if let Some(why) = self.turns_away(peer, door) {
             return self.turn_away(peer, why);
         }
-        let ready = socket.set_nonblocking(true).and_then(|()| socket.set_nodelay(true));
-        let carrier = ready.and_then(|()| match &door.tls {
+        let carrier = match &door.tls {
             None => Ok(Carrier::Plain(socket)),
-            Some(tls) => Ok(Carrier::Secure(Box::new(tls.accept(Box::new(socket))?))),
-        });
+            Some(tls) => {
+                tls.accept(Box::new(socket)).map(|secure| Carrier::Secure(Box::new(secure)))
+            }
+        };
         match carrier {
             Ok(carrier) => self.take_over(carrier, peer, speech, now),
             Err(error) => {
@@ -197,5 +208,27 @@ impl<C: Clock> Gateway<C> {
             self.accept_failing = true;
             self.desk.notice(GatewayNotice::AcceptFailed { error });
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read;
+
+    use super::*;
+
+    #[test]
+    fn what_is_accepted_does_not_block_and_sends_at_once() {
+        let any = ([127, 0, 0, 1], 0).into();
+        let (listener, address) =
+            Listener::bind(any, Speech::Ouch, &Door::default()).expect("a free port");
+        let client = TcpStream::connect(address).expect("it listens");
+        let (mut socket, peer) = accept(&listener.socket).expect("somebody waits");
+        assert_eq!(peer, client.local_addr().expect("an address"));
+        assert!(socket.nodelay().expect("an option"));
+        let read = socket.read(&mut [0]).expect_err("nothing was sent");
+        assert_eq!(read.kind(), ErrorKind::WouldBlock);
+        let nobody = accept(&listener.socket).expect_err("nobody else waits");
+        assert_eq!(nobody.kind(), ErrorKind::WouldBlock);
     }
 }

@@ -116,7 +116,7 @@ pub(crate) struct Listener {
 }
 
 impl Listener {
-    fn bind(
+    pub(crate) fn bind(
         address: SocketAddr,
         speech: Speech,
         door: &Door,
@@ -124,8 +124,10 @@ impl Listener {
         let listen = |source| GatewayError::Listen { address, source };
         let socket = TcpListener::bind(address).map_err(listen)?;
         socket.set_nonblocking(true).map_err(listen)?;
-        // What is accepted inherits it.
-        SockRef::from(&socket).set_send_buffer_size(SEND_BUFFER_BYTES).map_err(listen)?;
+        // What is accepted inherits both.
+        let options = SockRef::from(&socket);
+        options.set_send_buffer_size(SEND_BUFFER_BYTES).map_err(listen)?;
+        options.set_tcp_nodelay(true).map_err(listen)?;
         let local_address = socket.local_addr().map_err(listen)?;
         Ok((Self { socket, speech, door: door.clone() }, local_address))
     }
