@@ -103,10 +103,9 @@ impl Plain {
                     if bytes.first() == Some(&b'U')
                         && let Ok((replace, _)) = OrderReplace::ref_from_prefix(bytes)
                     {
-                        let instrument = InstrumentId(replace.header.locate.get());
                         let (new, price) =
                             (replace.new_reference.get(), Price(replace.price.get()));
-                        *place = self.books.ask_for_replacement(*place, new, instrument, price);
+                        *place = self.books.ask_for_replacement(*place, new, price);
                     }
                 }
             }
