@@ -695,7 +695,7 @@ impl<R: Rider> MarketSink for Core<R> {
             }
             self.last = self.clock.raw();
         }
-        self.engine.look_ahead(moldudp64::blocks(datagram));
+        self.engine.look_ahead(moldudp64::ahead(datagram));
     }
 
     #[inline]

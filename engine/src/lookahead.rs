@@ -89,7 +89,8 @@ impl Engine {
     }
 
     /// Looks at messages that will be applied one by one soon: asks for all that they will need
-    /// first, and then for what that leads to.
+    /// first, and then for what that leads to. What lies behind a message is read and means nothing; one
+    /// with fewer than 36 bytes together with that is not looked at.
     #[inline]
     pub fn look_ahead<'a>(&self, messages: impl Iterator<Item = &'a [u8]> + Clone) {
         for message in messages.clone() {

@@ -187,6 +187,17 @@ pub fn blocks(datagram: &[u8]) -> Messages<'_> {
     Messages { rest: datagram.get(HEADER_LENGTH..).unwrap_or_default() }
 }
 
+/// The messages of a datagram that nobody has checked, each with all that lies behind it: for who looks at fields of what may come
+/// there without asking first whether it does.
+#[inline]
+pub fn ahead(datagram: &[u8]) -> impl Iterator<Item = &[u8]> + Clone {
+    let mut blocks = blocks(datagram);
+    std::iter::from_fn(move || {
+        let message = blocks.rest.get(2..)?;
+        blocks.next().map(|_| message)
+    })
+}
+
 #[inline]
 fn split_block(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     let (length, rest) = bytes.split_first_chunk::<2>()?;
@@ -275,6 +286,23 @@ mod tests {
 
     const REAL: &str = "30303030313030353942 0000000000e12f5a 0001 0013 \
         440dbd00001f1aced85ad80000000001668bd6";
+
+    #[test]
+    fn who_looks_ahead_sees_each_message_and_all_behind_it() {
+        let mut builder = PacketBuilder::new(*b"SESSION   ", 1, 200);
+        assert!([&b"one"[..], b"", b"three"].iter().all(|message| builder.push(message)));
+        let mut datagram = builder.packet().to_vec();
+        // A block that is cut off is none.
+        datagram.extend([0, 9, b'x']);
+        let messages: Vec<_> = blocks(&datagram).collect();
+        let seen: Vec<_> = ahead(&datagram).collect();
+        assert_eq!((messages.len(), seen.len()), (3, 3));
+        for (message, seen) in messages.iter().zip(&seen) {
+            assert!(seen.starts_with(message) && datagram.ends_with(seen));
+        }
+        assert_eq!(seen[2], b"three\0\x09x");
+        assert_eq!(ahead(&[]).count() + ahead(&datagram[..HEADER_LENGTH]).count(), 0);
+    }
 
     #[test]
     fn a_real_packet_survives_decoding_and_encoding() {
